@@ -1,0 +1,97 @@
+"""Reads IP addresses and finds the longest network prefix that holds one."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Generic, Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
+
+from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
+
+T = TypeVar("T")
+
+#: An address in text form, with brackets and zone, is never longer.
+MAX_ADDRESS_LENGTH = 64
+
+_WIDTH = {4: 32, 6: 128}
+_CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
+# IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section 2.1).
+_IPV4_IN_IPV6 = (IPNetwork("::ffff:0:0/96"), IPNetwork("64:ff9b::/96"))
+
+
+class Address(NamedTuple):
+    """An IP address as a number, with the IP version that it belongs to."""
+
+    version: int
+    value: int
+
+    def __str__(self) -> str:
+        return str(IPAddress(self.value, self.version))
+
+
+def parse_address(text: str) -> Optional[Address]:
+    """Read one IP address.
+
+    Args:
+        text: IPv4 in dotted decimal or IPv6, possibly in brackets or with a zone. IPv4 inside IPv6 (mapped, NAT64) is read
+            as the IPv4 address that it stands for. Leading zeros are refused, because some systems take them as octal.
+
+    Returns:
+        The address, or None if the text is none.
+    """
+    text = text.strip()
+    if len(text) > MAX_ADDRESS_LENGTH:
+        return None
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    text = text.partition("%")[0]
+    # Most texts that come here are names; this is cheaper than the exception of a failed parse.
+    if not _CHARACTERS.match(text):
+        return None
+    try:
+        address = IPAddress(text, flags=INET_PTON)
+    except (AddrFormatError, ValueError):
+        return None
+    if address.version == 6:
+        for network in _IPV4_IN_IPV6:
+            if network.first <= address.value <= network.last:
+                return Address(4, address.value & 0xFFFFFFFF)
+    return Address(address.version, address.value)
+
+
+def is_host_address(address: Address) -> bool:
+    """Tell whether an address can belong to one host: neither unspecified, nor multicast, nor broadcast."""
+    return (
+        address.value != 0
+        and address != (4, 0xFFFFFFFF)
+        and not IPAddress(address.value, address.version).is_multicast()
+    )
+
+
+class PrefixTable(Generic[T]):
+    """Rows by network; finds those of the longest matching prefix first.
+
+    The cost of a search grows with the number of different prefix lengths, not with the number of rows.
+    """
+
+    def __init__(self, rows: Iterable[Tuple[IPNetwork, T]]) -> None:
+        by_length: Dict[Tuple[int, int], Dict[int, List[T]]] = {}
+        for network, row in rows:
+            shift = _WIDTH[network.version] - network.prefixlen
+            prefixes = by_length.setdefault((network.version, shift), {})
+            prefixes.setdefault(network.first >> shift, []).append(row)
+        self._levels: Dict[int, List[Tuple[int, Dict[int, List[T]]]]] = {4: [], 6: []}
+        for (version, shift), prefixes in sorted(by_length.items(), key=lambda item: item[0]):
+            self._levels[version].append((shift, prefixes))
+
+    def matches(self, address: Address) -> Iterator[List[T]]:
+        """Yield the rows of each network that holds the address, longest prefix first."""
+        for shift, prefixes in self._levels[address.version]:
+            rows = prefixes.get(address.value >> shift)
+            if rows:
+                yield rows
+
+    def longest(self, address: Address) -> Optional[T]:
+        """Return the first row of the longest prefix that holds the address, or None."""
+        for rows in self.matches(address):
+            return rows[0]
+        return None

@@ -1,0 +1,244 @@
+"""Turns one firewall event into the fields that the search command adds to it."""
+
+from __future__ import annotations
+
+import math
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from tsid.actions import ALLOWED, UNKNOWN
+from tsid.addresses import parse_address
+from tsid.fields import ROLES, Event, FieldMap, Value, values_of
+from tsid.lookups import Lookups
+from tsid.names import ReportedName, parse_name, replace_host
+from tsid.rawlines import read_raw
+from tsid.verdict import ALIASED, CANONICAL, Judge
+
+#: The fields that the command adds to every event, without the user's prefix.
+OUTPUT_FIELDS = (
+    "tsid_verdict",
+    "tsid_host",
+    "tsid_observed",
+    "tsid_service",
+    "tsid_ip",
+    "tsid_device",
+    "tsid_network",
+    "tsid_outcome",
+    "tsid_connection",
+    "tsid_confidence",
+    "tsid_reason",
+    "tsid_advice",
+)
+
+KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED = "all", "licensing", "flagged"
+#: The values of the option `keep`.
+KEEP = (KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED)
+
+# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it gives a swapped event away.
+_HTTPS = "443"
+
+
+class Options(NamedTuple):
+    """How to enrich; the fields' meaning is that of the command's options.
+
+    Attributes:
+        ip: the only field to read the licensing-side address from; None to discover it.
+        name: the same for the reported name.
+        device: the same for the device's address.
+        rewrite: put the canonical host in the place of a verified alias.
+        keep: which events to return, one of `KEEP`.
+        raw: read `_raw` where the event lacks address or name.
+        prefix: text in front of every output field's name.
+    """
+
+    ip: Optional[str] = None
+    name: Optional[str] = None
+    device: Optional[str] = None
+    rewrite: bool = True
+    keep: str = KEEP_ALL
+    raw: bool = False
+    prefix: str = ""
+
+
+class Answer(NamedTuple):
+    """What the command makes of one event.
+
+    Attributes:
+        verdict: one of `tsid.verdict.VERDICTS`, empty if this is not licensing traffic.
+        fields: every output field with its value.
+        rewritten: the event's own fields whose value changes.
+    """
+
+    verdict: str
+    fields: Mapping[str, str]
+    rewritten: Mapping[str, Value]
+
+
+class _Sides(NamedTuple):
+    """The two ends of a connection: the licensing side's addresses, and the device."""
+
+    addresses: Sequence[str]
+    device: str
+
+
+class Enricher:
+    """Enriches events one by one; the same event always gets the same answer.
+
+    Args:
+        lookups: the tables to decide by.
+        options: the command's options.
+    """
+
+    def __init__(self, lookups: Lookups, options: Options) -> None:
+        self._options = options
+        self._judge = Judge(lookups)
+        self._actions = lookups.actions
+        self._fields = _choose_fields(lookups.fields, options)
+        self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
+        self._earlier = options.prefix + "tsid_observed"
+        self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
+
+    @property
+    def required_fields(self) -> List[str]:
+        """Every field that an answer may depend on."""
+        fields = ["_time", *(["_raw"] if self._options.raw else []), self._earlier]
+        for role in ROLES:
+            fields.extend(self._fields.of(role))
+        return list(dict.fromkeys(fields))
+
+    def keeps(self, answer: Answer) -> bool:
+        """Tell whether the option `keep` lets an event through."""
+        if self._options.keep == KEEP_ALL:
+            return True
+        if self._options.keep == KEEP_LICENSING:
+            return answer.verdict != ""
+        return answer.verdict not in ("", CANONICAL)
+
+    def enrich(self, event: Event) -> Answer:
+        """Enrich one event.
+
+        Args:
+            event: its fields; a sequence of strings is a multivalue field. It is not changed.
+        """
+        time = _time_of(event)
+        name_field, names = self._names(event)
+        addresses = self._values(event, "address")
+        raw: Event = {}
+        if self._options.raw and not (addresses and names):
+            raw = read_raw(" ".join(values_of(event.get("_raw"))))
+            addresses = addresses or self._values(raw, "address")
+            names = names or self._names(raw)[1]
+        if not names:
+            # ASA with `names` on, and CIM-only events, hold a host name where the address should be.
+            names = [name for name in map(parse_name, addresses) if name is not None and not name.is_address]
+        sides = self._sides(event, raw, addresses, time)
+        earlier = values_of(event.get(self._earlier))
+        decision = self._judge.decide(sides.addresses, names, time, parse_name(earlier[0]) if earlier else None)
+        if decision is None:
+            return self._blank
+        outcome = self._outcome(event, raw)
+        rewritten: Dict[str, Value] = {}
+        if self._options.rewrite and decision.verdict == ALIASED and name_field:
+            rewritten = self._rewrite(event, name_field, sides.addresses, time)
+        fields = (
+            decision.verdict,
+            decision.verified_host,
+            decision.observed,
+            decision.service,
+            decision.ip,
+            sides.device,
+            decision.network,
+            outcome,
+            self._connection(event, raw),
+            decision.confidence,
+            decision.reason,
+            decision.advice(outcome),
+        )
+        return Answer(decision.verdict, dict(zip(self.output_fields, fields)), rewritten)
+
+    def _values(self, event: Event, role: str) -> List[str]:
+        for field in self._fields.of(role):
+            values = values_of(event.get(field))
+            if values:
+                return values
+        return []
+
+    def _first(self, event: Event, raw: Event, role: str) -> str:
+        values = self._values(event, role) or self._values(raw, role)
+        return values[0].strip() if values else ""
+
+    def _names(self, event: Event) -> Tuple[str, List[ReportedName]]:
+        """Return the field that names the server and the names in it; a field that holds only addresses comes last."""
+        only_addresses: Tuple[str, List[ReportedName]] = ("", [])
+        for field in self._fields.of("name"):
+            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
+            if not all(name.is_address for name in names):
+                return field, names
+            if names and not only_addresses[1]:
+                only_addresses = (field, names)
+        return only_addresses
+
+    def _sides(self, event: Event, raw: Event, addresses: List[str], time: Optional[float]) -> _Sides:
+        devices = self._values(event, "device") or self._values(raw, "device")
+        if (
+            self._options.ip is None
+            and not any(self._judge.is_endpoint(address, time) for address in addresses)
+            and any(self._judge.is_endpoint(device, time) for device in devices)
+            and _port_of(self._first(event, raw, "source_port")) == _HTTPS
+        ):
+            # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
+            addresses, devices = devices, addresses
+        device = devices[0].strip() if devices else ""
+        parsed = parse_address(device)
+        return _Sides(addresses, device if parsed is None else str(parsed))
+
+    def _outcome(self, event: Event, raw: Event) -> str:
+        outcome = self._actions.outcome(self._values(event, "action") or self._values(raw, "action"))
+        if outcome == ALLOWED and _is_zero(self._first(event, raw, "responder_bytes")):
+            # The server never answered: no proof that the device renewed anything.
+            return UNKNOWN
+        return outcome
+
+    def _connection(self, event: Event, raw: Event) -> str:
+        roles = ("connection_device", "connection_instance", "connection_start", "connection_id")
+        parts = [self._first(event, raw, role) for role in roles]
+        return ":".join(parts) if all(parts) else ""
+
+    def _rewrite(
+        self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
+    ) -> Dict[str, Value]:
+        def true_text(text: str) -> str:
+            name = parse_name(text)
+            host = None if name is None else self._judge.true_host(addresses, name, time)
+            return text if name is None or host is None else replace_host(text, name, host)
+
+        value = event[field]
+        after = true_text(value) if isinstance(value, str) else [true_text(item) for item in value or ()]
+        return {} if after == value else {field: after}
+
+
+def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:
+    for role, field in (("address", options.ip), ("name", options.name), ("device", options.device)):
+        if field is not None:
+            fields = fields.replaced(role, field)
+    return fields
+
+
+def _time_of(event: Event) -> Optional[float]:
+    values = values_of(event.get("_time"))
+    try:
+        time = float(values[0]) if values else math.nan
+    except ValueError:
+        return None
+    return time if math.isfinite(time) else None
+
+
+def _port_of(text: str) -> str:
+    """Return the number at the start of a port as FMC shows it: ``443 (https) / tcp``."""
+    return text.split(" ", 1)[0]
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return float(text) == 0
+    except ValueError:
+        return False

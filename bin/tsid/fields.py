@@ -1,0 +1,78 @@
+"""Finds in an event the fields that hold an address, a name, an action and so on: the only place that asks for field names."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
+
+from tsid.names import is_placeholder
+from tsid.tables import Row, TableFormat
+
+FIELDS = TableFormat("tsid_fields", required=("role", "rank", "field"), optional=("source",), key=("role", "field"))
+
+#: A field's value as Splunk hands it over; a sequence is a multivalue field.
+Value = Union[str, Sequence[str], None]
+Event = Mapping[str, Value]
+
+#: What a field can be read for.
+ROLES = (
+    "address",
+    "device",
+    "name",
+    "action",
+    "source_port",
+    "responder_bytes",
+    "connection_device",
+    "connection_instance",
+    "connection_start",
+    "connection_id",
+)
+
+
+class FieldName(NamedTuple):
+    """One row of ``tsid_fields``: a field that may play a role; a smaller rank is asked first."""
+
+    role: str
+    rank: int
+    field: str
+
+
+class FieldMap:
+    """The fields of each role, in the order in which they are asked."""
+
+    def __init__(self, fields: Iterable[FieldName]) -> None:
+        by_role: Dict[str, List[FieldName]] = {role: [] for role in ROLES}
+        for field in fields:
+            by_role[field.role].append(field)
+        self._fields = {
+            role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
+            for role, rows in by_role.items()
+        }
+
+    def of(self, role: str) -> Tuple[str, ...]:
+        """Return the names of a role's fields, first choice first."""
+        return self._fields[role]
+
+    def replaced(self, role: str, field: str) -> FieldMap:
+        """Return a map in which only `field` plays `role`."""
+        other = FieldMap(())
+        other._fields = {**self._fields, role: (field,)}
+        return other
+
+
+def values_of(value: Value) -> List[str]:
+    """Return the values of a field that say something: neither empty nor a placeholder such as ``-`` or ``N/A``."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [] if is_placeholder(value) else [value]
+    return [item for item in value if item and not is_placeholder(item)]
+
+
+def parse_field(row: Row) -> Tuple[Tuple[object, ...], FieldName]:
+    """Read a row of ``tsid_fields``."""
+    role, rank, field = row.values["role"], row.values["rank"], row.values["field"]
+    if role not in ROLES:
+        row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
+    if not rank.isdecimal():
+        row.refuse(f"rank '{rank}' is no number", "Give the place in the order of discovery, 1 for the first.")
+    return (role, field), FieldName(role, int(rank), field)

@@ -1,0 +1,239 @@
+"""The app's lookups as typed tables: endpoints, aliases, Cisco's networks, relays."""
+
+from __future__ import annotations
+
+import bisect
+import calendar
+import datetime
+from pathlib import Path
+from typing import FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from netaddr import AddrFormatError, IPNetwork
+
+from tsid.actions import ACTIONS, ActionTable, parse_action
+from tsid.addresses import PrefixTable
+from tsid.fields import FIELDS, FieldMap, parse_field
+from tsid.names import ascii_host, parse_name
+from tsid.tables import Row, TableFormat, read_table
+
+ENDPOINTS = TableFormat(
+    "cisco_licensing_endpoints",
+    required=("network", "host"),
+    optional=("service", "status", "valid_from", "valid_until", "source", "last_seen"),
+    key=("network", "host"),
+)
+ALIASES = TableFormat(
+    "tsid_aliases", required=("alias", "host"), optional=("origin", "last_seen", "note"), key=("alias",)
+)
+CISCO_NETWORKS = TableFormat(
+    "cisco_networks", required=("network",), optional=("asn", "owner", "source"), key=("network",)
+)
+RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
+
+_STATUSES = ("active", "unconfirmed", "retired")
+_DAY = 86400
+
+
+class Endpoint(NamedTuple):
+    """One licensing host at one network.
+
+    Attributes:
+        network: CIDR form.
+        host: canonical host, lower-case ASCII.
+        service: what the host is for, e.g. ``smart_transport``.
+        status: ``active``, ``unconfirmed`` or ``retired``.
+        valid_from: first second of the row's validity (UTC epoch), None if open.
+        valid_until: first second after its validity, None if open.
+        row: the row as it stands in its file.
+    """
+
+    network: str
+    host: str
+    service: str
+    status: str
+    valid_from: Optional[int]
+    valid_until: Optional[int]
+    row: Row
+
+    def covers(self, time: Optional[float]) -> bool:
+        """Tell whether the row holds for an event of this time (epoch seconds); without a time, retired rows do not."""
+        if time is None:
+            return self.status != "retired"
+        return (self.valid_from is None or self.valid_from <= time) and (
+            self.valid_until is None or time < self.valid_until
+        )
+
+
+class Alias(NamedTuple):
+    """A name under which a firewall may report a canonical host."""
+
+    alias: str
+    host: str
+    row: Row
+
+
+class Network(NamedTuple):
+    """A network with its owner, in CIDR form."""
+
+    network: str
+    owner: str
+    row: Row
+
+
+class Lookups(NamedTuple):
+    """All lookups that a verdict needs.
+
+    Attributes:
+        endpoints: licensing endpoints by network; rows of one network stand in the order of preference.
+        canonical: the hosts of the endpoints.
+        aliases: by normalised alias.
+        cisco: Cisco's own networks.
+        relays: where a proxy, an On-Prem server or address translation may stand in for Cisco.
+        fields: which event fields to read.
+        actions: how a firewall's action is classed.
+        boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
+        tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
+        rows: how many rows are in force, over all tables.
+    """
+
+    endpoints: PrefixTable[Endpoint]
+    canonical: FrozenSet[str]
+    aliases: Mapping[str, Alias]
+    cisco: PrefixTable[Network]
+    relays: PrefixTable[Network]
+    fields: FieldMap
+    actions: ActionTable
+    boundaries: Sequence[int]
+    tables: Mapping[str, Sequence[Row]]
+    rows: int
+
+    def period(self, time: Optional[float]) -> Optional[int]:
+        """Number the stretches of time between the boundaries: all events of one period meet the same endpoints."""
+        return None if time is None else bisect.bisect_right(self.boundaries, time)
+
+
+def load_lookups(folder: Path) -> Lookups:
+    """Read every lookup of the app.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+
+    Raises:
+        LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
+    """
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint)
+    canonical = frozenset(endpoint.host for _, endpoint in endpoints)
+
+    def parse_alias(row: Row) -> Tuple[Tuple[object, ...], Alias]:
+        return _parse_alias(row, canonical)
+
+    aliases = read_table(folder, ALIASES, parse_alias)
+    cisco = read_table(folder, CISCO_NETWORKS, _parse_network)
+    relays = read_table(folder, RELAYS, _parse_network)
+    fields = read_table(folder, FIELDS, parse_field)
+    actions = read_table(folder, ACTIONS, parse_action)
+    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an unconfirmed one.
+    endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
+    cisco.sort(key=_longest_first)
+    relays.sort(key=_longest_first)
+    times = {time for _, endpoint in endpoints for time in (endpoint.valid_from, endpoint.valid_until)}
+    return Lookups(
+        endpoints=PrefixTable(endpoints),
+        canonical=canonical,
+        aliases={alias.alias: alias for alias in aliases},
+        cisco=PrefixTable(cisco),
+        relays=PrefixTable(relays),
+        fields=FieldMap(fields),
+        actions=ActionTable(actions),
+        boundaries=sorted(time for time in times if time is not None),
+        tables={
+            "endpoints": [endpoint.row for _, endpoint in endpoints],
+            "aliases": [alias.row for alias in aliases],
+            "networks": [network.row for _, network in cisco],
+            "relays": [network.row for _, network in relays],
+        },
+        rows=sum(map(len, (endpoints, aliases, cisco, relays, fields, actions))),
+    )
+
+
+def _longest_first(pair: Tuple[IPNetwork, object]) -> Tuple[int, int, int]:
+    network = pair[0]
+    return (-network.prefixlen, network.version, network.first)
+
+
+def _parse_endpoint(row: Row) -> Tuple[Tuple[object, ...], Tuple[IPNetwork, Endpoint]]:
+    values = row.values
+    network = _parse_cidr(row)
+    host = _parse_host(row)
+    status = values.get("status", "").lower() or "active"
+    if status not in _STATUSES:
+        row.refuse(f"status '{status}' is unknown", f"Use one of {', '.join(_STATUSES)}.")
+    valid_from = _parse_day(row, "valid_from")
+    last_day = _parse_day(row, "valid_until")
+    valid_until = None if last_day is None else last_day + _DAY
+    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
+        row.refuse("valid_until lies before valid_from", "Give valid_until the last day on which the row holds.")
+    if status == "retired" and valid_until is None:
+        row.refuse(
+            "a retired row without valid_until",
+            "Give valid_until the last day on which the row held, so that older events still find it.",
+        )
+    endpoint = Endpoint(
+        str(network), host, values.get("service", ""), status, valid_from, valid_until, row
+    )
+    return (endpoint.network, host), (network, endpoint)
+
+
+def _parse_alias(row: Row, hosts: FrozenSet[str]) -> Tuple[Tuple[object, ...], Alias]:
+    name = parse_name(row.values["alias"])
+    if name is None or name.is_address:
+        row.refuse(
+            f"alias '{row.values['alias']}' is no name", "Write the name as the firewall reports it, without https://."
+        )
+    host = _parse_host(row)
+    if host not in hosts:
+        row.refuse(
+            f"host '{host}' has no endpoint",
+            "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
+        )
+    # A certificate's Organisational Unit may be no host name at all; then the text itself is the alias.
+    alias = name.host or name.observed
+    return (alias,), Alias(alias, host, row)
+
+
+def _parse_network(row: Row) -> Tuple[Tuple[object, ...], Tuple[IPNetwork, Network]]:
+    network = _parse_cidr(row)
+    return (str(network),), (network, Network(str(network), row.values.get("owner", ""), row))
+
+
+def _parse_cidr(row: Row) -> IPNetwork:
+    text = row.values["network"]
+    try:
+        network = IPNetwork(text) if "/" in text else None
+    except (AddrFormatError, ValueError):
+        network = None
+    if network is None:
+        row.refuse(
+            f"network '{text}' is not in CIDR form",
+            "Write an address and a prefix length; /32 makes a single IPv4 address, /128 a single IPv6 address.",
+        )
+    if network.ip.value != network.first:
+        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {network.cidr}, or a longer prefix.")
+    return network
+
+
+def _parse_host(row: Row) -> str:
+    host = ascii_host(row.values["host"])
+    if not host:
+        row.refuse(f"host '{row.values['host']}' is no host name", "Write a DNS name such as tools.cisco.com.")
+    return host
+
+
+def _parse_day(row: Row, column: str) -> Optional[int]:
+    text = row.values.get(column, "")
+    if not text:
+        return None
+    try:
+        return calendar.timegm(datetime.date.fromisoformat(text).timetuple())
+    except ValueError:
+        row.refuse(f"{column} '{text}' is no date", "Write it as YYYY-MM-DD, or leave it empty.")

@@ -1,0 +1,169 @@
+"""Reads the app's CSV lookups strictly and lays a site's own rows over refreshed rows over shipped rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, NoReturn, Sequence, Tuple, TypeVar
+
+from tsid.errors import LookupTableError
+
+T = TypeVar("T")
+
+#: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade of the app
+#: replaces what was shipped and leaves what a refresh learned and what a site added.
+LAYERS = ("", "_refreshed", "_local")
+
+_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+
+class Row(NamedTuple):
+    """One row of a lookup file, and where it stands."""
+
+    values: Mapping[str, str]
+    file: str
+    line: int
+
+    def refuse(self, problem: str, cure: str) -> NoReturn:
+        """Raise the error that names this row."""
+        raise LookupTableError(self.file, self.line, problem, cure)
+
+
+class TableFormat(NamedTuple):
+    """What a table's files must look like.
+
+    Attributes:
+        name: file name without layer suffix and ending, e.g. ``tsid_aliases``.
+        required: columns that every file must have and that no row may leave empty.
+        optional: columns that may be missing or empty.
+        key: columns which together identify a row; a stronger layer replaces a weaker one's row of the same key.
+    """
+
+    name: str
+    required: Sequence[str]
+    optional: Sequence[str]
+    key: Sequence[str]
+
+
+def read_table(
+    folder: Path, table: TableFormat, parse: Callable[[Row], Tuple[Tuple[object, ...], T]]
+) -> List[T]:
+    """Read all layers of a table.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+        table: what the files must look like.
+        parse: turns a row into its normalised key and its value; refuses a row that makes no sense.
+
+    Returns:
+        The values, for each key that of the strongest layer.
+
+    Raises:
+        LookupTableError: the shipped file is missing, or a file is broken.
+    """
+    merged: Dict[Tuple[object, ...], T] = {}
+    for layer in LAYERS:
+        path = folder / f"{table.name}{layer}.csv"
+        # A dangling link or a folder of that name is a broken file, not an absent one.
+        if layer and not path.exists() and not path.is_symlink():
+            continue
+        lines: Dict[Tuple[object, ...], int] = {}
+        for row in read_csv(path, table):
+            key, value = parse(row)
+            if key in lines:
+                names = " and ".join(table.key)
+                row.refuse(
+                    f"the same {names} as in line {lines[key]}: {', '.join(str(part) for part in key)}",
+                    "Remove one of the two rows.",
+                )
+            lines[key] = row.line
+            merged[key] = value
+    return list(merged.values())
+
+
+def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
+    """Yield the rows of one CSV file: UTF-8 without byte order mark, a header row, every row as long as the header.
+
+    Values are stripped of surrounding white space; empty lines are passed over.
+
+    Raises:
+        LookupTableError: the file cannot be read or breaks one of these rules; the message names file and line.
+    """
+    file = f"{path.parent.name}/{path.name}"
+    text = _read_text(path, file)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: List[str] = []
+    line = 1
+    try:
+        for values in reader:
+            first_line, line = line, reader.line_num + 1
+            if not values or values == [""]:
+                continue
+            if not header:
+                header = _check_header([value.strip() for value in values], table, file, first_line)
+                continue
+            if len(values) != len(header):
+                raise LookupTableError(
+                    file,
+                    first_line,
+                    f"{len(values)} values where the header has {len(header)} columns",
+                    "Give every row one value a column; put a value that contains a comma in double quotes.",
+                )
+            row = Row(dict(zip(header, (value.strip() for value in values))), file, first_line)
+            for column in table.required:
+                if not row.values[column]:
+                    row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
+            yield row
+    except csv.Error as error:
+        raise LookupTableError(
+            file, reader.line_num, f"not readable as CSV ({error})", "Check the double quotes around this line."
+        ) from None
+    if not header:
+        raise LookupTableError(
+            file, 1, "the file is empty", f"Give it the header row: {','.join([*table.required, *table.optional])}"
+        )
+
+
+def _read_text(path: Path, file: str) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise LookupTableError(
+            file, None, "the file is missing", "Restore it from the app's package or install the app again."
+        ) from None
+    except OSError as error:
+        raise LookupTableError(
+            file, None, f"the file cannot be read ({error.strerror})", "Check that Splunk's user may read it."
+        ) from None
+    if data.startswith(_BOMS):
+        raise LookupTableError(
+            file,
+            1,
+            "the file starts with a byte order mark (BOM)",
+            "Save it as UTF-8 without BOM (in Excel, export to CSV and convert; in an editor, choose 'UTF-8').",
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise LookupTableError(
+            file, line, f"byte 0x{data[error.start]:02x} is not valid UTF-8", "Save the file as UTF-8."
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise LookupTableError(file, line, "a NUL character", "Save the file as plain UTF-8 text.")
+    return text
+
+
+def _check_header(header: List[str], table: TableFormat, file: str, line: int) -> List[str]:
+    missing = [column for column in table.required if column not in header]
+    if missing:
+        expected = ",".join([*table.required, *table.optional])
+        raise LookupTableError(
+            file, line, f"column {', '.join(missing)} is missing", f"The header row must have these columns: {expected}"
+        )
+    doubled = sorted({column for column in header if header.count(column) > 1})
+    if doubled:
+        raise LookupTableError(file, line, f"column {', '.join(doubled)} occurs twice", "Remove one of the columns.")
+    return header

@@ -1,0 +1,290 @@
+"""Decides what a connection is, from the licensing-side addresses and the names that a firewall reported for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+from cachetools import LRUCache
+
+from tsid.actions import BLOCKED
+from tsid.addresses import MAX_ADDRESS_LENGTH, Address, is_host_address, parse_address
+from tsid.lookups import Endpoint, Lookups
+from tsid.names import NO_NAME, ReportedName
+
+CANONICAL = "canonical"
+ALIASED = "aliased"
+UNNAMED = "unnamed"
+FOREIGN = "foreign"
+UNLISTED = "unlisted"
+RELAYED = "relayed"
+UNVERIFIED = "unverified"
+IMPOSTOR = "impostor"
+
+#: All verdicts, strongest first: the one that counts where an event has several addresses or names. An alias comes first because
+#: it asks for something to be done; then what an address proves, then what speaks against it, then what proves little.
+VERDICTS = (ALIASED, CANONICAL, IMPOSTOR, FOREIGN, UNNAMED, UNLISTED, RELAYED, UNVERIFIED)
+
+_STRENGTH = {verdict: strength for strength, verdict in enumerate(VERDICTS)}
+
+_CONFIDENCE = {
+    CANONICAL: "high",
+    ALIASED: "high",
+    UNNAMED: "high",
+    FOREIGN: "medium",
+    UNLISTED: "medium",
+    RELAYED: "low",
+    UNVERIFIED: "low",
+    IMPOSTOR: "high",
+}
+
+_REASON = {
+    CANONICAL: "{ip} is in {network} ({file}), an endpoint of {host}, and the firewall reported that name{doubt}.",
+    ALIASED: "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported {observed}, which {alias_file} "
+    "lists as an alias of that host{doubt}.",
+    UNNAMED: "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported no name for it{doubt}.",
+    FOREIGN: "{ip} is in {network} ({file}), an endpoint of {host}, but the firewall reported {observed}, which is neither "
+    "that host nor an alias of it{doubt}.",
+    UNLISTED: "The firewall reported the licensing name {observed}; {ip} is in {network} ({file}), one of Cisco's own networks, "
+    "but no listed endpoint.",
+    RELAYED: "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, where a proxy, an "
+    "On-Prem server or address translation may stand in for Cisco.",
+    UNVERIFIED: "The firewall reported the licensing name {observed}, but the event has no readable destination address to "
+    "verify it by.",
+    IMPOSTOR: "The firewall reported the licensing name {observed}, but {ip} is neither an endpoint of Cisco licensing nor in "
+    "one of Cisco's own networks.",
+}
+_DOUBT = "; the endpoint is unconfirmed"
+
+# The treatments of Cisco's note 226091 (allow the name, or permit by category or broader domain), and the safer form: a name
+# alone can be forged.
+_ADVICE = {
+    ALIASED: "Make sure that URL filtering and Security Intelligence allow {observed} too, or permit the traffic by URL category "
+    "or broader domain; safest together with the destination network {network}, because a name alone can be forged.",
+    FOREIGN: "Find out who answers with {observed}: TLS inspection on the way, or a new name in Cisco's certificate, which then "
+    "belongs in tsid_aliases_local.csv.",
+    UNLISTED: "Confirm {ip} as an address of {host} by DNS from a trusted resolver, then add it to "
+    "cisco_licensing_endpoints_local.csv.",
+    RELAYED: "If {ip} is your own proxy or On-Prem licence server, add it to cisco_licensing_endpoints_local.csv as an endpoint "
+    "of {host}; if not, find out what it is.",
+    UNVERIFIED: "Find out why the event lacks its destination address: search with raw=true, or check the add-on's extractions.",
+    IMPOSTOR: "Do not allow this connection by its name: find out what the device talked to, and check that its DNS answers "
+    "for {host} are genuine.",
+}
+_ADVICE_BLOCKED = {
+    CANONICAL: "Allow {host} at {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its licence.",
+    ALIASED: "Allow {observed} in URL filtering and Security Intelligence, or permit the traffic by URL category or broader "
+    "domain; safest together with the destination network {network}, because a name alone can be forged.",
+    UNNAMED: "Allow {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its licence.",
+}
+
+MEMO_SIZE = 50_000
+
+
+class Decision(NamedTuple):
+    """What a connection is, and the evidence.
+
+    Attributes:
+        verdict: one of `VERDICTS`.
+        host: the canonical host that the name or the address stands for.
+        observed: the host as reported; empty if none was.
+        service: what the endpoint is for; empty if the address is no endpoint.
+        ip: the licensing-side address in its canonical text form; empty if missing or unreadable.
+        network: the lookup row's network that the address lies in.
+        confidence: ``high``, ``medium`` or ``low``.
+        reason: one sentence: what was matched, and why this verdict.
+    """
+
+    verdict: str
+    host: str
+    observed: str
+    service: str
+    ip: str
+    network: str
+    confidence: str
+    reason: str
+
+    @property
+    def strength(self) -> int:
+        """The rank of the verdict, 0 for the strongest."""
+        return _STRENGTH[self.verdict]
+
+    @property
+    def verified_host(self) -> str:
+        """The host to show as the true one: none for an impostor, which only bears its name."""
+        return "" if self.verdict == IMPOSTOR else self.host
+
+    def advice(self, outcome: str) -> str:
+        """Say what to do about the connection; empty where nothing is to be done."""
+        text = _ADVICE_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
+        return (text or _ADVICE.get(self.verdict, "")).format(
+            observed=self.observed, host=self.host, ip=self.ip, network=self.network
+        )
+
+
+class _Place(NamedTuple):
+    """Where an address lies: parsed (None if missing or unreadable), and the rows of the endpoints there."""
+
+    address: Optional[Address]
+    endpoints: Sequence[Endpoint]
+
+
+class Judge:
+    """Decides on pairs of address and name, and remembers what it decided.
+
+    Args:
+        lookups: the tables to decide by.
+        memo_size: how many pairs to remember. The memo is bounded because hostile traffic has unlimited distinct values.
+    """
+
+    def __init__(self, lookups: Lookups, memo_size: int = MEMO_SIZE) -> None:
+        self._lookups = lookups
+        self._places: LRUCache[Tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
+        self._pairs: LRUCache[Tuple[str, str, str, Optional[int]], Optional[Decision]] = LRUCache(memo_size)
+
+    def is_endpoint(self, address: str, time: Optional[float]) -> bool:
+        """Tell whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
+        return bool(self._place(address, time).endpoints)
+
+    def decide(
+        self,
+        addresses: Sequence[str],
+        names: Sequence[ReportedName],
+        time: Optional[float],
+        earlier: Optional[ReportedName] = None,
+    ) -> Optional[Decision]:
+        """Decide what a connection is.
+
+        Args:
+            addresses: the licensing-side addresses, normally one.
+            names: the reported names, normally one.
+            time: the event's time in epoch seconds; None if it has none.
+            earlier: the name that was reported before an earlier run put the canonical host in its place. It counts only if it
+                is an alias of the host that now stands there, at an endpoint of that host.
+
+        Returns:
+            The strongest decision over all pairs, the first one where several are equally strong; None if this is not licensing
+            traffic.
+        """
+        best: Optional[Decision] = None
+        for address in addresses or ("",):
+            for name in names or (NO_NAME,):
+                decision = self._pair(address, name, time)
+                if decision is not None and decision.verdict == CANONICAL and earlier is not None:
+                    before = self._pair(address, earlier, time)
+                    if before is not None and before.verdict == ALIASED and before.host == decision.host:
+                        decision = before
+                if decision is not None and (best is None or decision.strength < best.strength):
+                    best = decision
+        return best
+
+    def true_host(self, addresses: Sequence[str], name: ReportedName, time: Optional[float]) -> Optional[str]:
+        """Return the canonical host of a name that is an alias verified by one of the addresses; None for any other name."""
+        for address in addresses:
+            decision = self._pair(address, name, time)
+            if decision is not None and decision.verdict == ALIASED:
+                return decision.host
+        return None
+
+    def _pair(self, address: str, name: ReportedName, time: Optional[float]) -> Optional[Decision]:
+        key = (_memo_text(address), name.host, name.observed, self._lookups.period(time))
+        try:
+            return self._pairs[key]
+        except KeyError:
+            place = self._place(address, time)
+            decision = self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
+            self._pairs[key] = decision
+            return decision
+
+    def _place(self, address: str, time: Optional[float]) -> _Place:
+        key = (_memo_text(address), self._lookups.period(time))
+        try:
+            return self._places[key]
+        except KeyError:
+            place = self._places[key] = self._locate(address, time)
+            return place
+
+    def _locate(self, text: str, time: Optional[float]) -> _Place:
+        address = parse_address(text)
+        if address is None or not is_host_address(address):
+            return _Place(None, ())
+        for rows in self._lookups.endpoints.matches(address):
+            valid = [row for row in rows if row.covers(time)]
+            if valid:
+                return _Place(address, valid)
+        return _Place(address, ())
+
+    def _at_endpoint(self, place: _Place, name: ReportedName) -> Decision:
+        by_host = {row.host: row for row in reversed(place.endpoints)}
+        row, verdict, alias_file = place.endpoints[0], FOREIGN, ""
+        alias = self._lookups.aliases.get(name.host or name.observed)
+        if name.is_address or not name.observed:
+            verdict = UNNAMED
+        elif name.host in by_host:
+            row, verdict = by_host[name.host], CANONICAL
+        elif alias is not None and alias.host in by_host:
+            row, verdict, alias_file = by_host[alias.host], ALIASED, alias.row.file
+        unconfirmed = row.status == "unconfirmed"
+        return Decision(
+            verdict=verdict,
+            host=row.host,
+            observed=name.observed,
+            service=row.service,
+            ip=str(place.address),
+            network=row.network,
+            confidence="medium" if unconfirmed else _CONFIDENCE[verdict],
+            reason=_REASON[verdict].format(
+                ip=place.address,
+                network=row.network,
+                file=row.row.file,
+                host=row.host,
+                observed=name.observed,
+                alias_file=alias_file,
+                doubt=_DOUBT if unconfirmed else "",
+            ),
+        )
+
+    def _elsewhere(self, place: _Place, name: ReportedName) -> Optional[Decision]:
+        alias = self._lookups.aliases.get(name.host or name.observed)
+        if name.is_address or not name.observed:
+            return None
+        if name.host in self._lookups.canonical:
+            host = name.host
+        elif alias is not None:
+            host = alias.host
+        else:
+            return None
+        relay = cisco = None
+        if place.address is not None:
+            # A site's own relay speaks first: it may lie in address space that Cisco runs for that site.
+            relay = self._lookups.relays.longest(place.address)
+            cisco = self._lookups.cisco.longest(place.address)
+        row = relay or cisco
+        if place.address is None:
+            verdict = UNVERIFIED
+        elif row is None:
+            verdict = IMPOSTOR
+        else:
+            verdict = RELAYED if relay else UNLISTED
+        ip = str(place.address) if place.address else ""
+        network = row.network if row else ""
+        return Decision(
+            verdict=verdict,
+            host=host,
+            observed=name.observed,
+            service="",
+            ip=ip,
+            network=network,
+            confidence=_CONFIDENCE[verdict],
+            reason=_REASON[verdict].format(
+                ip=ip,
+                network=network,
+                file=row.row.file if row else "",
+                owner=row.owner if row and row.owner else "a relay",
+                observed=name.observed,
+            ),
+        )
+
+
+def _memo_text(address: str) -> str:
+    """Keep the memo small: text that is too long for an address is as unreadable as a question mark."""
+    return address if len(address) <= MAX_ADDRESS_LENGTH else "?"

@@ -1,0 +1,154 @@
+"""What the app's search commands share at the seam between splunklib and the library in `tsid`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Generic, List, NoReturn, Optional, Sequence, TypeVar, Union
+
+APP = Path(__file__).resolve().parent.parent
+LOOKUPS = APP / "lookups"
+
+# Before anything of splunklib is imported: Splunk may carry another version of it on the path.
+sys.path.insert(0, str(APP / "bin" / "lib"))
+
+from splunklib.searchcommands import SearchMetric, validators  # noqa: E402
+
+from tsid.errors import TsidError  # noqa: E402
+
+T = TypeVar("T")
+
+
+class Refused:
+    """An option's value that is not allowed, with the reason.
+
+    The SDK replaces what a validator raises by 'Illegal value'. So a validator of this app returns its objection, and the command
+    reports it when it prepares.
+    """
+
+    def __init__(self, value: str, reason: str) -> None:
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Checked(validators.Validator, Generic[T]):  # type: ignore[misc]
+    """A validator whose objection reaches the user in full: the base of this app's validators."""
+
+    def __call__(self, value: Optional[str]) -> Union[T, Refused, None]:
+        """Return the option's value, or a `Refused` with the reason."""
+        if value is None:
+            return None
+        try:
+            return self.read(str(value))
+        except ValueError as error:
+            return Refused(str(value), str(error))
+
+    def read(self, text: str) -> T:
+        """Return the value that the text stands for, or raise ValueError with the sentence for the user."""
+        raise NotImplementedError
+
+    def format(self, value: object) -> Optional[str]:
+        """Return the value as it would stand in a search."""
+        return None if value is None else str(value)
+
+
+class Flag(Checked[bool]):
+    """A yes or no, in the spellings that Splunk's own commands take."""
+
+    _VALUES = {
+        **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+        **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+    }
+
+    def read(self, text: str) -> bool:
+        try:
+            return self._VALUES[text.lower()]
+        except KeyError:
+            raise ValueError("use true or false") from None
+
+
+class Choice(Checked[str]):
+    """One of some words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+
+    def read(self, text: str) -> str:
+        if text.lower() not in self._words:
+            raise ValueError(f"use one of {', '.join(self._words)}")
+        return text.lower()
+
+
+class Field(Checked[str]):
+    """The name of an event's field."""
+
+    def read(self, text: str) -> str:
+        if not text.strip():
+            raise ValueError("give the name of a field")
+        return text
+
+
+class TsidCommand:
+    """Reporting of errors for this app's commands; stands before an SDK command class in the list of bases.
+
+    Whatever is wrong with the command line, a lookup or the command itself ends the search with one message.
+    """
+
+    # Provided by splunklib's SearchCommand.
+    name: str
+    options: Any
+    fieldnames: List[str]
+
+    def prepare(self) -> None:
+        """Check the options and load what the command needs; called by the SDK before it answers getinfo."""
+        try:
+            self._check_options()
+            self.load()
+        except TsidError as error:
+            self.stop(str(error))
+        except Exception as error:
+            self.stop(f"unexpected {type(error).__name__}: {error}. Please report it with the search that caused it.")
+
+    def load(self) -> None:
+        """Load what the command needs and configure it; a `TsidError` ends the search with its message."""
+        raise NotImplementedError
+
+    def stop(self, message: str) -> NoReturn:
+        """End the search with one message to the user."""
+        self.write_error(message)
+        sys.exit(1)
+
+    def write_error(self, message: str, *args: object) -> None:
+        """Write an error for the user; unlike in the SDK, text without arguments may hold braces."""
+        text = message if args else message.replace("{", "{{").replace("}", "}}")
+        super().write_error(f"{self.name}: {text}", *args)  # type: ignore[misc]
+
+    def _protocol_v2_option_parser(self, arg: str) -> List[str]:
+        # The SDK meets an unknown option with a message of its own; as a positional argument it comes to _check_options.
+        name, equals, value = arg.partition("=")
+        return [name, value] if equals and name in self.options else [arg]
+
+    def _check_options(self) -> None:
+        problems = []
+        for argument in self.fieldnames:
+            name, equals, _ = argument.partition("=")
+            problems.append(f"unknown option {name}" if equals else f"unexpected argument {argument}")
+        if problems:
+            problems[-1] += f"; the options are {', '.join(sorted(self._own_options()))}"
+        for name in self._own_options():
+            value = self.options[name].value
+            if isinstance(value, Refused):
+                problems.append(f"{name}={value}: {value.reason}")
+        if problems:
+            raise TsidError(". ".join(problems) + ".")
+
+    def _own_options(self) -> List[str]:
+        return [name for name, option in self.options.items() if isinstance(option.validator, Checked)]
+
+
+def metric(seconds: float, events_in: int, events_out: int) -> Any:
+    """Return one entry of the search inspector: elapsed seconds, one invocation, events or rows in and out."""
+    return SearchMetric(round(seconds, 6), 1, events_in, events_out)

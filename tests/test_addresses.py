@@ -1,0 +1,87 @@
+"""Addresses in every form, and the longest prefix."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from netaddr import IPAddress, IPNetwork
+
+from tsid.addresses import Address, PrefixTable, is_host_address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("72.163.4.38", "72.163.4.38"),
+        (" 72.163.4.38 ", "72.163.4.38"),
+        ("::ffff:72.163.4.38", "72.163.4.38"),
+        ("::FFFF:48a3:426", "72.163.4.38"),
+        ("64:ff9b::72.163.4.38", "72.163.4.38"),
+        ("64:ff9b::48a3:426", "72.163.4.38"),
+        ("2001:420:1101:5::a", "2001:420:1101:5::a"),
+        ("2001:0420:1101:0005:0000:0000:0000:000A", "2001:420:1101:5::a"),
+        ("[2001:420:1101:5::a]", "2001:420:1101:5::a"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("0.0.0.0", "0.0.0.0"),
+    ],
+)
+def test_readable(text: str, address: str) -> None:
+    assert str(parse_address(text)) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "-", "tools.cisco.com", "72.163.4", "72.163.4.256", "72.163.4.38/32", "72.163.4.38:443", "072.163.4.38", "1209205798",
+        "0x48.0xa3.4.38", "::1::", "1:2:3:4:5:6:7:8:9", "72.163.4.38,72.163.4.39", "[72.163.4.38", "٧٢.163.4.38", "face", "2.4",
+        "72.163.4.38" + " " * 80 + "x",
+    ],
+)
+def test_unreadable(text: str) -> None:
+    assert parse_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.0.0.0", False), ("255.255.255.255", False), ("224.0.0.1", False), ("ff02::1", False), ("::", False), ("10.0.0.1", True), ("2001:db8::1", True)],
+)
+def test_addresses_that_belong_to_one_host(text: str, expected: bool) -> None:
+    address = parse_address(text)
+    assert address is not None
+    assert is_host_address(address) is expected
+
+
+@given(st.ip_addresses())
+def test_reading_agrees_with_the_standard_library(address: ipaddress._BaseAddress) -> None:
+    parsed = parse_address(str(address))
+    assert parsed is not None
+    if parsed.version == address.version:
+        assert parsed == (address.version, int(address))
+    else:
+        assert int(address) & 0xFFFFFFFF == parsed.value
+
+
+def _network(version: int, value: int, length: int) -> IPNetwork:
+    return IPNetwork(f"{IPAddress(value, version)}/{length}").cidr
+
+
+_NETWORKS = st.one_of(
+    st.builds(_network, st.just(4), st.integers(0, 2**32 - 1), st.integers(0, 32)),
+    st.builds(_network, st.just(6), st.integers(0, 2**128 - 1), st.integers(0, 128)),
+)
+
+
+@given(st.lists(_NETWORKS, max_size=12), st.data())
+def test_the_longest_prefix_wins(networks: list[IPNetwork], data: st.DataObject) -> None:
+    table = PrefixTable((network, str(network)) for network in networks)
+    near = [Address(network.version, value) for network in networks for value in (network.first, network.last)]
+    address = data.draw(st.one_of(*([st.sampled_from(near)] if near else []), st.builds(Address, st.just(4), st.integers(0, 2**32 - 1))))
+    holding = [network for network in networks if network.version == address.version and network.first <= address.value <= network.last]
+    expected = max((network.prefixlen for network in holding), default=None)
+    found = table.longest(address)
+    assert (None if found is None else IPNetwork(found).prefixlen) == expected
+    lengths = [IPNetwork(rows[0]).prefixlen for rows in table.matches(address)]
+    assert lengths == sorted({network.prefixlen for network in holding}, reverse=True)
