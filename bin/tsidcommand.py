@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, List, NoReturn, Optional, Sequence, TypeVar, Union
+from typing import Any, ClassVar, Generic, NoReturn, Optional, TypeVar, Union
 
 APP = Path(__file__).resolve().parent.parent
 LOOKUPS = APP / "lookups"
@@ -13,7 +14,6 @@ LOOKUPS = APP / "lookups"
 sys.path.insert(0, str(APP / "bin" / "lib"))
 
 from splunklib.searchcommands import SearchMetric, validators  # noqa: E402
-
 from tsid.errors import TsidError  # noqa: E402
 
 T = TypeVar("T")
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Refused:
     """An option's value that is not allowed, with the reason.
 
-    The SDK replaces what a validator raises by 'Illegal value'. So a validator of this app returns its objection, and the command
-    reports it when it prepares.
+    The SDK replaces what a validator raises by 'Illegal value'. So a validator of this app returns its
+    objection, and the command reports it when it prepares.
     """
 
     def __init__(self, value: str, reason: str) -> None:
@@ -58,12 +58,13 @@ class Checked(validators.Validator, Generic[T]):  # type: ignore[misc]
 class Flag(Checked[bool]):
     """A yes or no, in the spellings that Splunk's own commands take."""
 
-    _VALUES = {
+    _VALUES: ClassVar[dict[str, bool]] = {
         **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
         **dict.fromkeys(("false", "f", "no", "n", "0"), False),
     }
 
     def read(self, text: str) -> bool:
+        """Read true or false."""
         try:
             return self._VALUES[text.lower()]
         except KeyError:
@@ -77,6 +78,7 @@ class Choice(Checked[str]):
         self._words = words
 
     def read(self, text: str) -> str:
+        """Read one of the words, in any letter case."""
         if text.lower() not in self._words:
             raise ValueError(f"use one of {', '.join(self._words)}")
         return text.lower()
@@ -86,6 +88,7 @@ class Field(Checked[str]):
     """The name of an event's field."""
 
     def read(self, text: str) -> str:
+        """Read the name of a field."""
         if not text.strip():
             raise ValueError("give the name of a field")
         return text
@@ -100,7 +103,7 @@ class TsidCommand:
     # Provided by splunklib's SearchCommand.
     name: str
     options: Any
-    fieldnames: List[str]
+    fieldnames: list[str]
 
     def prepare(self) -> None:
         """Check the options and load what the command needs; called by the SDK before it answers getinfo."""
@@ -110,7 +113,7 @@ class TsidCommand:
         except TsidError as error:
             self.stop(str(error))
         except Exception as error:
-            self.stop(f"unexpected {type(error).__name__}: {error}. Please report it with the search that caused it.")
+            self.stop(f"unexpected {type(error).__name__}: {error}. Please report it with your search.")
 
     def load(self) -> None:
         """Load what the command needs and configure it; a `TsidError` ends the search with its message."""
@@ -126,8 +129,9 @@ class TsidCommand:
         text = message if args else message.replace("{", "{{").replace("}", "}}")
         super().write_error(f"{self.name}: {text}", *args)  # type: ignore[misc]
 
-    def _protocol_v2_option_parser(self, arg: str) -> List[str]:
-        # The SDK meets an unknown option with a message of its own; as a positional argument it comes to _check_options.
+    def _protocol_v2_option_parser(self, arg: str) -> list[str]:
+        # The SDK meets an unknown option with a message of its own; as a positional argument it comes to
+        # _check_options.
         name, equals, value = arg.partition("=")
         return [name, value] if equals and name in self.options else [arg]
 
@@ -145,10 +149,10 @@ class TsidCommand:
         if problems:
             raise TsidError(". ".join(problems) + ".")
 
-    def _own_options(self) -> List[str]:
+    def _own_options(self) -> list[str]:
         return [name for name, option in self.options.items() if isinstance(option.validator, Checked)]
 
 
 def metric(seconds: float, events_in: int, events_out: int) -> Any:
-    """Return one entry of the search inspector: elapsed seconds, one invocation, events or rows in and out."""
+    """Return an entry of the search inspector: elapsed seconds, one invocation, rows in and out."""
     return SearchMetric(round(seconds, 6), 1, events_in, events_out)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from time import perf_counter
-from typing import Any, Dict, Iterable, Iterator
+from typing import Any
 
 # First, because it puts the app's own copy of splunklib on the path.
 from tsidcommand import LOOKUPS, Checked, Choice, Field, Flag, TsidCommand, metric
 
 # isort: split
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
-
 from tsid.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.lookups import load_lookups
 
@@ -23,14 +23,17 @@ class Prefix(Checked[str]):
     _PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
     def read(self, text: str) -> str:
+        """Read the start of a field name, or nothing."""
         if text and not self._PATTERN.fullmatch(text):
-            raise ValueError("start with a letter, then letters, digits, underscores and dots, 64 characters at most")
+            raise ValueError(
+                "start with a letter, then letters, digits, underscores and dots, 64 characters at most"
+            )
         return text
 
 
 @Configuration(distributed=True)
 class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
-    """Adds the ``tsid_`` fields to firewall events and puts the true host in the place of a verified alias."""
+    """Adds the ``tsid_`` fields to firewall events and replaces verified aliases by the true host."""
 
     ip = Option(
         doc="""
@@ -54,7 +57,7 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
     rewrite = Option(
         doc="""
         **Syntax:** **rewrite=***<bool>*
-        **Description:** Put the canonical host in the place of a verified alias, in the field the name came from. Default: true""",
+        **Description:** Put the canonical host in the place of a verified alias. Default: true""",
         default=True,
         validate=Flag(),
     )
@@ -81,6 +84,7 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
+        """Load the lookups, and tell Splunk which fields they ask for."""
         started = perf_counter()
         lookups = load_lookups(LOOKUPS)
         self._enricher = Enricher(
@@ -96,12 +100,13 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
             ),
         )
         if self.keep == KEEP_ALL:
-            # Splunk then sends only these columns. How it would join back an answer with fewer rows than it sent is documented
-            # nowhere, so a search that drops events gets all columns.
+            # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
+            # sent is documented nowhere, so a search that drops events gets all columns.
             self.configuration.required_fields = self._enricher.required_fields
         self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
 
-    def stream(self, records: Iterable[Dict[str, Any]]) -> Iterator[Dict[str, Any]]:
+    def stream(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Enrich one chunk of events."""
         started = perf_counter()
         seen = enriched = rewritten = returned = 0
         enricher = self._enricher

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Dict, Iterator
+from collections.abc import Iterator
 
 # First, because it puts the app's own copy of splunklib on the path.
 from tsidcommand import LOOKUPS, Choice, TsidCommand
 
 # isort: split
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
-
 from tsid.candidates import candidate_search
 from tsid.lookups import load_lookups
 
@@ -20,7 +19,7 @@ CANDIDATES = "candidates"
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Yields the rows in force of one lookup with the file each came from, or the prefilter for `tsid_candidates`."""
+    """Yields the rows of one lookup and the file each came from, or the prefilter's search terms."""
 
     table = Option(
         doc="""
@@ -31,9 +30,11 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
+        """Load the lookups."""
         self._lookups = load_lookups(LOOKUPS)
 
-    def generate(self) -> Iterator[Dict[str, str]]:
+    def generate(self) -> Iterator[dict[str, str]]:
+        """Yield the rows of the chosen table."""
         if self.table == CANDIDATES:
             yield {"search": candidate_search(self._lookups)}
             return

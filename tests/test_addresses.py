@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
-
 from tsid.addresses import Address, PrefixTable, is_host_address, parse_address
 
 
@@ -35,8 +35,23 @@ def test_readable(text: str, address: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "-", "tools.cisco.com", "72.163.4", "72.163.4.256", "72.163.4.38/32", "72.163.4.38:443", "072.163.4.38", "1209205798",
-        "0x48.0xa3.4.38", "::1::", "1:2:3:4:5:6:7:8:9", "72.163.4.38,72.163.4.39", "[72.163.4.38", "٧٢.163.4.38", "face", "2.4",
+        "",
+        "-",
+        "tools.cisco.com",
+        "72.163.4",
+        "72.163.4.256",
+        "72.163.4.38/32",
+        "72.163.4.38:443",
+        "072.163.4.38",
+        "1209205798",
+        "0x48.0xa3.4.38",
+        "::1::",
+        "1:2:3:4:5:6:7:8:9",
+        "72.163.4.38,72.163.4.39",
+        "[72.163.4.38",
+        "٧٢.163.4.38",
+        "face",
+        "2.4",
         "72.163.4.38" + " " * 80 + "x",
     ],
 )
@@ -46,7 +61,15 @@ def test_unreadable(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("0.0.0.0", False), ("255.255.255.255", False), ("224.0.0.1", False), ("ff02::1", False), ("::", False), ("10.0.0.1", True), ("2001:db8::1", True)],
+    [
+        ("0.0.0.0", False),
+        ("255.255.255.255", False),
+        ("224.0.0.1", False),
+        ("ff02::1", False),
+        ("::", False),
+        ("10.0.0.1", True),
+        ("2001:db8::1", True),
+    ],
 )
 def test_addresses_that_belong_to_one_host(text: str, expected: bool) -> None:
     address = parse_address(text)
@@ -64,7 +87,7 @@ def test_reading_agrees_with_the_standard_library(address: ipaddress._BaseAddres
         assert int(address) & 0xFFFFFFFF == parsed.value
 
 
-def _network(version: int, value: int, length: int) -> IPNetwork:
+def _network(version: Literal[4, 6], value: int, length: int) -> IPNetwork:
     return IPNetwork(f"{IPAddress(value, version)}/{length}").cidr
 
 
@@ -77,9 +100,20 @@ _NETWORKS = st.one_of(
 @given(st.lists(_NETWORKS, max_size=12), st.data())
 def test_the_longest_prefix_wins(networks: list[IPNetwork], data: st.DataObject) -> None:
     table = PrefixTable((network, str(network)) for network in networks)
-    near = [Address(network.version, value) for network in networks for value in (network.first, network.last)]
-    address = data.draw(st.one_of(*([st.sampled_from(near)] if near else []), st.builds(Address, st.just(4), st.integers(0, 2**32 - 1))))
-    holding = [network for network in networks if network.version == address.version and network.first <= address.value <= network.last]
+    near = [
+        Address(network.version, value) for network in networks for value in (network.first, network.last)
+    ]
+    address = data.draw(
+        st.one_of(
+            *([st.sampled_from(near)] if near else []),
+            st.builds(Address, st.just(4), st.integers(0, 2**32 - 1)),
+        )
+    )
+    holding = [
+        network
+        for network in networks
+        if network.version == address.version and network.first <= address.value <= network.last
+    ]
     expected = max((network.prefixlen for network in holding), default=None)
     found = table.longest(address)
     assert (None if found is None else IPNetwork(found).prefixlen) == expected

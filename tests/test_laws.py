@@ -7,7 +7,6 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tsid.enrich import KEEP, Enricher, Options
 from tsid.fields import ROLES
 from tsid.lookups import Lookups
@@ -28,7 +27,9 @@ NAMES = st.builds(
     st.sampled_from(["", ":443"]),
     st.sampled_from(["", "/", "/a?b=toos.cisco.com", " "]),
 )
-ACTIONS = st.sampled_from(["Allow", "Block", "<br/>Block with reset", "Monitor", "", "teardown", "built", "allowed"])
+ACTIONS = st.sampled_from(
+    ["Allow", "Block", "<br/>Block with reset", "Monitor", "", "teardown", "built", "allowed"]
+)
 OTHERS = st.sampled_from(["443", "443 (https) / tcp", "0", "1700000000", "x", ""])
 
 
@@ -46,7 +47,9 @@ def events(draw: st.DrawFn, lookups: Lookups) -> dict[str, Any]:
         for field in draw(st.lists(st.sampled_from(lookups.fields.of(role)), max_size=2)):
             event[field] = draw(either(values.get(role, OTHERS)))
     raw = st.builds(
-        lambda address, name: f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {address}, URL: {name}", ADDRESSES, NAMES
+        lambda address, name: f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {address}, URL: {name}",
+        ADDRESSES,
+        NAMES,
     )
     others = {"_time": st.sampled_from(["1700000000.123", "", "x"]), "_raw": raw, "user": st.text(max_size=5)}
     return {**event, **draw(st.fixed_dictionaries({}, optional=others))}

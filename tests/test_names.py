@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tsid.names import MAX_HOST_LENGTH, ascii_host, is_placeholder, parse_name, replace_host
 
 
@@ -14,7 +13,11 @@ from tsid.names import MAX_HOST_LENGTH, ascii_host, is_placeholder, parse_name, 
     [
         ("tools.cisco.com", "tools.cisco.com", "NEW"),
         ("https://tools.cisco.com", "tools.cisco.com", "https://NEW"),
-        ("https://tools.cisco.com/its/service/oddce?a=b#c", "tools.cisco.com", "https://NEW/its/service/oddce?a=b#c"),
+        (
+            "https://tools.cisco.com/its/service/oddce?a=b#c",
+            "tools.cisco.com",
+            "https://NEW/its/service/oddce?a=b#c",
+        ),
         ("HTTPS://Tools.Cisco.COM/Path", "tools.cisco.com", "HTTPS://NEW/Path"),
         ("tools.cisco.com:443", "tools.cisco.com", "NEW:443"),
         ("https://tools.cisco.com:8443/x", "tools.cisco.com", "https://NEW:8443/x"),
@@ -93,7 +96,24 @@ def test_text_that_is_no_host_name_is_kept_but_compares_with_nothing(text: str, 
     assert (name.host, name.is_address, name.observed) == ("", False, observed)
 
 
-@pytest.mark.parametrize("text", ["", " ", "-", "N/A", "unknown", "Unknown", "none", "NULL", "https://", "https:///x", "/path", "?q", "https://-/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "-",
+        "N/A",
+        "unknown",
+        "Unknown",
+        "none",
+        "NULL",
+        "https://",
+        "https:///x",
+        "/path",
+        "?q",
+        "https://-/",
+    ],
+)
 def test_no_name(text: str) -> None:
     assert parse_name(text) is None
 
@@ -104,7 +124,11 @@ def test_placeholders_are_not_substrings() -> None:
 
 
 _LABEL = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
-_HOSTS = st.lists(_LABEL, min_size=2, max_size=5).map(".".join).filter(lambda host: not host.replace(".", "").isdigit())
+_HOSTS = (
+    st.lists(_LABEL, min_size=2, max_size=5)
+    .map(".".join)
+    .filter(lambda host: not host.replace(".", "").isdigit())
+)
 
 
 @given(
@@ -115,7 +139,9 @@ _HOSTS = st.lists(_LABEL, min_size=2, max_size=5).map(".".join).filter(lambda ho
     port=st.sampled_from(["", ":443", ":"]),
     rest=st.sampled_from(["", "/", "/a/b?c=d@e#f", "?x=https://other.example/", "#frag"]),
 )
-def test_every_part_but_the_host_survives(scheme: str, userinfo: str, host: str, dot: str, port: str, rest: str) -> None:
+def test_every_part_but_the_host_survives(
+    scheme: str, userinfo: str, host: str, dot: str, port: str, rest: str
+) -> None:
     userinfo = userinfo if scheme else ""
     text = scheme + userinfo + host + dot + port + rest
     name = parse_name(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tsid.rawlines import read_raw
 
 FTD = (

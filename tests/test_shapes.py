@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tsid.enrich import OUTPUT_FIELDS, Enricher, Options
 from tsid.lookups import Lookups
 
@@ -44,7 +43,15 @@ def ftd(**changes: Any) -> Event:
         "SrcPort: 40000, DstPort: 443, Protocol: tcp, Client: SSL client, ApplicationProtocol: HTTPS, InitiatorBytes: 571, "
         "ResponderBytes: 66, URL: https://toos.cisco.com"
     )
-    return {"_time": "1743500734", "sourcetype": "cisco:ftd", "_raw": raw, "message_id": "430002", "host": "fw-1", "dvc": "fw-1", **changes}
+    return {
+        "_time": "1743500734",
+        "sourcetype": "cisco:ftd",
+        "_raw": raw,
+        "message_id": "430002",
+        "host": "fw-1",
+        "dvc": "fw-1",
+        **changes,
+    }
 
 
 def firepower(**changes: Any) -> Event:
@@ -59,7 +66,7 @@ def firepower(**changes: Any) -> Event:
 def estreamer(**changes: Any) -> Event:
     """cisco:estreamer:data of TA-eStreamer 5.2.9: `url` wiped by an alias (T3), `action` null (T4)."""
     raw = (
-        f'rec_type=71 event_sec=1743500734 connection_id=60183 url=https://toos.cisco.com first_pkt_sec=1743500734 src_ip={DEVICE} '
+        f"rec_type=71 event_sec=1743500734 connection_id=60183 url=https://toos.cisco.com first_pkt_sec=1743500734 src_ip={DEVICE} "
         f'src_port=40000 instance_id=4 dest_ip={TOOLS} dest_port=443 dest_bytes=3746 fw_rule_action="Block with reset" '
         'fw_rule_reason=N/A ssl_server_name="" referenced_host="" sensor=fw-1 event_desc="Flow Statistics"'
     )
@@ -82,7 +89,14 @@ def asa(**changes: Any) -> Event:
 
 def asa_swapped(**changes: Any) -> Event:
     """cisco:asa of Splunk_TA_cisco-asa 6.0.1, 302013 outbound: the remote side stands in src_ip (T11)."""
-    swapped = {"src_ip": TOOLS, "src": TOOLS, "src_port": "443", "dest_ip": DEVICE, "dest": DEVICE, "dest_port": "40000"}
+    swapped = {
+        "src_ip": TOOLS,
+        "src": TOOLS,
+        "src_port": "443",
+        "dest_ip": DEVICE,
+        "dest": DEVICE,
+        "dest_port": "40000",
+    }
     return asa(**{**swapped, **changes})
 
 
@@ -97,7 +111,14 @@ def fmc(**changes: Any) -> Event:
 
 def cim(**changes: Any) -> Event:
     """An event with CIM fields only."""
-    return {"_time": "1743500734", "src": DEVICE, "dest": TOOLS, "dest_port": "443", "action": "allowed", **changes}
+    return {
+        "_time": "1743500734",
+        "src": DEVICE,
+        "dest": TOOLS,
+        "dest_port": "443",
+        "action": "allowed",
+        **changes,
+    }
 
 
 CASES = [
@@ -161,12 +182,23 @@ CASES = [
     ids=[case[0] for case in CASES],
 )
 def test_answer(
-    lookups: Lookups, event: Event, options: dict[str, Any], verdict: str, host: str, observed: str, outcome: str, device: str, connection: str
+    lookups: Lookups,
+    event: Event,
+    options: dict[str, Any],
+    verdict: str,
+    host: str,
+    observed: str,
+    outcome: str,
+    device: str,
+    connection: str,
 ) -> None:
     answer = Enricher(lookups, Options(**options)).enrich(event)
     assert answer.verdict == verdict
     assert tuple(answer.fields) == OUTPUT_FIELDS
-    got = tuple(answer.fields[f"tsid_{field}"] for field in ("verdict", "host", "observed", "outcome", "device", "connection"))
+    got = tuple(
+        answer.fields[f"tsid_{field}"]
+        for field in ("verdict", "host", "observed", "outcome", "device", "connection")
+    )
     assert got == (verdict, host, observed, outcome, device, connection)
     if verdict == "":
         assert set(answer.fields.values()) == {""}
@@ -191,7 +223,9 @@ def test_answer(
         (cim(dest="toos.cisco.com"), {}, {}),
     ],
 )  # fmt: skip
-def test_only_a_verified_alias_is_replaced(lookups: Lookups, event: Event, options: dict[str, Any], rewritten: Event) -> None:
+def test_only_a_verified_alias_is_replaced(
+    lookups: Lookups, event: Event, options: dict[str, Any], rewritten: Event
+) -> None:
     assert Enricher(lookups, Options(**options)).enrich(event).rewritten == rewritten
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from netaddr import IPNetwork
-
 from tsid.candidates import candidate_search
-from tsid.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups
+from tsid.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
 from tsid.tables import TableFormat
 
 FOLDER = Path(__file__).resolve().parent.parent / "lookups"
@@ -32,17 +31,25 @@ def test_networks_stand_longest_prefix_first_because_splunk_takes_file_order(nam
     assert lengths == sorted(lengths, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["cisco_licensing_endpoints", "cisco_networks", "tsid_relays", "tsid_fields", "tsid_actions"])
+@pytest.mark.parametrize(
+    "name", ["cisco_licensing_endpoints", "cisco_networks", "tsid_relays", "tsid_fields", "tsid_actions"]
+)
 def test_every_fact_has_a_source(name: str) -> None:
     assert all(row["source"] for row in rows(name))
 
 
 def test_every_alias_says_where_it_comes_from() -> None:
-    assert all(row["note"] and row["origin"] in ("kb", "certificate", "local") for row in rows("tsid_aliases"))
+    assert all(
+        row["note"] and row["origin"] in ("kb", "certificate", "local") for row in rows("tsid_aliases")
+    )
 
 
 def test_what_is_only_remembered_is_unconfirmed() -> None:
-    remembered = {row["network"]: row["status"] for row in rows("cisco_licensing_endpoints") if "from memory" in row["source"]}
+    remembered = {
+        row["network"]: row["status"]
+        for row in rows("cisco_licensing_endpoints")
+        if "from memory" in row["source"]
+    }
     assert set(remembered.values()) == {"unconfirmed"}
     assert len(remembered) == 4
 
@@ -68,7 +75,14 @@ def test_no_bare_ipv4_address(path: Path) -> None:
 
 def test_the_candidate_search_holds_every_address_and_name(lookups: Lookups) -> None:
     search = candidate_search(lookups)
-    for term in ("72.163.4.38", "173.37.145.8", "2001:420:1101:5::a", "tools.cisco.com", "toos.cisco.com", "swapi.cisco.com"):
+    for term in (
+        "72.163.4.38",
+        "173.37.145.8",
+        "2001:420:1101:5::a",
+        "tools.cisco.com",
+        "toos.cisco.com",
+        "swapi.cisco.com",
+    ):
         assert f'"{term}"' in search
     assert search.startswith('("')
     assert search.endswith('")')
@@ -99,8 +113,6 @@ def test_a_term_cannot_leave_its_quotes(tmp_path: Path) -> None:
 
 
 def _with_local(tmp_path: Path, table: str, content: str) -> str:
-    from tsid.lookups import load_lookups
-
     for path in FOLDER.glob("*.csv"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / f"{table}_local.csv").write_text(content, "utf-8")

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from tsid.errors import LookupTableError
 from tsid.lookups import load_lookups
 from tsid.verdict import Judge
@@ -35,47 +34,134 @@ def folder(tmp_path: Path) -> Path:
         ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
         ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
         ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
-        ("cisco_licensing_endpoints.csv", b"\xef\xbb\xbf" + HEADER.encode(), 1, ["byte order mark", "without BOM"]),
+        (
+            "cisco_licensing_endpoints.csv",
+            b"\xef\xbb\xbf" + HEADER.encode(),
+            1,
+            ["byte order mark", "without BOM"],
+        ),
         ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["byte order mark"]),
-        ("tsid_aliases.csv", b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n", 3, ["0xf6", "UTF-8"]),
+        (
+            "tsid_aliases.csv",
+            b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n",
+            3,
+            ["0xf6", "UTF-8"],
+        ),
         ("tsid_aliases.csv", b"alias,host\na\0b,tools.cisco.com\n", 2, ["NUL"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1,a.example\n", 2, ["'10.0.0.1'", "CIDR", "/32"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/99,a.example\n", 2, ["'10.0.0.0/99'", "CIDR"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\nexample/8,a.example\n", 2, ["'example/8'", "CIDR"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/8,a.example\n", 2, ["bits set", "10.0.0.0/8"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32,not a host\n", 2, ["'not a host'", "no host name"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n,a.example\n", 2, ["no value in column network"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1,a.example\n",
+            2,
+            ["'10.0.0.1'", "CIDR", "/32"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.0/99,a.example\n",
+            2,
+            ["'10.0.0.0/99'", "CIDR"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\nexample/8,a.example\n",
+            2,
+            ["'example/8'", "CIDR"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/8,a.example\n",
+            2,
+            ["bits set", "10.0.0.0/8"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/32,not a host\n",
+            2,
+            ["'not a host'", "no host name"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n,a.example\n",
+            2,
+            ["no value in column network"],
+        ),
         ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32\n", 2, ["1 values", "2 columns"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32,a.example,x\n", 2, ["3 values", "2 columns"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/32,a.example,x\n",
+            2,
+            ["3 values", "2 columns"],
+        ),
         (
             "cisco_licensing_endpoints_local.csv",
             b"network,host\n10.0.0.1/32,a.example\n\n10.0.0.1/32,A.EXAMPLE.\n",
             4,
             ["same network and host as in line 2", "Remove one"],
         ),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32,\"a.example\n", 2, ["not readable as CSV", "double quotes"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host,status\n10.0.0.1/32,a.example,on\n", 2, ["status 'on'", "active, unconfirmed, retired"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host,status\n10.0.0.1/32,a.example,retired\n", 2, ["without valid_until"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host,valid_from\n10.0.0.1/32,a.example,3.11.2025\n", 2, ["'3.11.2025'", "YYYY-MM-DD"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b'network,host\n10.0.0.1/32,"a.example\n',
+            2,
+            ["not readable as CSV", "double quotes"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,status\n10.0.0.1/32,a.example,on\n",
+            2,
+            ["status 'on'", "active, unconfirmed, retired"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,status\n10.0.0.1/32,a.example,retired\n",
+            2,
+            ["without valid_until"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,valid_from\n10.0.0.1/32,a.example,3.11.2025\n",
+            2,
+            ["'3.11.2025'", "YYYY-MM-DD"],
+        ),
         (
             "cisco_licensing_endpoints_local.csv",
             b"network,host,valid_from,valid_until\n10.0.0.1/32,a.example,2025-02-01,2025-01-01\n",
             2,
             ["before valid_from"],
         ),
-        ("tsid_aliases_local.csv", b"alias,host\nx.example,nobody.example\n", 2, ["'nobody.example' has no endpoint"]),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\nx.example,nobody.example\n",
+            2,
+            ["'nobody.example' has no endpoint"],
+        ),
         ("tsid_aliases_local.csv", b"alias,host\n10.0.0.1,tools.cisco.com\n", 2, ["'10.0.0.1' is no name"]),
-        ("tsid_aliases_local.csv", b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n", 3, ["same alias as in line 2"]),
-        ("cisco_networks_local.csv", b"network,owner\n10.0.0.0/8,us\n10.0.0.0/8,them\n", 3, ["same network as in line 2"]),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
+            3,
+            ["same alias as in line 2"],
+        ),
+        (
+            "cisco_networks_local.csv",
+            b"network,owner\n10.0.0.0/8,us\n10.0.0.0/8,them\n",
+            3,
+            ["same network as in line 2"],
+        ),
         ("tsid_relays_local.csv", b"network\nnowhere\n", 2, ["'nowhere'"]),
         ("tsid_fields_local.csv", b"role,rank,field\nip,1,x\n", 2, ["role 'ip'", "address"]),
         ("tsid_fields_local.csv", b"role,rank,field\naddress,first,x\n", 2, ["rank 'first'"]),
-        ("tsid_actions_local.csv", b"value,match,outcome\nx,like,blocked\n", 2, ["match 'like'", "exact, word"]),
+        (
+            "tsid_actions_local.csv",
+            b"value,match,outcome\nx,like,blocked\n",
+            2,
+            ["match 'like'", "exact, word"],
+        ),
         ("tsid_actions_local.csv", b"value,match,outcome\nx,exact,dropped\n", 2, ["outcome 'dropped'"]),
         ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
     ],
 )
-def test_broken_lookup(folder: Path, file: str, content: bytes | None, line: int | None, words: list[str]) -> None:
+def test_broken_lookup(
+    folder: Path, file: str, content: bytes | None, line: int | None, words: list[str]
+) -> None:
     path = folder / file
     if content is None:
         path.unlink()
@@ -91,7 +177,9 @@ def test_broken_lookup(folder: Path, file: str, content: bytes | None, line: int
 
 
 def test_a_quoted_line_break_does_not_shift_the_line_numbers(folder: Path) -> None:
-    (folder / "tsid_aliases_local.csv").write_text('alias,host,note\nx.example,tools.cisco.com,"two\nlines"\nno such,\n', "utf-8")
+    (folder / "tsid_aliases_local.csv").write_text(
+        'alias,host,note\nx.example,tools.cisco.com,"two\nlines"\nno such,\n', "utf-8"
+    )
     with pytest.raises(LookupTableError) as caught:
         load_lookups(folder)
     assert caught.value.line == 4
@@ -119,17 +207,31 @@ def endpoint(folder: Path, address: str, time: float | None = None) -> tuple[str
     decision = Judge(load_lookups(folder)).decide([address], [], time)
     if decision is None:
         return None
-    row = next(row for row in load_lookups(folder).tables["endpoints"] if row.values["network"] == decision.network)
+    row = next(
+        row for row in load_lookups(folder).tables["endpoints"] if row.values["network"] == decision.network
+    )
     return decision.host, decision.confidence, row.file.rpartition("/")[2]
 
 
 def test_local_rows_over_refreshed_rows_over_shipped_rows(folder: Path) -> None:
     address, row = "146.112.59.81", "146.112.59.81/32,smartreceiver.cisco.com"
     assert endpoint(folder, address) == ("smartreceiver.cisco.com", "medium", "cisco_licensing_endpoints.csv")
-    (folder / "cisco_licensing_endpoints_refreshed.csv").write_text(f"network,host,status\n{row},active\n", "utf-8")
-    assert endpoint(folder, address) == ("smartreceiver.cisco.com", "high", "cisco_licensing_endpoints_refreshed.csv")
-    (folder / "cisco_licensing_endpoints_local.csv").write_text(f"network,host,status\n{row},unconfirmed\n", "utf-8")
-    assert endpoint(folder, address) == ("smartreceiver.cisco.com", "medium", "cisco_licensing_endpoints_local.csv")
+    (folder / "cisco_licensing_endpoints_refreshed.csv").write_text(
+        f"network,host,status\n{row},active\n", "utf-8"
+    )
+    assert endpoint(folder, address) == (
+        "smartreceiver.cisco.com",
+        "high",
+        "cisco_licensing_endpoints_refreshed.csv",
+    )
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        f"network,host,status\n{row},unconfirmed\n", "utf-8"
+    )
+    assert endpoint(folder, address) == (
+        "smartreceiver.cisco.com",
+        "medium",
+        "cisco_licensing_endpoints_local.csv",
+    )
 
 
 def test_a_site_can_switch_a_shipped_row_off(folder: Path) -> None:
@@ -145,15 +247,22 @@ def test_an_on_prem_server_is_an_endpoint_and_not_a_relay(folder: Path) -> None:
     (folder / "cisco_licensing_endpoints_local.csv").write_text(
         "network,host,service\n10.20.30.40/32,ssm.corp.example,ssm_on_prem\n", "utf-8"
     )
-    (folder / "tsid_aliases_local.csv").write_text("alias,host\nlicences.corp.example,ssm.corp.example\n", "utf-8")
+    (folder / "tsid_aliases_local.csv").write_text(
+        "alias,host\nlicences.corp.example,ssm.corp.example\n", "utf-8"
+    )
     lookups = load_lookups(folder)
-    assert endpoint(folder, "10.20.30.40") == ("ssm.corp.example", "high", "cisco_licensing_endpoints_local.csv")
+    assert endpoint(folder, "10.20.30.40") == (
+        "ssm.corp.example",
+        "high",
+        "cisco_licensing_endpoints_local.csv",
+    )
     assert lookups.aliases["licences.corp.example"].host == "ssm.corp.example"
 
 
 def test_a_retired_row_explains_old_events_only(folder: Path) -> None:
     (folder / "cisco_licensing_endpoints_local.csv").write_text(
-        "network,host,status,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,retired,2024-01-01,2024-06-30\n", "utf-8"
+        "network,host,status,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,retired,2024-01-01,2024-06-30\n",
+        "utf-8",
     )
     first, last = 1_704_067_200, 1_719_791_999  # 2024-01-01T00:00:00Z and 2024-06-30T23:59:59Z
     assert endpoint(folder, "198.51.100.1", first - 1) is None

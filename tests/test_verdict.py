@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-
 from tsid.lookups import Lookups
 from tsid.names import parse_name
-from tsid.verdict import VERDICTS, Decision, Judge
+from tsid.verdict import Decision, Judge
+from tsid.verdicts import VERDICTS
 
 TOOLS, SWAPI, UNCONFIRMED = "72.163.4.38", "146.112.59.25", "146.112.59.81"
 PUBLIC, PRIVATE, CISCO = "203.0.113.7", "10.9.8.7", "72.163.4.161"
@@ -30,13 +30,48 @@ def decide(judge: Judge, addresses: list[str], names: list[str], earlier: str = 
         (TOOLS, "tools.cisco.com", "canonical", "tools.cisco.com", "high", "72.163.4.38/32"),
         ("173.37.145.8", "tools.cisco.com", "canonical", "tools.cisco.com", "high", "173.37.145.8/32"),
         (SWAPI, "swapi.cisco.com", "canonical", "swapi.cisco.com", "high", "146.112.59.25/32"),
-        ("173.37.144.211", "cloudsso.cisco.com", "canonical", "cloudsso.cisco.com", "high", "173.37.144.211/32"),
-        ("173.37.144.211", "cloudsso2.cisco.com", "canonical", "cloudsso2.cisco.com", "high", "173.37.144.211/32"),
-        (UNCONFIRMED, "smartreceiver.cisco.com", "canonical", "smartreceiver.cisco.com", "medium", "146.112.59.81/32"),
-        ("2001:420:1101:5::a", "tools.cisco.com", "canonical", "tools.cisco.com", "medium", "2001:420:1101:5::a/128"),
+        (
+            "173.37.144.211",
+            "cloudsso.cisco.com",
+            "canonical",
+            "cloudsso.cisco.com",
+            "high",
+            "173.37.144.211/32",
+        ),
+        (
+            "173.37.144.211",
+            "cloudsso2.cisco.com",
+            "canonical",
+            "cloudsso2.cisco.com",
+            "high",
+            "173.37.144.211/32",
+        ),
+        (
+            UNCONFIRMED,
+            "smartreceiver.cisco.com",
+            "canonical",
+            "smartreceiver.cisco.com",
+            "medium",
+            "146.112.59.81/32",
+        ),
+        (
+            "2001:420:1101:5::a",
+            "tools.cisco.com",
+            "canonical",
+            "tools.cisco.com",
+            "medium",
+            "2001:420:1101:5::a/128",
+        ),
         (TOOLS, "toos.cisco.com", "aliased", "tools.cisco.com", "high", "72.163.4.38/32"),
         (TOOLS, "tools1-ss2.cisco.com", "aliased", "tools.cisco.com", "high", "72.163.4.38/32"),
-        ("2001:420:1101:5::a", "toos.cisco.com", "aliased", "tools.cisco.com", "medium", "2001:420:1101:5::a/128"),
+        (
+            "2001:420:1101:5::a",
+            "toos.cisco.com",
+            "aliased",
+            "tools.cisco.com",
+            "medium",
+            "2001:420:1101:5::a/128",
+        ),
         (TOOLS, "", "unnamed", "tools.cisco.com", "high", "72.163.4.38/32"),
         (TOOLS, "https://72.163.4.38/", "unnamed", "tools.cisco.com", "high", "72.163.4.38/32"),
         ("::ffff:72.163.4.38", "", "unnamed", "tools.cisco.com", "high", "72.163.4.38/32"),
@@ -159,7 +194,14 @@ def test_advice_is_a_sentence_without_gaps_or_nothing(verdict: str, outcome: str
 def test_the_reason_names_what_was_matched(judge: Judge) -> None:
     decision = decide(judge, [TOOLS], ["toos.cisco.com"])
     assert decision is not None
-    for part in (TOOLS, "72.163.4.38/32", "cisco_licensing_endpoints.csv", "tools.cisco.com", "toos.cisco.com", "tsid_aliases.csv"):
+    for part in (
+        TOOLS,
+        "72.163.4.38/32",
+        "cisco_licensing_endpoints.csv",
+        "tools.cisco.com",
+        "toos.cisco.com",
+        "tsid_aliases.csv",
+    ):
         assert part in decision.reason
     unconfirmed = decide(judge, [UNCONFIRMED], [])
     assert unconfirmed is not None

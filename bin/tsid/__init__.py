@@ -1,1 +1,1 @@
-"""Names Cisco licensing traffic in firewall events: the library behind the search commands, without any Splunk import."""
+"""Names Cisco licensing traffic in firewall events: the library behind the commands, without Splunk."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from tsid.tables import Row, TableFormat
 
@@ -21,7 +22,7 @@ _STRENGTH = {BLOCKED: 2, ALLOWED: 1, UNKNOWN: 0}
 
 
 class Action(NamedTuple):
-    """One row of ``tsid_actions``: a whole cleaned value (``exact``) or a word in it (``word``), and its outcome."""
+    """One row of ``tsid_actions``: a whole value (``exact``) or a word in it (``word``), and its outcome."""
 
     value: str
     match: str
@@ -32,14 +33,14 @@ class ActionTable:
     """The classes of all known action values."""
 
     def __init__(self, actions: Iterable[Action]) -> None:
-        self._exact: Dict[str, str] = {}
-        self._word: Dict[str, str] = {}
+        self._exact: dict[str, str] = {}
+        self._word: dict[str, str] = {}
         for action in actions:
             (self._exact if action.match == "exact" else self._word)[action.value] = action.outcome
 
     def outcome(self, values: Sequence[str]) -> str:
-        """Class the values of an action field: ``allowed``, ``blocked`` or ``unknown``; a block outweighs an allow."""
-        outcomes: List[str] = [self._classify(value) for value in values]
+        """Return what the values of an action field come to; a block outweighs an allow."""
+        outcomes: list[str] = [self._classify(value) for value in values]
         return max(outcomes, key=_STRENGTH.__getitem__, default=UNKNOWN)
 
     def _classify(self, value: str) -> str:
@@ -56,7 +57,7 @@ def clean_action(value: str) -> str:
     return " ".join(_MARKUP.sub(" ", value).lower().split())
 
 
-def parse_action(row: Row) -> Tuple[Tuple[object, ...], Action]:
+def parse_action(row: Row) -> tuple[tuple[object, ...], Action]:
     """Read a row of ``tsid_actions``."""
     value = clean_action(row.values["value"])
     match = row.values["match"].lower()

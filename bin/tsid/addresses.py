@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Generic, Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Generic, Literal, NamedTuple, Optional, TypeVar
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
@@ -14,14 +15,15 @@ MAX_ADDRESS_LENGTH = 64
 
 _WIDTH = {4: 32, 6: 128}
 _CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
-# IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section 2.1).
-_IPV4_IN_IPV6 = (IPNetwork("::ffff:0:0/96"), IPNetwork("64:ff9b::/96"))
+# IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section
+# 2.1).
+_IPV4_IN_IPV6 = frozenset(int(IPNetwork(text).ip) >> 32 for text in ("::ffff:0:0/96", "64:ff9b::/96"))
 
 
 class Address(NamedTuple):
     """An IP address as a number, with the IP version that it belongs to."""
 
-    version: int
+    version: Literal[4, 6]
     value: int
 
     def __str__(self) -> str:
@@ -32,8 +34,9 @@ def parse_address(text: str) -> Optional[Address]:
     """Read one IP address.
 
     Args:
-        text: IPv4 in dotted decimal or IPv6, possibly in brackets or with a zone. IPv4 inside IPv6 (mapped, NAT64) is read
-            as the IPv4 address that it stands for. Leading zeros are refused, because some systems take them as octal.
+        text: IPv4 in dotted decimal or IPv6, possibly in brackets or with a zone. IPv4 inside IPv6 (mapped,
+            NAT64) is read as the IPv4 address that it stands for. Leading zeros are refused, because some
+            systems take them as octal.
 
     Returns:
         The address, or None if the text is none.
@@ -51,11 +54,10 @@ def parse_address(text: str) -> Optional[Address]:
         address = IPAddress(text, flags=INET_PTON)
     except (AddrFormatError, ValueError):
         return None
-    if address.version == 6:
-        for network in _IPV4_IN_IPV6:
-            if network.first <= address.value <= network.last:
-                return Address(4, address.value & 0xFFFFFFFF)
-    return Address(address.version, address.value)
+    value = int(address)
+    if address.version == 6 and value >> 32 in _IPV4_IN_IPV6:
+        return Address(4, value & 0xFFFFFFFF)
+    return Address(address.version, value)
 
 
 def is_host_address(address: Address) -> bool:
@@ -73,17 +75,17 @@ class PrefixTable(Generic[T]):
     The cost of a search grows with the number of different prefix lengths, not with the number of rows.
     """
 
-    def __init__(self, rows: Iterable[Tuple[IPNetwork, T]]) -> None:
-        by_length: Dict[Tuple[int, int], Dict[int, List[T]]] = {}
+    def __init__(self, rows: Iterable[tuple[IPNetwork, T]]) -> None:
+        by_length: dict[tuple[int, int], dict[int, list[T]]] = {}
         for network, row in rows:
             shift = _WIDTH[network.version] - network.prefixlen
             prefixes = by_length.setdefault((network.version, shift), {})
             prefixes.setdefault(network.first >> shift, []).append(row)
-        self._levels: Dict[int, List[Tuple[int, Dict[int, List[T]]]]] = {4: [], 6: []}
+        self._levels: dict[int, list[tuple[int, dict[int, list[T]]]]] = {4: [], 6: []}
         for (version, shift), prefixes in sorted(by_length.items(), key=lambda item: item[0]):
             self._levels[version].append((shift, prefixes))
 
-    def matches(self, address: Address) -> Iterator[List[T]]:
+    def matches(self, address: Address) -> Iterator[list[T]]:
         """Yield the rows of each network that holds the address, longest prefix first."""
         for shift, prefixes in self._levels[address.version]:
             rows = prefixes.get(address.value >> shift)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Optional
 
 from tsid.actions import ALLOWED, UNKNOWN
 from tsid.addresses import parse_address
@@ -11,7 +12,8 @@ from tsid.fields import ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
 from tsid.names import ReportedName, parse_name, replace_host
 from tsid.rawlines import read_raw
-from tsid.verdict import ALIASED, CANONICAL, Judge
+from tsid.verdict import Judge
+from tsid.verdicts import ALIASED, CANONICAL
 
 #: The fields that the command adds to every event, without the user's prefix.
 OUTPUT_FIELDS = (
@@ -33,7 +35,8 @@ KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED = "all", "licensing", "flagged"
 #: The values of the option `keep`.
 KEEP = (KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED)
 
-# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it gives a swapped event away.
+# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it gives a swapped
+# event away.
 _HTTPS = "443"
 
 
@@ -63,7 +66,7 @@ class Answer(NamedTuple):
     """What the command makes of one event.
 
     Attributes:
-        verdict: one of `tsid.verdict.VERDICTS`, empty if this is not licensing traffic.
+        verdict: one of `tsid.verdicts.VERDICTS`, empty if this is not licensing traffic.
         fields: every output field with its value.
         rewritten: the event's own fields whose value changes.
     """
@@ -98,7 +101,7 @@ class Enricher:
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
 
     @property
-    def required_fields(self) -> List[str]:
+    def required_fields(self) -> list[str]:
         """Every field that an answer may depend on."""
         fields = ["_time", *(["_raw"] if self._options.raw else []), self._earlier]
         for role in ROLES:
@@ -132,11 +135,13 @@ class Enricher:
             names = [name for name in map(parse_name, addresses) if name is not None and not name.is_address]
         sides = self._sides(event, raw, addresses, time)
         earlier = values_of(event.get(self._earlier))
-        decision = self._judge.decide(sides.addresses, names, time, parse_name(earlier[0]) if earlier else None)
+        decision = self._judge.decide(
+            sides.addresses, names, time, parse_name(earlier[0]) if earlier else None
+        )
         if decision is None:
             return self._blank
         outcome = self._outcome(event, raw)
-        rewritten: Dict[str, Value] = {}
+        rewritten: dict[str, Value] = {}
         if self._options.rewrite and decision.verdict == ALIASED and name_field:
             rewritten = self._rewrite(event, name_field, sides.addresses, time)
         fields = (
@@ -155,7 +160,7 @@ class Enricher:
         )
         return Answer(decision.verdict, dict(zip(self.output_fields, fields)), rewritten)
 
-    def _values(self, event: Event, role: str) -> List[str]:
+    def _values(self, event: Event, role: str) -> list[str]:
         for field in self._fields.of(role):
             values = values_of(event.get(field))
             if values:
@@ -166,9 +171,9 @@ class Enricher:
         values = self._values(event, role) or self._values(raw, role)
         return values[0].strip() if values else ""
 
-    def _names(self, event: Event) -> Tuple[str, List[ReportedName]]:
-        """Return the field that names the server and the names in it; a field that holds only addresses comes last."""
-        only_addresses: Tuple[str, List[ReportedName]] = ("", [])
+    def _names(self, event: Event) -> tuple[str, list[ReportedName]]:
+        """Return the field that names the server and its names; a field of mere addresses comes last."""
+        only_addresses: tuple[str, list[ReportedName]] = ("", [])
         for field in self._fields.of("name"):
             names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
             if not all(name.is_address for name in names):
@@ -177,7 +182,7 @@ class Enricher:
                 only_addresses = (field, names)
         return only_addresses
 
-    def _sides(self, event: Event, raw: Event, addresses: List[str], time: Optional[float]) -> _Sides:
+    def _sides(self, event: Event, raw: Event, addresses: list[str], time: Optional[float]) -> _Sides:
         devices = self._values(event, "device") or self._values(raw, "device")
         if (
             self._options.ip is None
@@ -205,7 +210,7 @@ class Enricher:
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
-    ) -> Dict[str, Value]:
+    ) -> dict[str, Value]:
         def true_text(text: str) -> str:
             name = parse_name(text)
             host = None if name is None else self._judge.true_host(addresses, name, time)

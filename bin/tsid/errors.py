@@ -1,4 +1,4 @@
-"""The errors that the library raises on purpose; each message says what is wrong, where, and how to mend it."""
+"""The errors that the library raises on purpose: each says what is wrong, where, and how to mend it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""Finds in an event the fields that hold an address, a name, an action and so on: the only place that asks for field names."""
+"""Knows which fields of an event hold an address, a name, an action and so on."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Union
 
 from tsid.names import is_placeholder
 from tsid.tables import Row, TableFormat
 
-FIELDS = TableFormat("tsid_fields", required=("role", "rank", "field"), optional=("source",), key=("role", "field"))
+FIELDS = TableFormat(
+    "tsid_fields", required=("role", "rank", "field"), optional=("source",), key=("role", "field")
+)
 
 #: A field's value as Splunk hands it over; a sequence is a multivalue field.
 Value = Union[str, Sequence[str], None]
@@ -40,7 +43,7 @@ class FieldMap:
     """The fields of each role, in the order in which they are asked."""
 
     def __init__(self, fields: Iterable[FieldName]) -> None:
-        by_role: Dict[str, List[FieldName]] = {role: [] for role in ROLES}
+        by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
         for field in fields:
             by_role[field.role].append(field)
         self._fields = {
@@ -48,7 +51,7 @@ class FieldMap:
             for role, rows in by_role.items()
         }
 
-    def of(self, role: str) -> Tuple[str, ...]:
+    def of(self, role: str) -> tuple[str, ...]:
         """Return the names of a role's fields, first choice first."""
         return self._fields[role]
 
@@ -59,8 +62,8 @@ class FieldMap:
         return other
 
 
-def values_of(value: Value) -> List[str]:
-    """Return the values of a field that say something: neither empty nor a placeholder such as ``-`` or ``N/A``."""
+def values_of(value: Value) -> list[str]:
+    """Return the values of a field that say something: neither empty nor a placeholder like ``-``."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -68,11 +71,13 @@ def values_of(value: Value) -> List[str]:
     return [item for item in value if item and not is_placeholder(item)]
 
 
-def parse_field(row: Row) -> Tuple[Tuple[object, ...], FieldName]:
+def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
     """Read a row of ``tsid_fields``."""
     role, rank, field = row.values["role"], row.values["rank"], row.values["field"]
     if role not in ROLES:
         row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
     if not rank.isdecimal():
-        row.refuse(f"rank '{rank}' is no number", "Give the place in the order of discovery, 1 for the first.")
+        row.refuse(
+            f"rank '{rank}' is no number", "Give the place in the order of discovery, 1 for the first."
+        )
     return (role, field), FieldName(role, int(rank), field)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import bisect
 import calendar
 import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import FrozenSet, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional
 
 from netaddr import AddrFormatError, IPNetwork
 
@@ -56,7 +57,7 @@ class Endpoint(NamedTuple):
     row: Row
 
     def covers(self, time: Optional[float]) -> bool:
-        """Tell whether the row holds for an event of this time (epoch seconds); without a time, retired rows do not."""
+        """Tell whether the row holds at a time (epoch seconds); without a time, retired rows do not."""
         if time is None:
             return self.status != "retired"
         return (self.valid_from is None or self.valid_from <= time) and (
@@ -97,7 +98,7 @@ class Lookups(NamedTuple):
     """
 
     endpoints: PrefixTable[Endpoint]
-    canonical: FrozenSet[str]
+    canonical: frozenset[str]
     aliases: Mapping[str, Alias]
     cisco: PrefixTable[Network]
     relays: PrefixTable[Network]
@@ -108,7 +109,7 @@ class Lookups(NamedTuple):
     rows: int
 
     def period(self, time: Optional[float]) -> Optional[int]:
-        """Number the stretches of time between the boundaries: all events of one period meet the same endpoints."""
+        """Number the periods between the boundaries: within one, all events meet the same endpoints."""
         return None if time is None else bisect.bisect_right(self.boundaries, time)
 
 
@@ -124,7 +125,7 @@ def load_lookups(folder: Path) -> Lookups:
     endpoints = read_table(folder, ENDPOINTS, _parse_endpoint)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
-    def parse_alias(row: Row) -> Tuple[Tuple[object, ...], Alias]:
+    def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
     aliases = read_table(folder, ALIASES, parse_alias)
@@ -132,7 +133,8 @@ def load_lookups(folder: Path) -> Lookups:
     relays = read_table(folder, RELAYS, _parse_network)
     fields = read_table(folder, FIELDS, parse_field)
     actions = read_table(folder, ACTIONS, parse_action)
-    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an unconfirmed one.
+    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an
+    # unconfirmed one.
     endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
     cisco.sort(key=_longest_first)
     relays.sort(key=_longest_first)
@@ -152,16 +154,16 @@ def load_lookups(folder: Path) -> Lookups:
             "networks": [network.row for _, network in cisco],
             "relays": [network.row for _, network in relays],
         },
-        rows=sum(map(len, (endpoints, aliases, cisco, relays, fields, actions))),
+        rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
     )
 
 
-def _longest_first(pair: Tuple[IPNetwork, object]) -> Tuple[int, int, int]:
+def _longest_first(pair: tuple[IPNetwork, object]) -> tuple[int, int, int]:
     network = pair[0]
     return (-network.prefixlen, network.version, network.first)
 
 
-def _parse_endpoint(row: Row) -> Tuple[Tuple[object, ...], Tuple[IPNetwork, Endpoint]]:
+def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
     host = _parse_host(row)
@@ -172,23 +174,24 @@ def _parse_endpoint(row: Row) -> Tuple[Tuple[object, ...], Tuple[IPNetwork, Endp
     last_day = _parse_day(row, "valid_until")
     valid_until = None if last_day is None else last_day + _DAY
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
-        row.refuse("valid_until lies before valid_from", "Give valid_until the last day on which the row holds.")
+        row.refuse(
+            "valid_until lies before valid_from", "Give valid_until the last day on which the row holds."
+        )
     if status == "retired" and valid_until is None:
         row.refuse(
             "a retired row without valid_until",
             "Give valid_until the last day on which the row held, so that older events still find it.",
         )
-    endpoint = Endpoint(
-        str(network), host, values.get("service", ""), status, valid_from, valid_until, row
-    )
+    endpoint = Endpoint(str(network), host, values.get("service", ""), status, valid_from, valid_until, row)
     return (endpoint.network, host), (network, endpoint)
 
 
-def _parse_alias(row: Row, hosts: FrozenSet[str]) -> Tuple[Tuple[object, ...], Alias]:
+def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], Alias]:
     name = parse_name(row.values["alias"])
     if name is None or name.is_address:
         row.refuse(
-            f"alias '{row.values['alias']}' is no name", "Write the name as the firewall reports it, without https://."
+            f"alias '{row.values['alias']}' is no name",
+            "Write the name as the firewall reports it, without https://.",
         )
     host = _parse_host(row)
     if host not in hosts:
@@ -201,7 +204,7 @@ def _parse_alias(row: Row, hosts: FrozenSet[str]) -> Tuple[Tuple[object, ...], A
     return (alias,), Alias(alias, host, row)
 
 
-def _parse_network(row: Row) -> Tuple[Tuple[object, ...], Tuple[IPNetwork, Network]]:
+def _parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Network]]:
     network = _parse_cidr(row)
     return (str(network),), (network, Network(str(network), row.values.get("owner", ""), row))
 
@@ -215,17 +218,21 @@ def _parse_cidr(row: Row) -> IPNetwork:
     if network is None:
         row.refuse(
             f"network '{text}' is not in CIDR form",
-            "Write an address and a prefix length; /32 makes a single IPv4 address, /128 a single IPv6 address.",
+            "Write an address and a prefix length: /32 for one IPv4 address, /128 for one IPv6 address.",
         )
     if network.ip.value != network.first:
-        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {network.cidr}, or a longer prefix.")
+        row.refuse(
+            f"network '{text}' has bits set behind its prefix", f"Write {network.cidr}, or a longer prefix."
+        )
     return network
 
 
 def _parse_host(row: Row) -> str:
     host = ascii_host(row.values["host"])
     if not host:
-        row.refuse(f"host '{row.values['host']}' is no host name", "Write a DNS name such as tools.cisco.com.")
+        row.refuse(
+            f"host '{row.values['host']}' is no host name", "Write a DNS name such as tools.cisco.com."
+        )
     return host
 
 

@@ -8,18 +8,22 @@ from urllib.parse import unquote
 
 from tsid.addresses import parse_address
 
-#: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM ``-`` and ``unknown``.
+#: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM
+#: ``-`` and ``unknown``.
 PLACEHOLDERS = frozenset({"", "-", "n/a", "none", "null", "unknown"})
 
 #: RFC 1035, section 2.3.4: a name has at most 255 octets on the wire, which leaves 253 characters of text.
 MAX_HOST_LENGTH = 253
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
-# The backslash ends an authority as it does in browsers, so that ``https://a\@b`` means host ``a`` for us as for them.
-_AUTHORITY = re.compile(r"[^/?#\\]*")
+# The backslash ends an authority as it does in browsers, so that ``https://a\@b`` means host ``a`` for us as
+# for them.
+_AUTHORITY_END = re.compile(r"[/?#\\]")
 _PORT = re.compile(r":[0-9]*\Z")
 # Underscores occur in real names, an asterisk in the common name of a wildcard certificate.
-_HOST = re.compile(r"(?:[a-z0-9_*](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)*\Z")
+_HOST = re.compile(
+    r"(?:[a-z0-9_*](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)*\Z"
+)
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
@@ -27,8 +31,8 @@ class ReportedName(NamedTuple):
     """The host part of a reported name or URL.
 
     Attributes:
-        observed: the host as reported, lower case, without port, brackets and final dot. Text that is no host name (the
-            Organisational Unit of a certificate, say) is kept, shortened to 253 characters.
+        observed: the host as reported, lower case, without port, brackets and final dot. Text that is no host
+            name (the Organisational Unit of a certificate, say) is kept, shortened to 253 characters.
         host: the ASCII form to compare with the lookups; empty if the text is no host name.
         is_address: the host is an IP address and so no name at all.
         start: where the host starts in the reported text.
@@ -55,7 +59,8 @@ def parse_name(text: str) -> Optional[ReportedName]:
     """Find the host in a reported name.
 
     Args:
-        text: a URL with or without scheme, user info, port and path; a bare host; or anything else that stood in the field.
+        text: a URL with or without scheme, user info, port and path; a bare host; or anything else that stood
+            in the field.
 
     Returns:
         The host, or None if the text holds none (empty, a placeholder, a URL without authority).
@@ -66,9 +71,8 @@ def parse_name(text: str) -> Optional[ReportedName]:
     scheme = _SCHEME.match(text, start)
     if scheme:
         start = scheme.end()
-    authority = _AUTHORITY.match(text, start)
-    assert authority is not None  # the pattern matches the empty text
-    end = start + len(authority.group().rstrip())
+    ending = _AUTHORITY_END.search(text, start)
+    end = start + len(text[start : ending.start() if ending else len(text)].rstrip())
     if scheme:
         # Only a URL has user info; a bare ``someone@example.com`` is a mail address, not a host.
         start = max(start, text.rfind("@", start, end) + 1)

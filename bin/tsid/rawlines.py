@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List
 
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
@@ -14,15 +13,16 @@ _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
 _ENCORE_CONNECTION = re.compile(r"(?:^|\s)rec_type=71(?:\s|$)")
 
 
-def read_raw(text: str) -> Dict[str, str]:
+def read_raw(text: str) -> dict[str, str]:
     """Read the raw text of a connection event.
 
     Args:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; of a key that occurs twice the first counts, so
-        that text smuggled into a later value cannot replace an address. Empty for any other kind of line.
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; of a key that occurs twice the
+        first counts, so that text smuggled into a later value cannot replace an address. Empty for any other
+        kind of line.
     """
     ftd = _FTD.search(text)
     if ftd:
@@ -32,9 +32,9 @@ def read_raw(text: str) -> Dict[str, str]:
     return {}
 
 
-def _read_ftd(text: str) -> Dict[str, str]:
-    pieces: Dict[str, List[str]] = {}
-    value: List[str] = []
+def _read_ftd(text: str) -> dict[str, str]:
+    pieces: dict[str, list[str]] = {}
+    value: list[str] = []
     for piece in text.rstrip().split(", "):
         match = _FTD_KEY.match(piece)
         if match is None:
@@ -45,8 +45,8 @@ def _read_ftd(text: str) -> Dict[str, str]:
     return {key: ", ".join(parts) for key, parts in pieces.items()}
 
 
-def _read_encore(text: str) -> Dict[str, str]:
-    fields: Dict[str, str] = {}
+def _read_encore(text: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
     for match in _ENCORE.finditer(text):
         value = match.group(2)
         fields.setdefault(match.group(1), value[1:-1] if value.startswith('"') else value)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, NoReturn, Sequence, Tuple, TypeVar
+from typing import Callable, NamedTuple, NoReturn, TypeVar
 
 from tsid.errors import LookupTableError
 
 T = TypeVar("T")
 
-#: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade of the app
-#: replaces what was shipped and leaves what a refresh learned and what a site added.
+#: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
+#: of the app replaces what was shipped and leaves what a refresh learned and what a site added.
 LAYERS = ("", "_refreshed", "_local")
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -37,7 +38,8 @@ class TableFormat(NamedTuple):
         name: file name without layer suffix and ending, e.g. ``tsid_aliases``.
         required: columns that every file must have and that no row may leave empty.
         optional: columns that may be missing or empty.
-        key: columns which together identify a row; a stronger layer replaces a weaker one's row of the same key.
+        key: columns which together identify a row; a stronger layer replaces a weaker one's row of the same
+            key.
     """
 
     name: str
@@ -47,8 +49,8 @@ class TableFormat(NamedTuple):
 
 
 def read_table(
-    folder: Path, table: TableFormat, parse: Callable[[Row], Tuple[Tuple[object, ...], T]]
-) -> List[T]:
+    folder: Path, table: TableFormat, parse: Callable[[Row], tuple[tuple[object, ...], T]]
+) -> list[T]:
     """Read all layers of a table.
 
     Args:
@@ -62,13 +64,13 @@ def read_table(
     Raises:
         LookupTableError: the shipped file is missing, or a file is broken.
     """
-    merged: Dict[Tuple[object, ...], T] = {}
+    merged: dict[tuple[object, ...], T] = {}
     for layer in LAYERS:
         path = folder / f"{table.name}{layer}.csv"
         # A dangling link or a folder of that name is a broken file, not an absent one.
         if layer and not path.exists() and not path.is_symlink():
             continue
-        lines: Dict[Tuple[object, ...], int] = {}
+        lines: dict[tuple[object, ...], int] = {}
         for row in read_csv(path, table):
             key, value = parse(row)
             if key in lines:
@@ -83,17 +85,18 @@ def read_table(
 
 
 def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
-    """Yield the rows of one CSV file: UTF-8 without byte order mark, a header row, every row as long as the header.
+    """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
     Values are stripped of surrounding white space; empty lines are passed over.
 
     Raises:
-        LookupTableError: the file cannot be read or breaks one of these rules; the message names file and line.
+        LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
+            line.
     """
     file = f"{path.parent.name}/{path.name}"
     text = _read_text(path, file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: List[str] = []
+    header: list[str] = []
     line = 1
     try:
         for values in reader:
@@ -117,11 +120,17 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
             yield row
     except csv.Error as error:
         raise LookupTableError(
-            file, reader.line_num, f"not readable as CSV ({error})", "Check the double quotes around this line."
+            file,
+            reader.line_num,
+            f"not readable as CSV ({error})",
+            "Check the double quotes around this line.",
         ) from None
     if not header:
         raise LookupTableError(
-            file, 1, "the file is empty", f"Give it the header row: {','.join([*table.required, *table.optional])}"
+            file,
+            1,
+            "the file is empty",
+            f"Give it the header row: {','.join([*table.required, *table.optional])}",
         )
 
 
@@ -141,7 +150,7 @@ def _read_text(path: Path, file: str) -> str:
             file,
             1,
             "the file starts with a byte order mark (BOM)",
-            "Save it as UTF-8 without BOM (in Excel, export to CSV and convert; in an editor, choose 'UTF-8').",
+            "Save it as UTF-8 without BOM: most editors have that choice, Excel has not.",
         )
     try:
         text = data.decode("utf-8")
@@ -156,14 +165,19 @@ def _read_text(path: Path, file: str) -> str:
     return text
 
 
-def _check_header(header: List[str], table: TableFormat, file: str, line: int) -> List[str]:
+def _check_header(header: list[str], table: TableFormat, file: str, line: int) -> list[str]:
     missing = [column for column in table.required if column not in header]
     if missing:
         expected = ",".join([*table.required, *table.optional])
         raise LookupTableError(
-            file, line, f"column {', '.join(missing)} is missing", f"The header row must have these columns: {expected}"
+            file,
+            line,
+            f"column {', '.join(missing)} is missing",
+            f"The header row must have these columns: {expected}",
         )
     doubled = sorted({column for column in header if header.count(column) > 1})
     if doubled:
-        raise LookupTableError(file, line, f"column {', '.join(doubled)} occurs twice", "Remove one of the columns.")
+        raise LookupTableError(
+            file, line, f"column {', '.join(doubled)} occurs twice", "Remove one of the columns."
+        )
     return header

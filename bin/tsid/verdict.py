@@ -1,8 +1,9 @@
-"""Decides what a connection is, from the licensing-side addresses and the names that a firewall reported for it."""
+"""Decides what a connection is, from its licensing-side addresses and the names reported for it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
 
 from cachetools import LRUCache
 
@@ -10,19 +11,18 @@ from tsid.actions import BLOCKED
 from tsid.addresses import MAX_ADDRESS_LENGTH, Address, is_host_address, parse_address
 from tsid.lookups import Endpoint, Lookups
 from tsid.names import NO_NAME, ReportedName
-
-CANONICAL = "canonical"
-ALIASED = "aliased"
-UNNAMED = "unnamed"
-FOREIGN = "foreign"
-UNLISTED = "unlisted"
-RELAYED = "relayed"
-UNVERIFIED = "unverified"
-IMPOSTOR = "impostor"
-
-#: All verdicts, strongest first: the one that counts where an event has several addresses or names. An alias comes first because
-#: it asks for something to be done; then what an address proves, then what speaks against it, then what proves little.
-VERDICTS = (ALIASED, CANONICAL, IMPOSTOR, FOREIGN, UNNAMED, UNLISTED, RELAYED, UNVERIFIED)
+from tsid.verdicts import (
+    ALIASED,
+    CANONICAL,
+    FOREIGN,
+    IMPOSTOR,
+    RELAYED,
+    UNLISTED,
+    UNNAMED,
+    UNVERIFIED,
+    VERDICTS,
+)
+from tsid.wording import ADVICE, ADVICE_IF_BLOCKED, DOUBT, REASON, SOME_RELAY
 
 _STRENGTH = {verdict: strength for strength, verdict in enumerate(VERDICTS)}
 
@@ -35,46 +35,6 @@ _CONFIDENCE = {
     RELAYED: "low",
     UNVERIFIED: "low",
     IMPOSTOR: "high",
-}
-
-_REASON = {
-    CANONICAL: "{ip} is in {network} ({file}), an endpoint of {host}, and the firewall reported that name{doubt}.",
-    ALIASED: "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported {observed}, which {alias_file} "
-    "lists as an alias of that host{doubt}.",
-    UNNAMED: "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported no name for it{doubt}.",
-    FOREIGN: "{ip} is in {network} ({file}), an endpoint of {host}, but the firewall reported {observed}, which is neither "
-    "that host nor an alias of it{doubt}.",
-    UNLISTED: "The firewall reported the licensing name {observed}; {ip} is in {network} ({file}), one of Cisco's own networks, "
-    "but no listed endpoint.",
-    RELAYED: "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, where a proxy, an "
-    "On-Prem server or address translation may stand in for Cisco.",
-    UNVERIFIED: "The firewall reported the licensing name {observed}, but the event has no readable destination address to "
-    "verify it by.",
-    IMPOSTOR: "The firewall reported the licensing name {observed}, but {ip} is neither an endpoint of Cisco licensing nor in "
-    "one of Cisco's own networks.",
-}
-_DOUBT = "; the endpoint is unconfirmed"
-
-# The treatments of Cisco's note 226091 (allow the name, or permit by category or broader domain), and the safer form: a name
-# alone can be forged.
-_ADVICE = {
-    ALIASED: "Make sure that URL filtering and Security Intelligence allow {observed} too, or permit the traffic by URL category "
-    "or broader domain; safest together with the destination network {network}, because a name alone can be forged.",
-    FOREIGN: "Find out who answers with {observed}: TLS inspection on the way, or a new name in Cisco's certificate, which then "
-    "belongs in tsid_aliases_local.csv.",
-    UNLISTED: "Confirm {ip} as an address of {host} by DNS from a trusted resolver, then add it to "
-    "cisco_licensing_endpoints_local.csv.",
-    RELAYED: "If {ip} is your own proxy or On-Prem licence server, add it to cisco_licensing_endpoints_local.csv as an endpoint "
-    "of {host}; if not, find out what it is.",
-    UNVERIFIED: "Find out why the event lacks its destination address: search with raw=true, or check the add-on's extractions.",
-    IMPOSTOR: "Do not allow this connection by its name: find out what the device talked to, and check that its DNS answers "
-    "for {host} are genuine.",
-}
-_ADVICE_BLOCKED = {
-    CANONICAL: "Allow {host} at {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its licence.",
-    ALIASED: "Allow {observed} in URL filtering and Security Intelligence, or permit the traffic by URL category or broader "
-    "domain; safest together with the destination network {network}, because a name alone can be forged.",
-    UNNAMED: "Allow {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its licence.",
 }
 
 MEMO_SIZE = 50_000
@@ -115,8 +75,8 @@ class Decision(NamedTuple):
 
     def advice(self, outcome: str) -> str:
         """Say what to do about the connection; empty where nothing is to be done."""
-        text = _ADVICE_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
-        return (text or _ADVICE.get(self.verdict, "")).format(
+        text = ADVICE_IF_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
+        return (text or ADVICE.get(self.verdict, "")).format(
             observed=self.observed, host=self.host, ip=self.ip, network=self.network
         )
 
@@ -133,13 +93,14 @@ class Judge:
 
     Args:
         lookups: the tables to decide by.
-        memo_size: how many pairs to remember. The memo is bounded because hostile traffic has unlimited distinct values.
+        memo_size: how many pairs to remember. The memo is bounded because hostile traffic has unlimited
+            distinct values.
     """
 
     def __init__(self, lookups: Lookups, memo_size: int = MEMO_SIZE) -> None:
         self._lookups = lookups
-        self._places: LRUCache[Tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
-        self._pairs: LRUCache[Tuple[str, str, str, Optional[int]], Optional[Decision]] = LRUCache(memo_size)
+        self._places: LRUCache[tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
+        self._pairs: LRUCache[tuple[str, str, str, Optional[int]], Optional[Decision]] = LRUCache(memo_size)
 
     def is_endpoint(self, address: str, time: Optional[float]) -> bool:
         """Tell whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
@@ -158,12 +119,12 @@ class Judge:
             addresses: the licensing-side addresses, normally one.
             names: the reported names, normally one.
             time: the event's time in epoch seconds; None if it has none.
-            earlier: the name that was reported before an earlier run put the canonical host in its place. It counts only if it
-                is an alias of the host that now stands there, at an endpoint of that host.
+            earlier: the name that was reported before an earlier run put the canonical host in its place. It
+                counts only if it is an alias of the host that now stands there, at an endpoint of that host.
 
         Returns:
-            The strongest decision over all pairs, the first one where several are equally strong; None if this is not licensing
-            traffic.
+            The strongest decision over all pairs, the first one where several are equally strong; None if
+            this is not licensing traffic.
         """
         best: Optional[Decision] = None
         for address in addresses or ("",):
@@ -178,7 +139,7 @@ class Judge:
         return best
 
     def true_host(self, addresses: Sequence[str], name: ReportedName, time: Optional[float]) -> Optional[str]:
-        """Return the canonical host of a name that is an alias verified by one of the addresses; None for any other name."""
+        """Return the canonical host of an alias that one of the addresses verifies; None for other names."""
         for address in addresses:
             decision = self._pair(address, name, time)
             if decision is not None and decision.verdict == ALIASED:
@@ -232,14 +193,14 @@ class Judge:
             ip=str(place.address),
             network=row.network,
             confidence="medium" if unconfirmed else _CONFIDENCE[verdict],
-            reason=_REASON[verdict].format(
+            reason=REASON[verdict].format(
                 ip=place.address,
                 network=row.network,
                 file=row.row.file,
                 host=row.host,
                 observed=name.observed,
                 alias_file=alias_file,
-                doubt=_DOUBT if unconfirmed else "",
+                doubt=DOUBT if unconfirmed else "",
             ),
         )
 
@@ -275,11 +236,11 @@ class Judge:
             ip=ip,
             network=network,
             confidence=_CONFIDENCE[verdict],
-            reason=_REASON[verdict].format(
+            reason=REASON[verdict].format(
                 ip=ip,
                 network=network,
                 file=row.row.file if row else "",
-                owner=row.owner if row and row.owner else "a relay",
+                owner=row.owner if row and row.owner else SOME_RELAY,
                 observed=name.observed,
             ),
         )
