@@ -14,6 +14,7 @@ LOOKUPS = APP / "lookups"
 sys.path.insert(0, str(APP / "bin" / "lib"))
 
 from splunklib.searchcommands import SearchMetric, validators  # noqa: E402
+
 from tsid.errors import TsidError  # noqa: E402
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from tsidcommand import LOOKUPS, Checked, Choice, Field, Flag, TsidCommand, metr
 
 # isort: split
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
+
 from tsid.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.lookups import load_lookups
 

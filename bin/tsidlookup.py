@@ -10,6 +10,7 @@ from tsidcommand import LOOKUPS, Choice, TsidCommand
 
 # isort: split
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
+
 from tsid.candidates import candidate_search
 from tsid.lookups import load_lookups
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tsid.lookups import Lookups, load_lookups
 
 from tools import package
 
@@ -20,3 +21,9 @@ def packaged_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the app, packaged from the working tree and unpacked. To be read only."""
     folder = tmp_path_factory.mktemp("packaged")
     return package.unpack(package.build(folder=folder), folder)
+
+
+@pytest.fixture(scope="session")
+def lookups() -> Lookups:
+    """Return the shipped lookups."""
+    return load_lookups(Path(__file__).resolve().parent.parent / "lookups")

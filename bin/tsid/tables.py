@@ -130,7 +130,7 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
             file,
             1,
             "the file is empty",
-            f"Give it the header row: {','.join([*table.required, *table.optional])}",
+            f"Give it the header row: {','.join([*table.required, *table.optional])}.",
         )
 
 
@@ -173,7 +173,7 @@ def _check_header(header: list[str], table: TableFormat, file: str, line: int) -
             file,
             line,
             f"column {', '.join(missing)} is missing",
-            f"The header row must have these columns: {expected}",
+            f"The header row must have these columns: {expected}.",
         )
     doubled = sorted({column for column in header if header.count(column) > 1})
     if doubled:
