@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tsid.lookups import Lookups, load_lookups
 
 from tools import package
+from tsid.lookups import Lookups, load_lookups
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
@@ -17,10 +17,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(scope="session")
-def packaged_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the app, packaged from the working tree and unpacked. To be read only."""
-    folder = tmp_path_factory.mktemp("packaged")
-    return package.unpack(package.build(folder=folder), folder)
+def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the app's package, made from the working tree."""
+    return package.build(folder=tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def packaged_app(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the app, unpacked from its package. To be run, not to be changed."""
+    return package.unpack(package_file, tmp_path_factory.mktemp("packaged"))
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import lru_cache
+from functools import cache
 
 from tools import interpreters as machine
 
 SPLUNK_PYTHONS = ("3.9", "3.13")
 
 
-@lru_cache(maxsize=None)
+@cache
 def interpreters() -> tuple[str, ...]:
     """Return the path of each of Splunk's Pythons that this machine has, and of the current one.
 

@@ -14,7 +14,10 @@ READ = {
     "a stanza without a name": ("[]\naccess = read : [ * ]\n", {"": {"access": "read : [ * ]"}}),
     "only the first equals sign counts": ("[a]\nk = x=1 # y\n", {"a": {"k": "x=1 # y"}}),
     "brackets within a header": ("[m(1)]\n[x[y]]\n", {"m(1)": {}, "x[y]": {}}),
-    "a value over three lines": ("[a]\nk = one \\\n  # two\\\n[three\nl = 4\n", {"a": {"k": "one \n  # two\n[three", "l": "4"}}),
+    "a value over three lines": (
+        "[a]\nk = one \\\n  # two\\\n[three\nl = 4\n",
+        {"a": {"k": "one \n  # two\n[three", "l": "4"}},
+    ),
     "a backslash at the very end": ("[a]\nk = v\\", {"a": {"k": "v"}}),
     "an empty value": ("[a]\nk =\n", {"a": {"k": ""}}),
     "names keep their case": ("[A]\nK = v\nk = w\n", {"A": {"K": "v", "k": "w"}}),

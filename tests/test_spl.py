@@ -11,7 +11,7 @@ WHOLE = [
     '| makeresults | eval x="a | | (b"',
     r'| eval x="a \" ( b"',
     "[| inputlookup x.csv | return $search]",
-    "`m` `n(1, 2)` ```a comment with \" and ( and | |``` | stats count",
+    '`m` `n(1, 2)` ```a comment with " and ( and | |``` | stats count',
     '| where match(x, "[(]")',
 ]
 
@@ -44,5 +44,5 @@ def test_macros_are_named_with_their_number_of_arguments() -> None:
 
 
 def test_lookups_are_named() -> None:
-    search = '| inputlookup append=t max=5 a.csv | lookup local=true "b" x OUTPUT y [|inputlookup c] | outputlookup d.csv'
-    assert list(spl.lookups(search)) == ["a.csv", "b", "c"]
+    search = '| inputlookup append=t max=5 a.csv | lookup local=true "b" x OUTPUT y [|inputlookup c]'
+    assert list(spl.lookups(f"{search} | outputlookup d.csv")) == ["a.csv", "b", "c"]

@@ -20,7 +20,8 @@ sys.path.insert(0, sys.argv[1])
 import cachetools, cachetools.func
 import netaddr
 from splunklib.searchcommands import (
-    Configuration, EventingCommand, GeneratingCommand, Option, ReportingCommand, StreamingCommand, dispatch, validators
+    Configuration, EventingCommand, GeneratingCommand, Option, ReportingCommand, StreamingCommand, dispatch,
+    validators,
 )
 from splunklib import binding, client, data
 assert netaddr.IPAddress("2001:db8::1") in netaddr.IPNetwork("2001:db8::/32")
@@ -45,7 +46,10 @@ def tree(tmp_path: Path) -> Path:
 def test_the_libraries_need_nothing_but_python(python: str) -> None:
     lib = str(ROOT / vendor.LIB)
     ran = subprocess.run(
-        [python, "-S", "-E", "-s", "-B", "-W", "error", "-c", PROGRAM, lib], check=False, capture_output=True, text=True
+        [python, "-S", "-E", "-s", "-B", "-W", "error", "-c", PROGRAM, lib],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
@@ -60,10 +64,16 @@ def test_it_holds_modules_and_licences_only() -> None:
 
 def test_every_library_has_its_licence() -> None:
     pins = read_pins(ROOT / vendor.REQUIREMENTS)
-    words = {"cachetools": "Permission is hereby granted", "netaddr": "Redistribution", "splunk-sdk": "Apache License"}
+    words = {
+        "cachetools": "Permission is hereby granted",
+        "netaddr": "Redistribution",
+        "splunk-sdk": "Apache License",
+    }
     assert set(vendor.LIBRARIES) == set(pins) == set(words)
     for project, word in words.items():
-        text = (ROOT / vendor.LIB / f"licenses/{project}-{pins[project].version}.txt").read_text(encoding="utf-8")
+        text = (ROOT / vendor.LIB / f"licenses/{project}-{pins[project].version}.txt").read_text(
+            encoding="utf-8"
+        )
         assert "Copyright" in text
         assert word in text
 
@@ -105,7 +115,9 @@ def test_a_change_is_noticed_and_undone(tree: Path) -> None:
 
 def test_another_version_in_the_requirements_is_noticed(tree: Path) -> None:
     path = tree / vendor.REQUIREMENTS
-    path.write_text(path.read_text(encoding="utf-8").replace("netaddr==1.3.0", "netaddr==1.2.1"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("netaddr==1.3.0", "netaddr==1.2.1"), encoding="utf-8"
+    )
     assert vendor.problems(tree) == ["bin/lib/VENDORED.txt is of other versions than requirements/vendor.txt"]
 
 

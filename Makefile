@@ -1,0 +1,62 @@
+# Everything that is made, made with nothing but make and a Python (3.9 or later). `make help` lists the targets.
+
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+# One environment for each job; bootstrap makes it again only when the job's requirements change.
+LAB := .venv/lab
+LINT := .venv/lint
+LOCK := .venv/lock
+TEST := .venv/test-$(VERSION)
+BOOTSTRAP := $(PYTHON) -m tools.bootstrap
+
+LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format package inspect vendor icons lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: vendor ## show the app at work, without a Splunk
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@$(LAB)/bin/python -m lab.demo
+
+test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
+	@$(BOOTSTRAP) $(TEST) requirements/test.txt
+	@$(TEST)/bin/python -m pytest $(ARGS)
+
+lint: vendor ## check style and types
+	@$(BOOTSTRAP) $(LINT) requirements/lint.txt
+	$(LINT)/bin/ruff check
+	$(LINT)/bin/ruff format --check
+	$(LINT)/bin/mypy
+
+format: ## bring the code into the style that lint asks for
+	@$(BOOTSTRAP) $(LINT) requirements/lint.txt
+	$(LINT)/bin/ruff check --fix-only
+	$(LINT)/bin/ruff format
+
+package: vendor ## make dist/tsidenrich-<version>.tgz, which Splunk installs
+	@$(PYTHON) -m tools.package
+
+inspect: package ## hold the package against Splunk's AppInspect
+	@$(PYTHON) -m tools.appinspect
+
+vendor: ## build bin/lib, the libraries that the app carries
+	@$(PYTHON) -m tools.vendor
+
+icons: ## draw static/*.png again
+	@$(PYTHON) -m tools.icons
+
+lock: ## pin the newest versions that requirements/*.in allow
+	@$(BOOTSTRAP) $(LOCK) requirements/lock.txt
+	@for name in $(LOCKED); do \
+	  $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.9 --fork-strategy fewest \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	    $$(test $$name = vendor && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done
+
+clean: ## remove everything that was made
+	rm -rf .venv build dist bin/lib .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find bin lab tools tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""``python -m lab``: the lab's command line; each subcommand is a module with an ``add_parser``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Callable
+
+from lab import generate, run
+from lab.errors import EventError, LabError, UsageError
+from lab.terminal import safe_text
+
+#: The subcommands' modules; another one is added here.
+SUBCOMMANDS = (run, generate)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return the exit status.
+
+    0: done; 1: the search failed; 2: it could not be run as it was asked for; 130: interrupted.
+    """
+    parser = argparse.ArgumentParser(prog="python -m lab", description="The app without Splunk.")
+    subparsers = parser.add_subparsers(title="subcommands", metavar="SUBCOMMAND", required=True)
+    for module in SUBCOMMANDS:
+        module.add_parser(subparsers)
+    options = parser.parse_args(argv)
+    handler: Callable[[argparse.Namespace], int] = options.handler
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Events may hold any text, and bytes that are none; neither the locale nor the platform shall
+        # change them.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+    try:
+        return handler(options)
+    except (UsageError, EventError) as error:
+        return _fail(error, EXIT_USAGE)
+    except LabError as error:
+        return _fail(error, EXIT_FAILED)
+    except BrokenPipeError:
+        # The reader has seen enough (| head). What is left in the buffer must not be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _fail(error: LabError, status: int) -> int:
+    print(f"lab: {safe_text(str(error))}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

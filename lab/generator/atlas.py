@@ -1,0 +1,135 @@
+"""Which addresses and names are Cisco licensing's: the shipped lookups, read as plain data.
+
+Not through the app's own loader: what is true shall not depend on the code that is held against it.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple, Union
+
+from lab.errors import UsageError
+from lab.generator.dice import Dice
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+_SPOTS_PER_NETWORK = 16
+# The end of the year 9999: no lookup has a later date.
+_LATEST = 253402300799
+# Far more than anybody needs of a network, and within what a die can tell apart.
+_WIDEST = 2**48
+
+
+class Site(NamedTuple):
+    """A licensing host at one address; ``alone``: no other host shares the address."""
+
+    address: str
+    host: str
+    network: str
+    service: str
+    confirmed: bool
+    alone: bool
+
+
+class Spot(NamedTuple):
+    """An address in a network of one of the tables; ``network`` is the longest there that holds it."""
+
+    address: str
+    network: str
+
+
+class Atlas:
+    """What the lookups say.
+
+    All of it is made once, so that memory does not grow with the number of events.
+
+    * ``sites``: the endpoints in force from ``start`` to ``end`` (epoch seconds)
+    * ``hosts``: the canonical hosts; ``aliases``: the aliases of each
+    * ``names``: every licensing name, with the canonical host that it stands for
+    * ``cisco``: addresses in Cisco's own networks that are no endpoints; ``neighbours``: those next to one
+    * ``relays``: addresses where something may stand in for Cisco
+    """
+
+    def __init__(self, lookups: Path, start: float, end: float, dice: Dice) -> None:
+        rows = _read(lookups / "cisco_licensing_endpoints.csv")
+        self._endpoints = [ipaddress.ip_network(row["network"]) for row in rows]
+        in_force = [row for row in rows if _covers(row, _day(start), _day(end))]
+        self.sites = tuple(_sites(in_force))
+        self.hosts = tuple(dict.fromkeys(row["host"] for row in rows))
+        self.aliases: Mapping[str, list[str]] = {host: [] for host in self.hosts}
+        for row in _read(lookups / "tsid_aliases.csv"):
+            self.aliases[row["host"]].append(row["alias"])
+        self.names = tuple((name, host) for host in self.hosts for name in [host, *self.aliases[host]])
+        relays = _networks(lookups / "tsid_relays.csv")
+        self.relays = tuple(self._spots(relays, (), dice))
+        self.cisco = tuple(self._spots(_networks(lookups / "cisco_networks.csv"), relays, dice))
+        self.neighbours = tuple(self._neighbours())
+        if not all((self.sites, self.relays, self.cisco)):
+            raise UsageError(f"{lookups}: no endpoint is in force at that time, or a table is empty")
+
+    def names_of(self, site: Site) -> set[str]:
+        """Every name under which a firewall may rightly report a server at this address."""
+        hosts = [other.host for other in self.sites if other.address == site.address]
+        return {name for host in hosts for name in [host, *self.aliases[host]]}
+
+    def _spots(self, networks: Sequence[Network], but: Sequence[Network], dice: Dice) -> Iterator[Spot]:
+        avoided = [*self._endpoints, *but]
+        for network in networks:
+            for _ in range(_SPOTS_PER_NETWORK):
+                address = network[dice.below(min(network.num_addresses, _WIDEST))]
+                if not any(address in other for other in avoided):
+                    holders = [other for other in networks if address in other]
+                    longest = max(holders, key=lambda holder: holder.prefixlen)
+                    yield Spot(str(address), str(longest))
+
+    def _neighbours(self) -> Iterator[str]:
+        for site in self.sites:
+            address = ipaddress.ip_address(site.address)
+            for neighbour in (address - 1, address + 1):
+                if not any(neighbour in network for network in self._endpoints):
+                    yield str(neighbour)
+
+
+def _sites(rows: Sequence[Mapping[str, str]]) -> Iterator[Site]:
+    networks = {row["network"]: ipaddress.ip_network(row["network"]) for row in rows}
+    for row in rows:
+        address = networks[row["network"]].network_address
+        holders = [other for other in rows if address in networks[other["network"]]]
+        # An endpoint within a longer one at the same address would not be the row that decides.
+        if (
+            max(networks[other["network"]].prefixlen for other in holders)
+            == networks[row["network"]].prefixlen
+        ):
+            yield Site(
+                address=str(address),
+                host=row["host"],
+                network=row["network"],
+                service=row["service"],
+                confirmed=row["status"] != "unconfirmed",
+                alone=len(holders) == 1,
+            )
+
+
+def _covers(row: Mapping[str, str], first: str, last: str) -> bool:
+    until = row["valid_until"] or last
+    return row["status"] != "retired" and row["valid_from"] <= first and last <= until
+
+
+def _day(time: float) -> str:
+    return datetime.fromtimestamp(min(time, _LATEST), timezone.utc).date().isoformat()
+
+
+def _networks(path: Path) -> list[Network]:
+    return [ipaddress.ip_network(row["network"]) for row in _read(path)]
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None

@@ -1,0 +1,126 @@
+"""FTD's own syslog about a connection: 430002 when it begins, 430003 when it ends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from lab.generator import clock
+from lab.generator.dice import Dice
+from lab.generator.flow import BLOCKED, Flow, sizes
+from lab.generator.names import Spelling
+from lab.generator.shape import carried
+
+BEGIN, END = "430002", "430003"
+
+# Which keys carry the server's name; with TLS Server Identity Discovery it is the URL.
+_CARRIERS = (
+    ("URL",),
+    ("URL",),
+    ("URL",),
+    ("SSLServerName", "URL"),
+    ("ReferencedHost", "URL"),
+    ("SSLServerName",),
+    ("ReferencedHost",),
+)
+# The order in which they count: the name in the URL before what the client asked for.
+_NAME_KEYS = ("URL", "SSLServerName", "ReferencedHost")
+
+
+class Line(NamedTuple):
+    """One message: its number, its pairs in order, the server's name and the key that holds it."""
+
+    message: str
+    pairs: dict[str, str]
+    name: Optional[Spelling]
+    name_key: str
+
+    @property
+    def body(self) -> str:
+        """The text after the header."""
+        return ", ".join([f"{key}: {value}" for key, value in self.pairs.items()])
+
+    def time(self, flow: Flow) -> int:
+        """When the message was sent, in epoch seconds."""
+        return flow.start if self.message == BEGIN else flow.end
+
+
+def ftd_lines(flow: Flow, dice: Dice, *, numbered: bool = True) -> list[Line]:
+    """The messages about a connection; old releases do not number their connections."""
+    return [_line(flow, message, dice, numbered) for message in _messages(flow, dice)]
+
+
+def identity(flow: Flow) -> str:
+    """What the messages of one connection have in common."""
+    return f"{flow.sensor.uuid}:{flow.instance}:{clock.iso(flow.start)}:{flow.serial}"
+
+
+def _messages(flow: Flow, dice: Dice) -> tuple[str, ...]:
+    """Blocks are usually logged as they happen, other connections at their begin, at their end, or both."""
+    if flow.outcome == BLOCKED:
+        return (BEGIN,) if dice.chance(0.8) else (END,)
+    return dice.pick(((END,), (END,), (BEGIN,), (BEGIN, END), (BEGIN, END)))
+
+
+def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
+    to, sensor = flow.to, flow.sensor
+    begin = message == BEGIN
+    # A begin event has a URL only where the firewall waited for it before it applied a rule.
+    named = not begin or to.needs_its_name or dice.chance(0.85 if flow.outcome == BLOCKED else 0.4)
+    names = carried(to, dice.pick(_CARRIERS), "URL", dice) if named else {}
+    packets_out, packets_back, bytes_out, bytes_back = sizes(flow, dice)
+    pairs = {}
+    if numbered:
+        pairs = {
+            "EventPriority": "Low",
+            "DeviceUUID": sensor.uuid,
+            "InstanceID": flow.instance,
+            "FirstPacketSecond": clock.iso(flow.start),
+            "ConnectionID": flow.serial,
+        }
+    if flow.action:
+        pairs["AccessControlRuleAction"] = flow.action
+    if flow.outcome == BLOCKED and dice.chance(0.2):
+        pairs["AccessControlRuleReason"] = "URL Block"
+    pairs.update(
+        SrcIP=flow.device,
+        DstIP=to.address or to.masked,
+        SrcPort=flow.port,
+        DstPort=to.port,
+        Protocol="udp" if to.query else "tcp",
+        IngressInterface="inside",
+        EgressInterface="outside",
+    )
+    if begin or dice.chance(0.6):
+        pairs.update(IngressZone="inside-zone", EgressZone="outside-zone")
+    pairs.update(
+        IngressVRF="Global",
+        EgressVRF="Global",
+        ACPolicy=sensor.policy,
+        AccessControlRuleName=flow.rule,
+    )
+    pairs["Prefilter Policy"] = "Default Prefilter Policy"
+    # A begin event may come before anything is known of user, application and server.
+    early = begin and not named
+    if not early:
+        pairs.update(User="No Authentication Required", Client="SSL client", ApplicationProtocol="HTTPS")
+        if to.site:
+            pairs["WebApplication"] = "Cisco"
+    if not begin:
+        pairs["ConnectionDuration"] = str(flow.duration)
+    pairs.update(
+        InitiatorPackets=packets_out,
+        ResponderPackets=packets_back,
+        InitiatorBytes=bytes_out,
+        ResponderBytes=bytes_back,
+        NAPPolicy="Balanced Security and Connectivity",
+    )
+    if early:
+        pairs["ClientAppDetector"] = "AppID"
+    if to.query:
+        pairs.update(DNSQuery=to.query, DNSRecordType="a host address")
+    if names and to.port == "443":
+        pairs.update(SSLActualAction="Do Not Decrypt", SSLCertificate=sensor.certificate)
+    for key, name in names.items():
+        pairs[key] = name.text
+    first = next((key for key in _NAME_KEYS if key in names), "")
+    return Line(message, pairs, names.get(first), first)

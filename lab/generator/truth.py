@@ -1,0 +1,145 @@
+"""What is true of a generated event, and whether the command said so.
+
+The truth follows from how the event was made: from its scenario and the add-on that delivered it. None of it
+comes from the app's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, Union
+
+from lab.generator.destination import ALIASED
+from lab.generator.flow import Flow
+from lab.generator.shape import Delivered, Event, Shape, Value
+
+PREFIX = "truth_"
+
+#: The truths that the command's output fields of the same name must agree with, ``tsid_`` before them.
+_ANSWERED = (
+    "verdict",
+    "host",
+    "observed",
+    "service",
+    "ip",
+    "device",
+    "network",
+    "outcome",
+    "connection",
+    "confidence",
+)
+_EXPLAINED = ("tsid_reason", "tsid_advice")
+
+
+class Truth(NamedTuple):
+    """What is true of one event; every text but ``shape`` and ``scenario`` is empty for ordinary traffic.
+
+    Attributes:
+        shape: how it was delivered.
+        scenario: how it was made up; says for ordinary traffic how it came close to licensing.
+        needs_raw: some of this stands in ``_raw`` only; the command must be told to read it (``raw=true``).
+        verdict: what the command must say, as are the nine that follow: see its output fields.
+        field: the field that the server's name came from; empty if it came from no field.
+        rewritten: that field's value after the command has run.
+    """
+
+    shape: str
+    scenario: str
+    needs_raw: bool = False
+    verdict: str = ""
+    host: str = ""
+    observed: str = ""
+    service: str = ""
+    ip: str = ""
+    device: str = ""
+    network: str = ""
+    outcome: str = ""
+    connection: str = ""
+    confidence: str = ""
+    field: str = ""
+    rewritten: Value = ""
+
+    def columns(self) -> Event:
+        """The truth as an event's columns, ``truth_`` before their names, without the empty ones."""
+        values = {**self._asdict(), "needs_raw": "true" if self.needs_raw else "false"}
+        return {PREFIX + name: value for name, value in values.items() if value}
+
+
+class LabelledEvent(NamedTuple):
+    """An event as a search gets it, and what is true of it."""
+
+    event: Event
+    truth: Truth
+
+
+def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
+    """The truth of an event that tells of a connection."""
+    to = flow.to if delivered.name or not flow.to.named else flow.to.without_name()
+    if not to.verdict:
+        return _ordinary(shape.name, to.scenario)
+    # The command reads _raw where the add-on's extraction left the address or the name empty.
+    raw = shape.reads_raw and not (delivered.address_fields and delivered.name_fields)
+    only_in_raw = (
+        (to.address and not delivered.address_fields)
+        or (delivered.name and not delivered.name_fields)
+        or (delivered.connection and not delivered.connection_extracted)
+    )
+    field = delivered.name_fields[0] if delivered.name_fields else ""
+    return Truth(
+        shape=shape.name,
+        scenario=to.scenario,
+        needs_raw=bool(raw and only_in_raw),
+        verdict=to.verdict,
+        host=to.host,
+        observed=delivered.name.observed if delivered.name else "",
+        service=to.service,
+        ip=to.address,
+        device=flow.device,
+        network=to.network,
+        outcome=flow.outcome,
+        connection=delivered.connection if raw or delivered.connection_extracted else "",
+        confidence=to.confidence,
+        field=field,
+        rewritten=_rewritten(delivered, to.host if to.verdict == ALIASED else "") if field else "",
+    )
+
+
+def differences(truth: Truth, before: Event, after: Mapping[str, Union[str, Sequence[str]]]) -> Iterator[str]:
+    """Say in what the command was wrong.
+
+    Args:
+        truth: what is true of the event.
+        before: the event as the command got it.
+        after: the same event as the command gave it back; empty fields may be missing.
+    """
+    got = {field: value for field, value in after.items() if value}
+    expected: dict[str, Union[str, Sequence[str]]] = {**before}
+    expected.update({f"tsid_{name}": value for name, value in zip(_ANSWERED, _answers(truth)) if value})
+    if truth.field:
+        expected[truth.field] = truth.rewritten
+    explained = [got.pop(field, "") for field in _EXPLAINED]
+    for field in dict.fromkeys([*expected, *got]):
+        if expected.get(field, "") != got.get(field, ""):
+            yield f"{field} should be {expected.get(field, '')!r} and is {got.get(field, '')!r}"
+    if bool(explained[0]) != bool(truth.verdict) or (explained[1] and not truth.verdict):
+        yield f"with the verdict {truth.verdict!r} come the explanations {explained}"
+
+
+def _answers(truth: Truth) -> list[str]:
+    return [getattr(truth, name) for name in _ANSWERED]
+
+
+def _rewritten(delivered: Delivered, host: str) -> Value:
+    value = delivered.event[delivered.name_fields[0]]
+    name = delivered.name
+    if name is None or not host:
+        return value
+    if isinstance(value, str):
+        return name.with_host(host)
+    return [name.with_host(host) if item == name.text else item for item in value]
+
+
+@lru_cache(maxsize=256)
+def _ordinary(shape: str, scenario: str) -> Truth:
+    return Truth(shape, scenario)

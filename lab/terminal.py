@@ -1,0 +1,16 @@
+"""Keeps text from events and commands from acting upon the terminal that shows it."""
+
+from __future__ import annotations
+
+import re
+
+# What moves, colours or hides: control characters (line ends excepted), line and paragraph separators, and
+# what turns the direction of writing. Surrogates stand for bytes that are no text.
+_ACTIVE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def safe_text(text: str) -> str:
+    """Return the text with every such character as a visible escape."""
+    return _ACTIVE.sub(lambda match: ascii(match[0])[1:-1], text)

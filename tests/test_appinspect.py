@@ -1,0 +1,47 @@
+"""What of AppInspect's report is accepted, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools import appinspect
+from tools.appinspect import EXPECTED, Finding
+
+
+def report(*checks: tuple[str, str, str]) -> dict[str, object]:
+    """Return a report as AppInspect writes it."""
+    found = [
+        {"name": name, "result": result, "messages": [{"message": text}]} for name, result, text in checks
+    ]
+    return {"reports": [{"groups": [{"checks": found}]}]}
+
+
+WARNINGS = [Finding(check, "warning", "as always") for check in EXPECTED]
+
+
+def test_only_what_is_not_a_success_is_found() -> None:
+    checks = report(("a", "success", ""), ("b", "not_applicable", ""), ("c", "failure", "x  \n y"))
+    assert list(appinspect.findings(checks)) == [Finding("c", "failure", "x y")]
+
+
+def test_the_expected_warnings_are_accepted() -> None:
+    assert appinspect.complaints(WARNINGS) == []
+
+
+@pytest.mark.parametrize("result", ["warning", *appinspect.BAD])
+def test_anything_else_is_not(result: str) -> None:
+    assert appinspect.complaints([*WARNINGS, Finding("new", result, "File: x Line: 3")]) == [
+        f"{result} of new: File: x Line: 3"
+    ]
+
+
+@pytest.mark.parametrize("result", appinspect.BAD)
+def test_an_expected_warning_must_not_get_worse(result: str) -> None:
+    worse = [WARNINGS[0]._replace(result=result), *WARNINGS[1:]]
+    assert appinspect.complaints(worse) == [f"{result} of {WARNINGS[0].check}: as always"]
+
+
+def test_a_warning_that_has_gone_is_taken_off_the_list() -> None:
+    assert appinspect.complaints([]) == [
+        f"{check} no longer warns: take it off EXPECTED in tools/appinspect.py" for check in sorted(EXPECTED)
+    ]

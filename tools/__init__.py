@@ -1,0 +1,6 @@
+"""What builds, checks and packages the app; none of it is packaged itself."""
+
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036 (the rest would fail with a traceback)
+    sys.exit("error: Python 3.9 or later is needed\n  what to do: make PYTHON=python3.11, or another one")

@@ -1,0 +1,117 @@
+"""Runs Splunk's AppInspect over the package, and accepts nothing but the warnings that nobody can avoid.
+
+Usage: `python3 -m tools.appinspect [PACKAGE]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools import bootstrap, interpreters, package
+from tools.common import ROOT, ToolError, run
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.10", "3.9")
+"""Versions for which its pinned requirements can be installed without a compiler, best known first."""
+
+EXPECTED: Mapping[str, str] = {
+    "check_python_sdk_version": (
+        "asks for splunk-sdk 3.0.0 or later, which needs Python 3.13; Splunk 9.3 to 10.0 run 3.9"
+    ),
+    "check_for_python_script_existence": "warns that there are Python files at all; a search command is one",
+}
+"""The warnings that have to be there, and why they cannot be avoided."""
+
+BAD = ("error", "failure", "future_failure")
+
+
+class Finding(NamedTuple):
+    """What one check of AppInspect said; the message names file and line where there are some."""
+
+    check: str
+    result: str
+    message: str
+
+
+def inspect(path: Path) -> list[Finding]:
+    """Run AppInspect over a package; return every warning, failure and error.
+
+    Raises:
+        ToolError: AppInspect cannot run here.
+    """
+    found = (interpreters.find(version) for version in PYTHONS)
+    python = next((path for path in found if path is not None), None)
+    if python is None:
+        raise ToolError(
+            f"AppInspect needs one of Python {', '.join(sorted(PYTHONS))}", "install one, or put it on PATH"
+        )
+    inside = bootstrap.ensure(ROOT / ".venv" / "inspect", [ROOT / "requirements" / "inspect.txt"], python)
+    if subprocess.run([inside, "-c", "import magic"], check=False, stderr=subprocess.DEVNULL).returncode:
+        raise ToolError("AppInspect needs the C library libmagic", "Debian: apt install libmagic1")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        program = inside.with_name("splunk-appinspect")
+        options = ["--mode", "precert", "--ci", "--skip-trusted-libraries-update"]
+        ran = subprocess.run(
+            [program, "inspect", path, *options, "--data-format", "json", "--output-file", report],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if not report.is_file():
+            raise ToolError(f"AppInspect wrote no report (exit code {ran.returncode}):\n{ran.stdout}")
+        return list(findings(json.loads(report.read_bytes())))
+
+
+def findings(report: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield everything in AppInspect's JSON report that is not a success."""
+    for app in report["reports"]:
+        for group in app["groups"]:
+            for check in group["checks"]:
+                if check["result"] in (*BAD, "warning"):
+                    for message in check["messages"]:
+                        yield Finding(check["name"], check["result"], " ".join(message["message"].split()))
+
+
+def complaints(found: list[Finding]) -> list[str]:
+    """Return what is wrong with a report: what is in it unexpectedly, and what should be in it and is not."""
+    unexpected = [one for one in found if one.result in BAD or one.check not in EXPECTED]
+    absent = EXPECTED.keys() - {one.check for one in found}
+    return [
+        *(f"{one.result} of {one.check}: {one.message}" for one in unexpected),
+        *(
+            f"{check} no longer warns: take it off EXPECTED in tools/appinspect.py"
+            for check in sorted(absent)
+        ),
+    ]
+
+
+def main() -> None:
+    """Inspect one package."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tools.appinspect", description="Run AppInspect over a package."
+    )
+    parser.add_argument(
+        "package", type=Path, nargs="?", default=package.path_of(), help="default: %(default)s"
+    )
+    path = parser.parse_args().package
+    if not path.is_file():
+        raise ToolError(f"{path} does not exist", "make package")
+    wrong = complaints(inspect(path))
+    if wrong:
+        raise ToolError("AppInspect:\n" + "\n".join(f"  {complaint}" for complaint in wrong))
+    print(
+        f"AppInspect: no error, failure or future failure; {len(EXPECTED)} warnings, which cannot be avoided:"
+    )
+    for check, reason in EXPECTED.items():
+        print(f"  {check}: {reason}")
+
+
+if __name__ == "__main__":
+    run(main)

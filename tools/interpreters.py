@@ -1,0 +1,56 @@
+"""Finds the Python interpreters of this machine: on PATH, and among pyenv's.
+
+Usage: `python3 -m tools.interpreters 3.9` prints its path, or exits with 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+from tools.common import ToolError, run
+
+
+def find(version: str) -> Optional[str]:
+    """Return the path of an interpreter of a version such as "3.9", or None where none starts."""
+    if version == "{}.{}".format(*sys.version_info[:2]):
+        return sys.executable
+    return next((path for path in _candidates(version) if _runs(path, version)), None)
+
+
+def _candidates(version: str) -> Iterator[str]:
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield on_path
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for found in sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}")):
+        yield str(found)
+
+
+def _runs(path: str, version: str) -> bool:
+    """Tell whether it starts: pyenv puts a stand-in on PATH even for versions that are not chosen."""
+    program = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
+    try:
+        asked = subprocess.run([path, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0 and asked.stdout.strip() == version
+
+
+def main() -> None:
+    """Print the path of the interpreter that is asked for."""
+    if len(sys.argv) != 2:
+        raise ToolError("one version is expected, such as 3.9")
+    found = find(sys.argv[1])
+    if found is None:
+        raise ToolError(f"no Python {sys.argv[1]} on PATH or among pyenv's versions")
+    print(found)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,181 @@
+"""Makes dist/tsidenrich-<version>.tgz: the app as Splunk installs it, the same bytes wherever it is made.
+
+Usage: `python3 -m tools.package [--unpack FOLDER]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools import appcheck, conf, vendor
+from tools.common import ROOT, ToolError, run, sha256
+
+APP = "tsidenrich"
+MTIME = 1_767_225_600
+"""Modification time of everything in the package: 2026-01-01 00:00 UTC; it has to be some constant."""
+
+LINK = Path("default/app.conf")
+"""The one link of the repository; the package gets the file that it points to."""
+
+FOLDERS = ("README", "bin", "default", "lookups", "metadata", "static")
+"""Folders of the app: whatever lies in them is packaged, known to be left out, or an error."""
+
+PACKAGED = (
+    "LICENSE",
+    "README.md",
+    "README/*.spec",
+    "app.manifest",
+    "bin/*.py",
+    "bin/tsid/**/*.py",
+    "default/*.conf",
+    "default/data/ui/nav/*.xml",
+    "default/data/ui/views/*.xml",
+    "lookups/*.csv",
+    "metadata/default.meta",
+    "static/*.png",
+)
+"""What is packaged, beside the files of bin/lib that tools/vendor.py names."""
+
+LEFT_OUT = (
+    "**/__pycache__/*",  # made by Python
+    "lookups/*_local.csv",  # a site's own rows
+    "lookups/*_refreshed.csv",  # what a refresh has learned here
+    "lookups/*.bak",
+    "lookups/*.tmp",
+    "metadata/local.meta",  # made by a Splunk that runs the app from this folder
+)
+"""What may lie in the app's folders and never gets into the package."""
+
+
+def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
+    """Make the package of the app whose repository is at root, and a file with its SHA-256 beside it.
+
+    Returns:
+        Its path, in the folder given.
+
+    Raises:
+        ToolError: something is missing, or neither to be packaged nor known to be left out.
+    """
+    content = {name: (root / name).read_bytes() for name in _names(root)}
+    path = path_of(root, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_gzip(_tar(content)))
+    path.with_name(f"{path.name}.sha256").write_bytes(f"{sha256(path)}  {path.name}\n".encode("ascii"))
+    return path
+
+
+def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
+    """Return where build() puts the package.
+
+    Raises:
+        ToolError: app.conf has no version.
+    """
+    try:
+        version = conf.read(root / LINK)["id"]["version"]
+    except (OSError, conf.ConfError, KeyError) as error:
+        raise ToolError(f"{LINK} does not tell the version: {error}") from error
+    return folder / f"{APP}-{version}.tgz"
+
+
+def unpack(package: Path, folder: Path) -> Path:
+    """Unpack a package that build() made into a folder; return the app's own folder therein."""
+    with tarfile.open(package) as archive:
+        for member in archive:
+            path = folder / member.name
+            if member.isdir():
+                path.mkdir(parents=True, exist_ok=True)
+            else:
+                stream = archive.extractfile(member)
+                assert stream is not None, "build() packs folders and plain files only"
+                path.write_bytes(stream.read())
+            path.chmod(member.mode)
+    return folder / APP
+
+
+def _names(root: Path) -> list[str]:
+    """Return the files to package, sorted, relative to the repository's root."""
+    stale = vendor.problems(root)
+    if stale:
+        raise ToolError("; ".join(stale), "make vendor")
+    vendored = {root / vendor.LIB / name for name in vendor.files_of(root)}
+    packaged = (_matching(root, PACKAGED) | vendored) - _matching(root, LEFT_OUT)
+    known = packaged | _matching(root, LEFT_OUT)
+    strays = [path for path in _everything(root) if path not in known or path.name.startswith(".")]
+    strays += [path for path in packaged if path.is_symlink() and path != root / LINK]
+    if strays:
+        raise ToolError(
+            "not known whether to package "
+            + ", ".join(sorted(path.relative_to(root).as_posix() for path in strays)),
+            "remove it, or name it in PACKAGED or LEFT_OUT of tools/package.py",
+        )
+    names = {path.relative_to(root).as_posix() for path in packaged}
+    missing = {"LICENSE", "README.md", "app.manifest", LINK.as_posix(), "metadata/default.meta"} - names
+    if missing:
+        raise ToolError(f"the app lacks {', '.join(sorted(missing))}")
+    return sorted(names)
+
+
+def _matching(root: Path, patterns: tuple[str, ...]) -> set[Path]:
+    return {path for pattern in patterns for path in root.glob(pattern) if not path.is_dir()}
+
+
+def _everything(root: Path) -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from (path for path in (root / folder).rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def _tar(content: dict[str, bytes]) -> bytes:
+    """Return a tar archive that depends on nothing but names and bytes."""
+    folders = {f"{APP}/{parent.as_posix()}" for name in content for parent in Path(name).parents}
+    entries: dict[str, bytes | None] = {folder.removesuffix("/."): None for folder in folders}
+    entries.update({f"{APP}/{name}": data for name, data in content.items()})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in sorted(entries.items()):
+            member = tarfile.TarInfo(name)
+            member.mtime = MTIME
+            if data is None:
+                member.type = tarfile.DIRTYPE
+                member.mode = 0o755
+                archive.addfile(member)
+            else:
+                member.size = len(data)
+                member.mode = 0o644
+                archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _gzip(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as stream:
+        stream.write(data)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Build the package, hold it against the app's own rules, and keep it only if it obeys them."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools.package", description="Make the app's package.")
+    parser.add_argument("--unpack", type=Path, metavar="FOLDER", help="also unpack it into this folder")
+    options = parser.parse_args()
+    package = build()
+    with tempfile.TemporaryDirectory() as folder:
+        problems = appcheck.check(unpack(package, Path(folder)))
+    if problems:
+        package.unlink()
+        package.with_name(f"{package.name}.sha256").unlink()
+        raise ToolError(
+            "the package breaks these rules:\n" + "\n".join(f"  {problem}" for problem in problems)
+        )
+    if options.unpack:
+        unpack(package, options.unpack)
+    print(f"{sha256(package)}  {package.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    run(main)
