@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tsid.actions import clean_action
 from tsid.lookups import Lookups
 

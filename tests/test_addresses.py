@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
+
 from tsid.addresses import Address, PrefixTable, is_host_address, parse_address
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tsid.enrich import KEEP, Enricher, Options
 from tsid.fields import ROLES
 from tsid.lookups import Lookups

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tsid.names import MAX_HOST_LENGTH, ascii_host, is_placeholder, parse_name, replace_host
 
 

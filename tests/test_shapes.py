@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tsid.enrich import OUTPUT_FIELDS, Enricher, Options
 from tsid.lookups import Lookups
 

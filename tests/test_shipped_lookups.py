@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from netaddr import IPNetwork
+
 from tsid.candidates import candidate_search
 from tsid.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
 from tsid.tables import TableFormat

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tsid.errors import LookupTableError
 from tsid.lookups import load_lookups
 from tsid.verdict import Judge

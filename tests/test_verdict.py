@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
+
 from tsid.lookups import Lookups
 from tsid.names import parse_name
 from tsid.verdict import Decision, Judge
