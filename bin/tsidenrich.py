@@ -72,7 +72,7 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
     raw = Option(
         doc="""
         **Syntax:** **raw=***<bool>*
-        **Description:** Read _raw too where an event lacks address or name. Default: false""",
+        **Description:** Read _raw for what an event's fields lack. Default: false""",
         default=False,
         validate=Flag(),
     )

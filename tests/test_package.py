@@ -106,6 +106,15 @@ def test_the_app_obeys_all_rules(app: Path) -> None:
     assert appcheck.check(app) == []
 
 
+def test_a_package_that_breaks_a_rule_is_not_kept(tree: Path) -> None:
+    (tree / "README.md").write_text("192.0.2.1\n", encoding="utf-8")
+    with pytest.raises(
+        ToolError, match=r"breaks these rules:\n  README.md:1: 192.0.2.1 reads as a bare IPv4"
+    ):
+        package.build_checked(tree, tree / "dist")
+    assert list((tree / "dist").iterdir()) == []
+
+
 STRAYS = (
     "bin/notes.txt",
     "bin/.hidden.py",

@@ -43,7 +43,7 @@ PACKAGED = (
 """What is packaged, beside the files of bin/lib that tools/vendor.py names."""
 
 LEFT_OUT = (
-    "**/__pycache__/*",  # made by Python
+    "bin/**/__pycache__/*",  # made by Python
     "lookups/*_local.csv",  # a site's own rows
     "lookups/*_refreshed.csv",  # what a refresh has learned here
     "lookups/*.bak",
@@ -68,6 +68,24 @@ def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
     path.write_bytes(_gzip(_tar(content)))
     path.with_name(f"{path.name}.sha256").write_bytes(f"{sha256(path)}  {path.name}\n".encode("ascii"))
     return path
+
+
+def build_checked(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
+    """Make the package as build() does, and keep it only if it obeys the app's own rules.
+
+    Raises:
+        ToolError: it breaks one, or cannot be made.
+    """
+    package = build(root, folder)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        problems = appcheck.check(unpack(package, Path(elsewhere)))
+    if problems:
+        package.unlink()
+        package.with_name(f"{package.name}.sha256").unlink()
+        raise ToolError(
+            "the package breaks these rules:\n" + "\n".join(f"  {problem}" for problem in problems)
+        )
+    return package
 
 
 def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
@@ -104,8 +122,9 @@ def _names(root: Path) -> list[str]:
     if stale:
         raise ToolError("; ".join(stale), "make vendor")
     vendored = {root / vendor.LIB / name for name in vendor.files_of(root)}
-    packaged = (_matching(root, PACKAGED) | vendored) - _matching(root, LEFT_OUT)
-    known = packaged | _matching(root, LEFT_OUT)
+    left_out = _matching(root, LEFT_OUT)
+    packaged = (_matching(root, PACKAGED) | vendored) - left_out
+    known = packaged | left_out
     strays = [path for path in _everything(root) if path not in known or path.name.startswith(".")]
     strays += [path for path in packaged if path.is_symlink() and path != root / LINK]
     if strays:
@@ -159,19 +178,11 @@ def _gzip(data: bytes) -> bytes:
 
 
 def main() -> None:
-    """Build the package, hold it against the app's own rules, and keep it only if it obeys them."""
+    """Build the package and keep it, if it obeys the app's own rules."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.package", description="Make the app's package.")
     parser.add_argument("--unpack", type=Path, metavar="FOLDER", help="also unpack it into this folder")
     options = parser.parse_args()
-    package = build()
-    with tempfile.TemporaryDirectory() as folder:
-        problems = appcheck.check(unpack(package, Path(folder)))
-    if problems:
-        package.unlink()
-        package.with_name(f"{package.name}.sha256").unlink()
-        raise ToolError(
-            "the package breaks these rules:\n" + "\n".join(f"  {problem}" for problem in problems)
-        )
+    package = build_checked()
     if options.unpack:
         unpack(package, options.unpack)
     print(f"{sha256(package)}  {package.relative_to(ROOT)}")

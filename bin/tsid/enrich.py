@@ -8,10 +8,10 @@ from typing import NamedTuple, Optional
 
 from tsid.actions import ALLOWED, UNKNOWN
 from tsid.addresses import parse_address
-from tsid.fields import ROLES, Event, FieldMap, Value, values_of
+from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
-from tsid.names import ReportedName, parse_name, replace_host
-from tsid.rawlines import read_raw
+from tsid.names import parse_name, replace_host
+from tsid.reader import EventReader
 from tsid.verdict import Judge
 from tsid.verdicts import ALIASED, CANONICAL
 
@@ -49,7 +49,7 @@ class Options(NamedTuple):
         device: the same for the device's address.
         rewrite: put the canonical host in the place of a verified alias.
         keep: which events to return, one of `KEEP`.
-        raw: read `_raw` where the event lacks address or name.
+        raw: read `_raw` for what the event's fields lack.
         prefix: text in front of every output field's name.
     """
 
@@ -122,25 +122,22 @@ class Enricher:
         Args:
             event: its fields; a sequence of strings is a multivalue field. It is not changed.
         """
+        reader = EventReader(event, self._fields, self._options.raw)
         time = _time_of(event)
-        name_field, names = self._names(event)
-        addresses = self._values(event, "address")
-        raw: Event = {}
-        if self._options.raw and not (addresses and names):
-            raw = read_raw(" ".join(values_of(event.get("_raw"))))
-            addresses = addresses or self._values(raw, "address")
-            names = names or self._names(raw)[1]
+        sides = self._sides(reader, time)
+        name_field, names = reader.names()
         if not names:
             # ASA with `names` on, and CIM-only events, hold a host name where the address should be.
-            names = [name for name in map(parse_name, addresses) if name is not None and not name.is_address]
-        sides = self._sides(event, raw, addresses, time)
+            names = [
+                name for name in map(parse_name, sides.addresses) if name is not None and not name.is_address
+            ]
         earlier = values_of(event.get(self._earlier))
         decision = self._judge.decide(
             sides.addresses, names, time, parse_name(earlier[0]) if earlier else None
         )
         if decision is None:
             return self._blank
-        outcome = self._outcome(event, raw)
+        outcome = self._outcome(reader)
         rewritten: dict[str, Value] = {}
         if self._options.rewrite and decision.verdict == ALIASED and name_field:
             rewritten = self._rewrite(event, name_field, sides.addresses, time)
@@ -153,60 +150,36 @@ class Enricher:
             sides.device,
             decision.network,
             outcome,
-            self._connection(event, raw),
+            _connection(reader),
             decision.confidence,
             decision.reason,
             decision.advice(outcome),
         )
         return Answer(decision.verdict, dict(zip(self.output_fields, fields)), rewritten)
 
-    def _values(self, event: Event, role: str) -> list[str]:
-        for field in self._fields.of(role):
-            values = values_of(event.get(field))
-            if values:
-                return values
-        return []
-
-    def _first(self, event: Event, raw: Event, role: str) -> str:
-        values = self._values(event, role) or self._values(raw, role)
-        return values[0].strip() if values else ""
-
-    def _names(self, event: Event) -> tuple[str, list[ReportedName]]:
-        """Return the field that names the server and its names; a field of mere addresses comes last."""
-        only_addresses: tuple[str, list[ReportedName]] = ("", [])
-        for field in self._fields.of("name"):
-            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
-            if not all(name.is_address for name in names):
-                return field, names
-            if names and not only_addresses[1]:
-                only_addresses = (field, names)
-        return only_addresses
-
-    def _sides(self, event: Event, raw: Event, addresses: list[str], time: Optional[float]) -> _Sides:
-        devices = self._values(event, "device") or self._values(raw, "device")
-        if (
-            self._options.ip is None
-            and not any(self._judge.is_endpoint(address, time) for address in addresses)
-            and any(self._judge.is_endpoint(device, time) for device in devices)
-            and _port_of(self._first(event, raw, "source_port")) == _HTTPS
-        ):
-            # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
-            addresses, devices = devices, addresses
+    def _sides(self, reader: EventReader, time: Optional[float]) -> _Sides:
+        devices = reader.values("device")
+        if self._options.ip is not None:
+            addresses = reader.values("address")
+        else:
+            addresses = reader.addresses(devices)
+            if (
+                not any(self._judge.is_endpoint(address, time) for address in addresses)
+                and any(self._judge.is_endpoint(device, time) for device in devices)
+                and _port_of(reader.text("source_port")) == _HTTPS
+            ):
+                # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
+                addresses, devices = devices, addresses
         device = devices[0].strip() if devices else ""
         parsed = parse_address(device)
         return _Sides(addresses, device if parsed is None else str(parsed))
 
-    def _outcome(self, event: Event, raw: Event) -> str:
-        outcome = self._actions.outcome(self._values(event, "action") or self._values(raw, "action"))
-        if outcome == ALLOWED and _is_zero(self._first(event, raw, "responder_bytes")):
+    def _outcome(self, reader: EventReader) -> str:
+        outcome = self._actions.outcome(reader.values("action"))
+        if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
             # The server never answered: no proof that the device renewed anything.
             return UNKNOWN
         return outcome
-
-    def _connection(self, event: Event, raw: Event) -> str:
-        roles = ("connection_device", "connection_instance", "connection_start", "connection_id")
-        parts = [self._first(event, raw, role) for role in roles]
-        return ":".join(parts) if all(parts) else ""
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
@@ -226,6 +199,11 @@ def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:
         if field is not None:
             fields = fields.replaced(role, field)
     return fields
+
+
+def _connection(reader: EventReader) -> str:
+    parts = [reader.text(role) for role in CONNECTION]
+    return ":".join(parts) if all(parts) else ""
 
 
 def _time_of(event: Event) -> Optional[float]:

@@ -16,19 +16,11 @@ FIELDS = TableFormat(
 Value = Union[str, Sequence[str], None]
 Event = Mapping[str, Value]
 
+#: The roles whose values together identify a connection.
+CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
+
 #: What a field can be read for.
-ROLES = (
-    "address",
-    "device",
-    "name",
-    "action",
-    "source_port",
-    "responder_bytes",
-    "connection_device",
-    "connection_instance",
-    "connection_start",
-    "connection_id",
-)
+ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes", *CONNECTION)
 
 
 class FieldName(NamedTuple):

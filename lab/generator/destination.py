@@ -19,7 +19,7 @@ IMPOSTOR = "impostor"
 #: Nothing to do with licensing: the verdict is empty.
 ORDINARY = "ordinary"
 
-# The design's table of verdicts.
+# The design's table of verdicts, stated here again: the truth must not come from the app.
 _CONFIDENCE = {
     CANONICAL: "high",
     ALIASED: "high",

@@ -10,9 +10,10 @@ from lab.generator.dice import Dice
 
 ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
 
-# How often each comes; the rule that decided has the name that a site might give it.
+# Each as often as it shall come.
 _OUTCOMES = (ALLOWED,) * 11 + (BLOCKED,) * 6 + (UNKNOWN,) * 3
 
+# What a site might call the rule that decides so.
 _RULES = {ALLOWED: "ALLOW_ALL_CLIENTS_80_443", BLOCKED: "BLOCK_URL_CATEGORIES", UNKNOWN: "MONITOR_OUTBOUND"}
 
 

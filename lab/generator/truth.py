@@ -78,8 +78,8 @@ def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
     to = flow.to if delivered.name or not flow.to.named else flow.to.without_name()
     if not to.verdict:
         return _ordinary(shape.name, to.scenario)
-    # The command reads _raw where the add-on's extraction left the address or the name empty.
-    raw = shape.reads_raw and not (delivered.address_fields and delivered.name_fields)
+    # The command reads _raw for what the add-on's extraction left empty.
+    raw = shape.reads_raw
     only_in_raw = (
         (to.address and not delivered.address_fields)
         or (delivered.name and not delivered.name_fields)
@@ -115,7 +115,7 @@ def differences(truth: Truth, before: Event, after: Mapping[str, Union[str, Sequ
     """
     got = {field: value for field, value in after.items() if value}
     expected: dict[str, Union[str, Sequence[str]]] = {**before}
-    expected.update({f"tsid_{name}": value for name, value in zip(_ANSWERED, _answers(truth)) if value})
+    expected.update({f"tsid_{name}": getattr(truth, name) for name in _ANSWERED if getattr(truth, name)})
     if truth.field:
         expected[truth.field] = truth.rewritten
     explained = [got.pop(field, "") for field in _EXPLAINED]
@@ -124,10 +124,6 @@ def differences(truth: Truth, before: Event, after: Mapping[str, Union[str, Sequ
             yield f"{field} should be {expected.get(field, '')!r} and is {got.get(field, '')!r}"
     if bool(explained[0]) != bool(truth.verdict) or (explained[1] and not truth.verdict):
         yield f"with the verdict {truth.verdict!r} come the explanations {explained}"
-
-
-def _answers(truth: Truth) -> list[str]:
-    return [getattr(truth, name) for name in _ANSWERED]
 
 
 def _rewritten(delivered: Delivered, host: str) -> Value:

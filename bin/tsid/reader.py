@@ -1,0 +1,86 @@
+"""Reads one event for what the verdict needs: its fields first, then, if asked to, its raw text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from tsid.fields import Event, FieldMap, values_of
+from tsid.names import ReportedName, parse_name
+from tsid.rawlines import read_raw
+
+
+class EventReader:
+    """One event, seen through the fields that may play a role.
+
+    Args:
+        event: the event's fields.
+        fields: which field may play which role.
+        raw: read ``_raw`` for what the fields lack.
+    """
+
+    def __init__(self, event: Event, fields: FieldMap, raw: bool) -> None:
+        self._event = event
+        self._fields = fields
+        # None as long as the raw text has not been read: most events need it not.
+        self._raw: Optional[Mapping[str, str]] = None if raw else {}
+
+    def values(self, role: str) -> list[str]:
+        """Return the values of the first field of a role that holds any."""
+        return self._first_of(self._event, role, ()) or self._first_of(self._raw_fields(), role, ())
+
+    def text(self, role: str) -> str:
+        """Return the first value for a role, the empty text if there is none."""
+        values = self.values(role)
+        return values[0].strip() if values else ""
+
+    def addresses(self, devices: list[str]) -> list[str]:
+        """Return the licensing-side addresses.
+
+        A field that only repeats the device's own address is passed over: one add-on version fills ``dest``
+        with the source address.
+        """
+        return self._first_of(self._event, "address", devices) or self._first_of(
+            self._raw_fields(), "address", devices
+        )
+
+    def names(self) -> tuple[str, list[ReportedName]]:
+        """Return the event's field that names the server, empty if the raw text does, and the names in it.
+
+        A field that is asked earlier may have been lost in extraction and stand in the raw text only. If it
+        names another server there, it counts: the URL, which the firewall's rules see, before the SNI.
+        """
+        rank, field, names = self._named(self._event)
+        if rank > 0:
+            raw_rank, _, raw_names = self._named(self._raw_fields())
+            known = {name.observed for name in names}
+            if raw_rank < rank and not known.issuperset(name.observed for name in raw_names):
+                return "", raw_names
+        return field, names
+
+    def _named(self, event: Event) -> tuple[int, str, list[ReportedName]]:
+        """Return the rank of the field that names the server (smaller is asked earlier), the field, its names.
+
+        A field of mere addresses ranks after all fields that hold a name.
+        """
+        fields = self._fields.of("name")
+        best: tuple[int, str, list[ReportedName]] = (2 * len(fields), "", [])
+        for rank, field in enumerate(fields):
+            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
+            if not all(name.is_address for name in names):
+                return rank, field, names
+            if names and not best[2]:
+                best = (rank + len(fields), field, names)
+        return best
+
+    def _first_of(self, event: Event, role: str, unwanted: list[str] | tuple[()]) -> list[str]:
+        for field in self._fields.of(role):
+            values = values_of(event.get(field))
+            if values and not all(value in unwanted for value in values):
+                return values
+        return []
+
+    def _raw_fields(self) -> Mapping[str, str]:
+        if self._raw is None:
+            self._raw = read_raw(" ".join(values_of(self._event.get("_raw"))))
+        return self._raw
