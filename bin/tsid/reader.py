@@ -1,4 +1,4 @@
-"""Reads one event for what the verdict needs: its fields first, then, if asked to, its raw text."""
+"""Reads from one event what a verdict needs: from its fields first, then, if asked, from its raw text."""
 
 from __future__ import annotations
 
