@@ -59,7 +59,7 @@ class EventReader:
         return field, names
 
     def _named(self, event: Event) -> tuple[int, str, list[ReportedName]]:
-        """Return the rank of the field that names the server (smaller is asked earlier), the field, its names.
+        """Return the rank of the field that names the server (smaller is asked first), the field, its names.
 
         A field of mere addresses ranks after all fields that hold a name.
         """
