@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
 from time import perf_counter
-from typing import Any
 
 # First, because it puts the app's own copy of splunklib on the path.
-from tsidcommand import LOOKUPS, Checked, Choice, Field, Flag, TsidCommand, metric
+from tsidcommand import LOOKUPS, Checked, Choice, Field, Flag, metric
 
 # isort: split
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
 
 from tsid.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.lookups import load_lookups
+from tsid.rows import ChunkEnricher
+from tsid.suspicion import Suspicion
+from tsidchunks import ChunkCommand
 
 
 class Prefix(Checked[str]):
@@ -33,7 +34,7 @@ class Prefix(Checked[str]):
 
 
 @Configuration(distributed=True)
-class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
+class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``tsid_`` fields to firewall events and replaces verified aliases by the true host."""
 
     ip = Option(
@@ -88,7 +89,7 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
         """Load the lookups, and tell Splunk which fields they ask for."""
         started = perf_counter()
         lookups = load_lookups(LOOKUPS)
-        self._enricher = Enricher(
+        enricher = Enricher(
             lookups,
             Options(
                 ip=self.ip,
@@ -100,30 +101,21 @@ class TsidEnrichCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
                 prefix=self.prefix,
             ),
         )
+        self._chunks = ChunkEnricher(enricher, Suspicion(lookups))
         if self.keep == KEEP_ALL:
             # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
             # sent is documented nowhere, so a search that drops events gets all columns.
-            self.configuration.required_fields = self._enricher.required_fields
+            self.configuration.required_fields = enricher.required_fields
         self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
 
-    def stream(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def transform(self, body: bytes) -> list[bytes]:
         """Enrich one chunk of events."""
         started = perf_counter()
-        seen = enriched = rewritten = returned = 0
-        enricher = self._enricher
-        for record in records:
-            seen += 1
-            answer = enricher.enrich(record)
-            enriched += answer.verdict != ""
-            rewritten += bool(answer.rewritten)
-            if enricher.keeps(answer):
-                returned += 1
-                record.update(answer.rewritten)
-                record.update(answer.fields)
-                yield record
-        self.write_metric("tsidenrich.events", metric(perf_counter() - started, seen, returned))
-        self.write_metric("tsidenrich.enriched", metric(0, seen, enriched))
-        self.write_metric("tsidenrich.rewritten", metric(0, enriched, rewritten))
+        pieces, counts = self._chunks.enrich(body)
+        self.write_metric("tsidenrich.events", metric(perf_counter() - started, counts.seen, counts.returned))
+        self.write_metric("tsidenrich.enriched", metric(0, counts.seen, counts.enriched))
+        self.write_metric("tsidenrich.rewritten", metric(0, counts.enriched, counts.rewritten))
+        return pieces
 
 
 dispatch(TsidEnrichCommand, sys.argv, sys.stdin, sys.stdout, __name__)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tools import bootstrap
+from tools import bootstrap, pip
 from tools.common import CACHE, ROOT, ToolError, run, sha256
 from tools.requirements import Pin, read_pins
 
@@ -175,7 +175,7 @@ def _archives(root: Path, pins: Mapping[str, Pin]) -> dict[str, Path]:
     """Return every library's archive, by project, from the cache or else by pip."""
     if not all(_cached(pins[project]) for project in LIBRARIES):
         CACHE.mkdir(parents=True, exist_ok=True)
-        bootstrap.pip(
+        pip.run(
             # pip asks a source archive for its name and version, which takes setuptools.
             bootstrap.ensure(ROOT / ".venv" / "build", [ROOT / "requirements" / "build.txt"]),
             # Without dependencies: what is taken from the libraries needs none, which the tests prove.

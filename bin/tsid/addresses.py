@@ -97,3 +97,12 @@ class PrefixTable(Generic[T]):
         for rows in self.matches(address):
             return rows[0]
         return None
+
+    def first_octet_pairs(self) -> frozenset[bytes]:
+        """Return the first two octets, as in ``b"192.0"``, of all IPv4 addresses that the networks hold."""
+        pairs: set[int] = set()
+        for shift, prefixes in self._levels[4]:
+            for prefix in prefixes:
+                first = prefix << shift >> 16
+                pairs.update(range(first, first + max(1, 1 << shift >> 16)))
+        return frozenset(b"%d.%d" % divmod(pair, 256) for pair in pairs)

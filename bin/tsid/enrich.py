@@ -108,6 +108,20 @@ class Enricher:
             fields.extend(self._fields.of(role))
         return list(dict.fromkeys(fields))
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every event is returned."""
+        return self._options.keep == KEEP_ALL
+
+    @property
+    def reads_raw(self) -> bool:
+        """Whether the raw text is read too."""
+        return self._options.raw
+
+    def fields_of(self, role: str) -> Sequence[str]:
+        """Return the fields that are read for a role (`tsid.fields.ROLES`), first choice first."""
+        return self._fields.of(role)
+
     def keeps(self, answer: Answer) -> bool:
         """Tell whether the option `keep` lets an event through."""
         if self._options.keep == KEEP_ALL:

@@ -1,0 +1,82 @@
+"""CSV at the level of bytes, as Splunk exchanges it with search commands.
+
+A *cell* is a field's bytes as they stand in the body, quotes included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+# Text that is not valid UTF-8 occurs in logs; this way it comes out as it went in.
+_ERRORS = "surrogateescape"
+
+_PLAIN = re.compile(rb"[0-9A-Za-z]*\Z")
+# One field in whatever form it comes, and what ends it. A quoted field may lack its closing quote at the end
+# of the body, or be followed by junk; an unquoted one may hold quotes.
+_ANY_FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z)([^,\n]*)|([^,\n]*))(,|\n|\Z)')
+_CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(?:,|\Z)')
+_MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
+
+
+def quote(text: str) -> bytes:
+    """Return the cell of a text: quoted unless it is all ASCII letters and digits, as splunkd does it."""
+    data = text.encode("utf-8", _ERRORS)
+    return data if _PLAIN.match(data) else b'"' + data.replace(b'"', b'""') + b'"'
+
+
+def unquote(cell: bytes) -> str:
+    """Return the text of a well-formed cell."""
+    return decode(cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of some bytes, whatever they are."""
+    return data.decode("utf-8", _ERRORS)
+
+
+def encode_multivalue(values: Sequence[str]) -> str:
+    """Return what an ``__mv_`` field holds: ``$a$;$b$``, with each ``$`` in a value doubled."""
+    return ";".join("$" + value.replace("$", "$$") + "$" for value in values)
+
+
+def decode_multivalue(text: str) -> list[str]:
+    """Return the values that an ``__mv_`` field holds."""
+    return [value.replace("$$", "$") for value in _MULTIVALUE.findall(text)]
+
+
+def split_cells(row: bytes) -> list[bytes]:
+    """Take a well-formed row, without its line end, apart."""
+    cells: list[bytes] = _CELL.findall(row)
+    # The pattern finds one more, empty cell at the end of a row that does not end with an empty cell itself.
+    if not row.endswith(b",") and row:
+        cells.pop()
+    return cells
+
+
+def read_rows(body: bytes) -> Iterator[list[bytes]]:
+    """Yield the rows of any body as well-formed cells; as tolerant as Python's csv module."""
+    position, cells = 0, []
+    while position < len(body):
+        field = _ANY_FIELD.match(body, position)
+        if field is None:
+            raise AssertionError("the pattern matches anything")
+        quoted, junk, unquoted, end = field.groups()
+        if end != b",":
+            # The line end may be CR LF.
+            junk, unquoted = (
+                part[:-1] if part and part.endswith(b"\r") else part for part in (junk, unquoted)
+            )
+        if unquoted is None:
+            cells.append(b'"' + quoted + junk.replace(b'"', b'""') + b'"')
+        elif b'"' in unquoted or b"\r" in unquoted:
+            cells.append(b'"' + unquoted.replace(b'"', b'""') + b'"')
+        else:
+            cells.append(unquoted)
+        position = field.end()
+        if end == b"," and position < len(body):
+            continue
+        if end == b",":
+            cells.append(b"")
+        yield cells
+        cells = []

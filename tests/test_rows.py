@@ -1,0 +1,278 @@
+"""The hot path gives the answers of the plain SDK implementation, whatever bytes it gets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.generator import ALL_SHAPES, generate
+from lab.wire import columns_of, encode_body
+from tests import oracle
+from tsid import rows
+from tsid.csvbytes import decode_multivalue, encode_multivalue, quote, read_rows, split_cells, unquote
+from tsid.enrich import KEEP, Enricher, Options
+from tsid.lookups import Lookups
+from tsid.rows import MV, ChunkEnricher
+from tsid.suspicion import Suspicion
+
+Table = list[dict[str, Any]]
+
+
+def read(body: bytes) -> Table:
+    """Read a body into events: empty fields left out, several values as a list, bytes that are no text replaced."""
+    csv.field_size_limit(1 << 30)
+    text = body.decode("utf-8", "replace").replace("\0", "\ue000")
+    table = list(csv.reader(io.StringIO(text, newline="")))
+    if not table:
+        return []
+    events = []
+    for row in table[1:]:
+        event: dict[str, Any] = {}
+        for name, value in zip(table[0], row):
+            if name.startswith(MV):
+                values = decode_multivalue(value)
+                if len(values) > 1:
+                    event[name[len(MV) :]] = values
+                elif values:
+                    event[name[len(MV) :]] = values[0]
+            else:
+                event.setdefault(name, value)
+        events.append({name: value for name, value in event.items() if value})
+    return events
+
+
+def hot(lookups: Lookups, options: Options, bodies: list[bytes]) -> list[bytes]:
+    """Return the answers of the hot path to some chunks."""
+    chunks = ChunkEnricher(Enricher(lookups, options), Suspicion(lookups))
+    answers = []
+    for body in bodies:
+        pieces, counts = chunks.enrich(body)
+        answer = b"".join(pieces)
+        assert counts.returned == len(read(answer))
+        assert 0 <= counts.rewritten <= counts.enriched <= counts.seen
+        answers.append(answer)
+    return answers
+
+
+def same(lookups: Lookups, options: Options, bodies: list[bytes], folder: Path) -> None:
+    """Check that hot path and oracle agree on every chunk."""
+    for mine, sdk in zip(hot(lookups, options, bodies), oracle.enrich(lookups, options, bodies, folder)):
+        assert read(mine) == read(sdk)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dispatch")
+
+
+@pytest.mark.parametrize("keep", KEEP)
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("shape", ALL_SHAPES)
+def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str) -> None:
+    options = Options(raw=raw, keep=keep)
+    events = [item.event for item in generate(400, seed=3, licensing_share=0.4, shapes=[shape])]
+    full = encode_body(events, columns_of(events))
+    fields = Enricher(lookups, options).required_fields
+    selected = [{name: event[name] for name in fields if name in event} for event in events]
+    narrow = encode_body(selected, [*fields, "_chunked_idx"])
+    same(lookups, options, [full, narrow], folder)
+
+
+def test_source_types_mixed_in_one_chunk_and_headers_that_change(lookups: Lookups, folder: Path) -> None:
+    bodies = []
+    for seed in range(4):
+        events = [
+            item.event for item in generate(150, seed=seed, licensing_share=0.3, shapes=ALL_SHAPES[seed:])
+        ]
+        bodies.append(encode_body(events, columns_of(events)))
+    same(lookups, Options(), [*bodies, *bodies], folder)
+
+
+def test_the_answer_of_a_first_run_in_a_second(lookups: Lookups, folder: Path) -> None:
+    events = [item.event for item in generate(300, seed=5, licensing_share=0.5)]
+    body = encode_body(events, columns_of(events))
+    (once,) = hot(lookups, Options(), [body])
+    (twice,) = hot(lookups, Options(), [once])
+    assert twice == once
+    same(lookups, Options(prefix="again_"), [once], folder)
+
+
+ADDRESSES = ["72.163.4.38", "146.112.59.81", "2001:420:1101:5::a", "::ffff:72.163.4.38", " 72.163.4.38", "[72.163.4.38]",
+             "72.163.4.39", "72.163.04.38", "203.0.113.9", "10.0.0.1", "tools.cisco.com", "TOOS.cisco.com.", "-", ""]  # fmt: skip
+NAMES = ["https://toos.cisco.com/a?b=c", "toos.cisco.com", "\u00a0toos.cisco.com", " https://TOOS.cisco.com", '"toos.cisco.com"',
+         'https://a"b,c@toos.cisco.com/', "toos%2ecisco.com", "ｔoos.cisco.com", "https://example.net/tools.cisco.com", "//tools.cisco.com",
+         "https://example.net\\@tools.cisco.com", "https://x@tools.cisco.com:443", "tools.cisco.com evil", "\ntools.cisco.com", "N/A", "",
+         "https://www.example.com/", "a,b", "72.163.4.38"]  # fmt: skip
+TEXT = st.text(
+    st.one_of(
+        st.sampled_from("\",\n$;% \t'=|"),
+        st.characters(codec="utf-8", exclude_characters="\0\r" if sys.version_info < (3, 11) else "\r"),
+    ),
+    max_size=12,
+)
+COLUMNS = [
+    "dest_ip",
+    "dest",
+    "src_ip",
+    "src_port",
+    "url",
+    "SSLServerName",
+    "action",
+    "_time",
+    "_raw",
+    "user",
+    "note",
+    "tsid_observed",
+]
+VALUES: dict[str, st.SearchStrategy[str]] = {
+    "dest_ip": st.sampled_from(ADDRESSES) | TEXT,
+    "dest": st.sampled_from(ADDRESSES),
+    "src_ip": st.sampled_from(ADDRESSES),
+    "src_port": st.sampled_from(["443", "40000", ""]),
+    "url": st.sampled_from(NAMES) | TEXT,
+    "SSLServerName": st.sampled_from(NAMES),
+    "action": st.sampled_from(["Allow", "Block", ""]),
+    "_time": st.just("1700000000"),
+    "_raw": st.sampled_from(["%FTD-1-430003: DstIP: 72.163.4.38, URL: https://toos.cisco.com", "x"]) | TEXT,
+    "tsid_observed": st.sampled_from(["", "", "toos.cisco.com"]),
+}
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Well-formed chunks: columns in any order, with or without their multivalue columns."""
+    columns = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=8, unique=True))
+    multivalued = draw(st.lists(st.sampled_from(columns), max_size=3, unique=True))
+    lines = [b",".join(quote(name) for name in [*columns, *(MV + name for name in multivalued)])]
+    for _ in range(draw(st.integers(0, 6))):
+        cells, multivalues = [], {}
+        for name in columns:
+            value = VALUES.get(name, TEXT)
+            if name in multivalued and draw(st.booleans()):
+                values = draw(st.lists(value, min_size=1, max_size=3))
+                cells.append(quote("\n".join(values)))
+                multivalues[name] = quote(encode_multivalue(values))
+            else:
+                cells.append(quote(draw(value)))
+        lines.append(b",".join([*cells, *(multivalues.get(name, b"") for name in multivalued)]))
+    return b"\n".join(lines) + draw(st.sampled_from([b"\n", b"\n", b""] if lines[-1] else [b"\n"]))
+
+
+OPTIONS = st.builds(Options, rewrite=st.booleans(), keep=st.sampled_from(KEEP), raw=st.booleans())
+
+
+@settings(max_examples=400)
+@given(st.lists(bodies(), min_size=1, max_size=3), OPTIONS, st.sampled_from([1, 50, rows.BLOCK]))
+def test_chunks_that_hypothesis_makes(
+    lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK", block)
+        same(lookups, options, chunks, folder)
+
+
+@given(st.lists(bodies(), min_size=1, max_size=3), st.sampled_from([b"\r\n", b"\n"]), OPTIONS)
+def test_chunks_in_other_dialects(
+    lookups: Lookups, folder: Path, chunks: list[bytes], end: bytes, options: Options
+) -> None:
+    rewritten = []
+    for chunk in chunks:
+        table = [[unquote(cell) for cell in cells] for cells in read_rows(chunk)]
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator=end.decode(), quoting=csv.QUOTE_MINIMAL).writerows(table)
+        rewritten.append(text.getvalue().encode("utf-8", "surrogateescape"))
+    same(lookups, options, rewritten, folder)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n",
+        b"dest_ip",
+        b"dest_ip\n",
+        b"dest_ip,url\n",
+        b"dest_ip\n72.163.4.38",
+        b"dest_ip\n72.163.4.38\n",
+        b'dest_ip\n"72.163.4.38"\n\n"203.0.113.1"\n',
+        b"note\n\n\n",
+        b"note,note\na,b\n",
+        b'dest_ip,dest_ip\n"203.0.113.1","72.163.4.38"\n',
+        b'dest_ip,note,dest_ip\n"72.163.4.38","x","203.0.113.1"\n',
+        b'dest_ip,url\n"72.163.4.38","toos.cisco.com","junk"\n"72.163.4.38"\n',
+        b'dest_ip,url\n"72.163.4.38",too"s.cisco.com\n72.163.4.38,"toos.cisco.com"x\n',
+        b'dest_ip,url\r\n"72.163.4.38","toos.cisco.com"\r\n203.0.113.1,x\r\n',
+        b'dest_ip,url\n"72.163.4.38","toos.cisco.com"\r\n"203.0.113.1",x\n',
+        b'dest_ip,url\n"72.163.4.38","toos.cisco.com',
+        b'dest_ip,url\n"72.163.4.38",\xff\xfe\n"72.163.4.38","https://t\xf6os.cisco.com/"\n',
+        b'dest_ip,note\n"72.163.4.38","\xff\xfe""\xfd"\n"203.0.113.1","\xff"\n',
+        b'dest_ip,__mv_dest_ip\n"203.0.113.1","$203.0.113.1$;$72.163.4.38$"\n"72.163.4.38",""\n',
+        b'__mv_dest_ip,dest_ip\n"$203.0.113.1$;$72.163.4.38$",\n',
+        b'__mv_dest_ip\n"$203.0.113.1$;$72.163.4.38$"\n',
+        b'dest_ip,__mv_url\n"72.163.4.38","$toos.cisco.com$"\n"72.163.4.38","$a$;$toos.cisco.com$"\n',
+        b'dest_ip,note,dest_ip,__mv_note\n"72.163.4.38","x","203.0.113.1",\n',
+        b'tsid_verdict,dest_ip,tsid_host\nstale,"203.0.113.1",\n,"72.163.4.38",\n,"203.0.113.1",\n',
+        b'"dest ip","Destination IP"\nx,"72.163.4.38"\n',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("keep", KEEP)
+def test_odd_bodies(lookups: Lookups, folder: Path, body: bytes, keep: str) -> None:
+    same(lookups, Options(keep=keep), [body, body], folder)
+
+
+def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> None:
+    note = b'"\xff\xfe \x00 "" $$; \xc3\xa9\n,"'
+    body = b"note,dest_ip,more\n" + b"".join(
+        b"%b,%b,\x00x\n" % (note, address) for address in (b'"203.0.113.1"', b'"72.163.4.38"')
+    )
+    (answer,) = hot(lookups, Options(), [body])
+    assert answer.startswith(b"note,dest_ip,more,")
+    assert answer.count(note) == 2
+    assert answer.count(b",\x00x,") == 2
+
+
+@pytest.mark.parametrize("quotes", [b"", b'"'])
+def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) -> None:
+    huge = quotes + b"x" * (1 << 20) + quotes
+    rows_ = [
+        b'"72.163.4.38","toos.cisco.com",a',
+        b'"203.0.113.1",%b,b' % huge,
+        b'"72.163.4.38",%b,%b' % (huge, huge),
+    ]
+    same(lookups, Options(), [b"dest_ip,url,note\n" + b"\n".join(rows_ * 3) + b"\n"], folder)
+
+
+def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None:
+    events = [item.event for item in generate(4000, seed=1)]
+    body = encode_body(events, columns_of(events))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks.enrich(body)
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            pieces, _ = chunks.enrich(body)
+            del pieces
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(body)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1))
+def test_cells_round_trip(texts: list[str]) -> None:
+    row = b",".join(map(quote, texts))
+    assert [unquote(cell) for cell in split_cells(row)] == texts
+    assert [[unquote(cell) for cell in cells] for cells in read_rows(row + b"\n")] == [texts]
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_multivalues_round_trip(values: list[str]) -> None:
+    assert decode_multivalue(encode_multivalue(values)) == values
