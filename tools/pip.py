@@ -28,17 +28,21 @@ Debian 11 has the second and the third: there pip's own libraries are wheels bes
 pip needs is kept out of python3. Debian 12 has the first and the third, later ones the first.
 """
 
-FOREIGN = frozenset({"PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_TARGET", "PIP_USER"})
+WHEELS = "usr/share/python-wheels/*.whl"
+DISTUTILS = "usr/lib/python3*/distutils"
+
+FOREIGN = frozenset({"PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_PYTHON", "PIP_TARGET", "PIP_USER"})
 """Settings of the caller's that decide where Python looks and pip installs: meant for another environment."""
 
 INSTALL = "Debian: apt install python3-venv"
+UPDATE = "as root, apt-get update and try again; or apt install python3-venv"
 NETWORK_CURE = (
     "read what pip says above; without a network, or behind a proxy, set HTTPS_PROXY or PIP_INDEX_URL; "
     "for a certificate that cannot be verified, apt install ca-certificates or set PIP_CERT"
 )
 
 _JOIN = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
-"""Text of a package's __init__.py that lets folders of the same name further down sys.path add to it."""
+"""The __init__.py that python3-distutils lacks: it adds the modules of that package which python3 has."""
 
 
 def run(python: Path, arguments: Sequence[str], problem: str, base: str = sys.executable) -> None:
@@ -97,37 +101,38 @@ def _from_debian(base: str) -> list[Path]:
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise ToolError(f"{base} has neither pip nor ensurepip", f"install one of them; {INSTALL}")
     folders = [folder for folder in map(_unpacked, PACKAGES) if folder]
-    wheels = [path for folder in folders for path in sorted(folder.glob("usr/share/python-wheels/*.whl"))]
+    wheels = [wheel for folder in folders for wheel in folder.glob(WHEELS)]
     if not wheels:
         raise ToolError(
-            f"{base} has neither pip nor ensurepip, and apt-get knows of no package with pip",
-            f"apt-get update, as root, and try again; or {INSTALL}",
+            f"{base} has neither pip nor ensurepip, and apt-get knows of no package with pip", UPDATE
         )
-    return [*wheels, *(path.parent for folder in folders for path in folder.glob("usr/lib/python3*/distutils"))]
+    return [*wheels, *(part.parent for folder in folders for part in folder.glob(DISTUTILS))]
 
 
 def _unpacked(package: str) -> Optional[Path]:
-    """Return the folder with a Debian package's files, or None where this release has no such package."""
+    """Return the folder with a Debian package's files, or None where apt-get knows of no such package."""
     download = ["apt-get", "download", package]
-    listed = subprocess.run([*download, "--print-uris"], check=False, capture_output=True, text=True)
+    DEBIAN.mkdir(parents=True, exist_ok=True)
+    listed = _run([*download, "--print-uris"], DEBIAN)
     if listed.returncode:
         return None
     archive = listed.stdout.split()[1]  # 'ADDRESS' FILE SIZE HASH
     folder = DEBIAN / Path(archive).stem
     if folder.is_dir():
         return folder
-    DEBIAN.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=DEBIAN) as partial:
         files = Path(partial) / "files"
         for command in (download, ["dpkg-deb", "-x", archive, str(files)]):
-            done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=partial)
+            done = _run(command, Path(partial))
             if done.returncode:
-                raise ToolError(
-                    f"{' '.join(command[:3])} failed: {done.stderr.strip()}",
-                    f"apt-get update, as root, and try again; or {INSTALL}",
-                )
-        # The rest of this package is where python3 has it.
-        for part in files.glob("usr/lib/python3*/distutils"):
+                raise ToolError(f"{' '.join(command)} failed: {done.stderr.strip()}", UPDATE)
+        for part in files.glob(DISTUTILS):
             (part / "__init__.py").write_text(_JOIN, encoding="utf-8")
         files.rename(folder)
     return folder
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=folder
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Generic, Literal, NamedTuple, Optional, TypeVar
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
@@ -12,6 +13,9 @@ T = TypeVar("T")
 
 #: An address in text form, with brackets and zone, is never longer.
 MAX_ADDRESS_LENGTH = 64
+
+#: How many addresses to remember.
+MEMO_SIZE = 50_000
 
 _WIDTH = {4: 32, 6: 128}
 _CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
@@ -42,8 +46,17 @@ def parse_address(text: str) -> Optional[Address]:
         The address, or None if the text is none.
     """
     text = text.strip()
-    if len(text) > MAX_ADDRESS_LENGTH:
-        return None
+    return _parse(text) if len(text) <= MAX_ADDRESS_LENGTH else None
+
+
+def canonical_address(text: str) -> str:
+    """Return an address in its canonical text form (RFC 5952 for IPv6); other text as it is."""
+    address = parse_address(text)
+    return text if address is None else str(address)
+
+
+@lru_cache(MEMO_SIZE)
+def _parse(text: str) -> Optional[Address]:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     text = text.partition("%")[0]

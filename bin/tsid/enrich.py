@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from tsid.actions import ALLOWED, UNKNOWN
-from tsid.addresses import parse_address
+from tsid.addresses import canonical_address
 from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
 from tsid.names import parse_name, replace_host
@@ -184,9 +184,7 @@ class Enricher:
             ):
                 # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
                 addresses, devices = devices, addresses
-        device = devices[0].strip() if devices else ""
-        parsed = parse_address(device)
-        return _Sides(addresses, device if parsed is None else str(parsed))
+        return _Sides(addresses, canonical_address(devices[0].strip()) if devices else "")
 
     def _outcome(self, reader: EventReader) -> str:
         outcome = self._actions.outcome(reader.values("action"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, Optional
 from urllib.parse import unquote
 
@@ -65,6 +66,10 @@ def parse_name(text: str) -> Optional[ReportedName]:
     Returns:
         The host, or None if the text holds none (empty, a placeholder, a URL without authority).
     """
+    return _parse_again(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Optional[ReportedName]:
     if is_placeholder(text):
         return None
     start = len(text) - len(text.lstrip())
@@ -93,6 +98,11 @@ def parse_name(text: str) -> Optional[ReportedName]:
     if observed.endswith("."):
         observed = observed[:-1]
     return ReportedName(observed[:MAX_HOST_LENGTH], host, False, start, end)
+
+
+# Few names make most of the traffic. Longer texts are not kept, so that hostile ones cannot fill the memory.
+_SHORT = 300
+_parse_again = lru_cache(50_000)(_parse)
 
 
 def ascii_host(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
 
 from tsid.csvbytes import (
@@ -55,9 +55,33 @@ class Counts(NamedTuple):
 class _Column(NamedTuple):
     """Where a field stands in a row: its cell and its multivalue cell, None for the one that is missing."""
 
-    name: str
     cell: Optional[int]
     multivalue: Optional[int]
+
+
+class _RowEvent(Mapping[str, Value]):
+    """A row as an event; only the fields that are asked for are decoded.
+
+    Args:
+        cells: the row's cells.
+        columns: where the fields stand.
+    """
+
+    def __init__(self, cells: Sequence[bytes], columns: Mapping[str, _Column]) -> None:
+        self._cells = cells
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Value:
+        cell, multivalue = self._columns[name]
+        if multivalue is not None and self._cells[multivalue] not in _EMPTY:
+            return decode_multivalue(unquote(self._cells[multivalue]))
+        return "" if cell is None else unquote(self._cells[cell])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 class _RawText:
@@ -100,11 +124,11 @@ class _Plan:
         outputs = enricher.output_fields
         self.added = [name for name in outputs if name not in self.places]
         self.own = [name for name in outputs if name in self.places]
-        self.read = [
-            _Column(name, self.places.get(name), self.places.get(MV + name))
+        self.read = {
+            name: _Column(self.places.get(name), self.places.get(MV + name))
             for name in enricher.required_fields
             if name in self.places or MV + name in self.places
-        ]
+        }
         self.header = b",".join([*cells, *map(quote, self.added)]) + b"\n"
         self.suffix = b"," * len(self.added)
         #: The question to ask of each cell that the expression cuts out, in its order.
@@ -251,13 +275,7 @@ class ChunkEnricher:
             plan: how to read and write them.
             row: the row as it stands, if the cells are as they stand in it.
         """
-        event: dict[str, Value] = {}
-        for name, place, multivalue in plan.read:
-            if multivalue is not None and cells[multivalue] not in _EMPTY:
-                event[name] = decode_multivalue(unquote(cells[multivalue]))
-            elif place is not None and cells[place]:
-                event[name] = unquote(cells[place])
-        answer = self._enricher.enrich(event)
+        answer = self._enricher.enrich(_RowEvent(cells, plan.read))
         self._enriched += answer.verdict != ""
         self._rewritten += bool(answer.rewritten)
         if not self._enricher.keeps(answer):
