@@ -13,7 +13,7 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format package inspect vendor icons lock clean
+.PHONY: help demo bench test lint format package inspect vendor icons lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,10 @@ help: ## list these targets
 demo: vendor ## show the app at work, without a Splunk
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
 	@$(LAB)/bin/python -m lab.demo
+
+bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@$(LAB)/bin/python -m lab.bench $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt

@@ -132,9 +132,10 @@ class TsidCommand:
 
     def _protocol_v2_option_parser(self, arg: str) -> list[str]:
         # The SDK meets an unknown option with a message of its own; as a positional argument it comes to
-        # _check_options.
+        # _check_options. The SDK's own options are unknown too: logging_configuration would let any user who
+        # can bring a file onto the machine run code from it.
         name, equals, value = arg.partition("=")
-        return [name, value] if equals and name in self.options else [arg]
+        return [name, value] if equals and name in self._own_options() else [arg]
 
     def _check_options(self) -> None:
         problems = []

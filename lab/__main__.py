@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Callable
 
 from lab import generate, run
 from lab.errors import EventError, LabError, UsageError
-from lab.terminal import safe_text
+from lab.terminal import abandon_stdout, safe_text
 
 #: The subcommands' modules; another one is added here.
 SUBCOMMANDS = (run, generate)
@@ -43,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         return _fail(error, EXIT_FAILED)
     except BrokenPipeError:
-        # The reader has seen enough (| head). What is left in the buffer must not be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         return 0
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

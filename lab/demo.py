@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 try:
-    from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 except ImportError:
     sys.exit("demo: the package 'rich' is missing: run `make demo`, or pip install rich")
 
+from lab.console import Console
 from lab.errors import LabError, UsageError
 from lab.events import cell_text
 from lab.generator import ALL_SCENARIOS, LabelledEvent, Truth, differences, generate
@@ -30,7 +30,7 @@ from lab.generator.destination import ORDINARY
 from lab.generator.seed import seed_events
 from lab.host import CommandHost
 from lab.search import Result
-from lab.terminal import safe_text
+from lab.terminal import abandon_stdout, safe_text
 from lab.wire import Record
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -107,7 +107,10 @@ def main(app: Path = REPOSITORY) -> int:
         for problem in problems:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1
-    _show(console, sections, result)
+    try:
+        _show(console, sections, result)
+    except BrokenPipeError:
+        abandon_stdout()
     return 0
 
 

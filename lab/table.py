@@ -1,4 +1,4 @@
-"""Prints events as a table that a person can read; the only module, with ``progress``, that needs rich."""
+"""Prints events as a table that a person can read; needs rich."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lab.console import Console
 from lab.events import cell_text
 from lab.terminal import safe_text
 from lab.wire import Record

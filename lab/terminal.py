@@ -1,8 +1,10 @@
-"""Keeps text from events and commands from acting upon the terminal that shows it."""
+"""What stands between the lab and those who read it: terminals that obey, pipes that close early."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 
 # What moves, colours or hides: control characters (line ends excepted), line and paragraph separators, and
 # what turns the direction of writing. Surrogates stand for bytes that are no text.
@@ -14,3 +16,11 @@ _ACTIVE = re.compile(
 def safe_text(text: str) -> str:
     """Return the text with every such character as a visible escape."""
     return _ACTIVE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def abandon_stdout() -> None:
+    """Let go of a stdout whose reader has seen enough (``| head``).
+
+    What is left in its buffer goes nowhere: at exit Python would flush it, fail and complain.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -27,6 +27,8 @@ from tsid.lookups import Lookups
         (["  BLOCK   WITH  RESET "], "blocked"),
         (["Malware Block"], "blocked"),
         (["blocked"], "blocked"),
+        (["Blocked with reset"], "blocked"),
+        (["access denied"], "blocked"),
         (["Deny"], "blocked"),
         (["denied"], "blocked"),
         (["discarded"], "blocked"),

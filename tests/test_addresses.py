@@ -69,6 +69,9 @@ def test_unreadable(text: str) -> None:
         ("ff02::1", False),
         ("::", False),
         ("10.0.0.1", True),
+        ("0.1.2.3", False),
+        ("240.0.0.1", False),
+        ("223.255.255.255", True),
         ("2001:db8::1", True),
     ],
 )

@@ -122,12 +122,17 @@ def failure(host: CommandHost, arguments: str) -> str:
         ("keep={0}", ["keep={0}", "all, licensing, flagged"]),
         ("{}={}", ["unknown option {}"]),
         ("keep=some raw=perhaps", ["keep=some", "raw=perhaps"]),
+        # The SDK's own options: the first would run code from the file.
+        ("logging_configuration=/etc/passwd", ["unknown option logging_configuration"]),
+        ("logging_level=DEBUG", ["unknown option logging_level"]),
+        ("record=t", ["unknown option record"]),
+        ("show_configuration=t", ["unknown option show_configuration"]),
     ],
 )
 def test_a_wrong_option_ends_the_search_with_one_message(
-    packaged_app: Path, arguments: str, words: list[str]
+    host: CommandHost, arguments: str, words: list[str]
 ) -> None:
-    message = failure(CommandHost(packaged_app, "tsidenrich", python_flags=ALONE), arguments)
+    message = failure(host, arguments)
     assert message.startswith("tsidenrich: ")
     for word in words:
         assert word in message
@@ -175,8 +180,15 @@ def test_right_options_in_any_spelling_of_splunk(packaged_app: Path, arguments: 
     ],
 )
 @pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
+@pytest.mark.parametrize("python", PYTHONS)
 def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
-    packaged_app: Path, tmp_path: Path, command: str, file: str, content: bytes | None, place: str
+    packaged_app: Path,
+    tmp_path: Path,
+    python: str,
+    command: str,
+    file: str,
+    content: bytes | None,
+    place: str,
 ) -> None:
     app = tmp_path / "tsidenrich"
     shutil.copytree(packaged_app, app)
@@ -184,7 +196,7 @@ def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
         (app / "lookups" / file).unlink()
     else:
         (app / "lookups" / file).write_bytes(content)
-    message = failure(CommandHost(app, command, python_flags=ALONE), "")
+    message = failure(CommandHost(app, command, python=python, python_flags=ALONE), "")
     assert message.startswith(f"{command}: {place}")
     assert re.search(r"\. [A-Z][^.]*.*\.$", message), "the cure is missing"
 
@@ -329,6 +341,13 @@ class TestLookup:
         (row,) = self.run(packaged_app, "table=candidates").events
         assert list(row) == ["search"]
         assert '"72.163.4.38" OR ' in str(row["search"])
+
+    @pytest.mark.parametrize(
+        "option", ["logging_configuration", "logging_level", "record", "show_configuration"]
+    )
+    def test_the_options_of_the_sdk_are_unknown(self, packaged_app: Path, option: str) -> None:
+        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
+        assert f"unknown option {option}" in failure(host, f"{option}=x")
 
     def test_an_unknown_table_is_refused(self, packaged_app: Path) -> None:
         host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)

@@ -16,6 +16,8 @@ from lab.generator.seed import seed_events
 
 ROOT = Path(__file__).resolve().parent.parent
 
+PROGRAM = "import sys; from pathlib import Path; from lab import demo; sys.exit(demo.main(Path(sys.argv[1])))"
+
 
 @pytest.fixture
 def app(packaged_app: Path, tmp_path: Path) -> Iterator[Path]:
@@ -24,11 +26,8 @@ def app(packaged_app: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def show(app: Path, columns: str) -> str:
-    program = (
-        "import sys; from pathlib import Path; from lab import demo; sys.exit(demo.main(Path(sys.argv[1])))"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(app)],
+        [sys.executable, "-c", PROGRAM, str(app)],
         cwd=ROOT,
         env={**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": "ascii"},
         check=False,
@@ -87,3 +86,19 @@ def test_it_says_when_the_command_refuses_to_run(app: Path, capsys: pytest.Captu
 def test_it_notices_events_that_do_not_come_back() -> None:
     labelled = list(seed_events())
     assert next(demo.find_problems(labelled, [])) == "20 events went in and 0 came back"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(packaged_app: Path, unbuffered: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(packaged_app)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()  # before anything is written: all of it would fit into the pipe
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0

@@ -222,12 +222,18 @@ def test_what_a_refusing_command_said_before_is_shown(lab: Lab) -> None:
     assert lab("run", "sample refuse", lab.file("a.csv", "n\n")).stderr.startswith("WARN: careful\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("output", ["json", "csv", "table"])
-def test_a_reader_that_has_seen_enough_ends_it_quietly(lab: Lab, output: str) -> None:
+def test_a_reader_that_has_seen_enough_ends_it_quietly(lab: Lab, output: str, unbuffered: str) -> None:
     path = lab.file("a.csv", "n\n" + "".join(f"{n}\n" for n in range(20_000)))
     line = [sys.executable, "-m", "lab", "run", "sample", path, "--app", str(lab.app), "--output", output]
     with subprocess.Popen(
-        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        line,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout
         assert process.stderr

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsid.enrich import KEEP, Enricher, Options
-from tsid.fields import ROLES
+from tsid.fields import ROLES, values_of
 from tsid.lookups import Lookups
 from tsid.names import parse_name
 
@@ -47,10 +47,14 @@ def events(draw: st.DrawFn, lookups: Lookups) -> dict[str, Any]:
     for role in ROLES:
         for field in draw(st.lists(st.sampled_from(lookups.fields.of(role)), max_size=2)):
             event[field] = draw(either(values.get(role, OTHERS)))
+    # The raw line may repeat a name of a field, as real ones do.
+    names = [value for field in lookups.fields.of("name") for value in values_of(event.get(field))]
     raw = st.builds(
-        lambda address, name: f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {address}, URL: {name}",
+        lambda address, name: (
+            f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {address}, URL: {name}, NAT_ResponderPort: 443"
+        ),
         ADDRESSES,
-        NAMES,
+        st.sampled_from(names) | NAMES if names else NAMES,
     )
     others = {"_time": st.sampled_from(["1700000000.123", "", "x"]), "_raw": raw, "user": st.text(max_size=5)}
     return {**event, **draw(st.fixed_dictionaries({}, optional=others))}
@@ -76,6 +80,17 @@ def test_twice_equals_once(lookups: Lookups, data: st.DataObject) -> None:
     once = {**event, **first.rewritten, **first.fields}
     second = enricher.enrich(once)
     assert {**once, **second.rewritten, **second.fields} == once
+
+
+@given(st.data())
+def test_a_second_run_with_a_prefix_says_the_same(lookups: Lookups, data: st.DataObject) -> None:
+    event, raw = data.draw(events(lookups)), data.draw(st.booleans())
+    event.pop("tsid_observed", None)
+    first = Enricher(lookups, Options(raw=raw)).enrich(event)
+    second = Enricher(lookups, Options(raw=raw, prefix="b_")).enrich(
+        {**event, **first.rewritten, **first.fields}
+    )
+    assert {name[len("b_") :]: value for name, value in second.fields.items()} == dict(first.fields)
 
 
 @given(st.data())

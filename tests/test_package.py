@@ -147,7 +147,6 @@ LEFT_OUT = (
     "lookups/a.csv.1.tmp",
     "metadata/local.meta",
     "local/app.conf",
-    "docs/a.md",
 )
 
 

@@ -25,29 +25,36 @@ exec "{python}" -S "$@"
 """
 
 STAND_IN = """
-import importlib.util, json, os, sys
+import importlib, json, os, sys
 if sys.argv[1:] == ["--version"]:
     print(f"pip 1.0 from {os.path.dirname(__file__)} (python 3)")
 else:
-    names = ("library", "distutils", "distutils.version", "distutils.core")
-    seen = [name for name in names if importlib.util.find_spec(name)]
+    sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))  # as the real one does
+    seen = []
+    for name in ("library", "distutils.core", "distutils.version"):
+        try:
+            importlib.import_module(name)
+            seen.append(name)
+        except ImportError:
+            pass
     with open(os.path.join(sys.prefix, "asked.json"), "w") as file:
         json.dump({"arguments": sys.argv[1:], "seen": seen}, file)
 """
-"""A pip that only writes down what it is asked, and what of some modules it could import."""
+"""The main module of a pip that only writes down what it is asked, and which modules it could import."""
 
+ARCHIVE = "python-pip-whl_1.0+b1_all.deb"
 APT_GET = """#!/bin/sh
 case "$*" in
-    "download python-pip-whl --print-uris") echo "'address' python-pip-whl_1.0+b1_all.deb 7 SHA256:0" ;;
+    "download --print-uris python-pip-whl") [ -f {archive} ] || echo "'address' {archive} 7 SHA256:0" ;;
     "download python-pip-whl") {download} ;;
-    *) echo "E: Unable to locate package $2" >&2; exit 100 ;;
+    *) exit 100 ;;
 esac
 """
-BRINGS_IT = "echo an archive >python-pip-whl_1.0+b1_all.deb"
+BRINGS_IT = f"echo an archive >{ARCHIVE}"
 BRINGS_NOTHING = "echo 'E: 404 Not Found' >&2; exit 100"
 
 DPKG_DEB = """#!/bin/sh
-[ -f "$2" ] && exec /bin/cp -R "{content}" "$3"
+[ -f "$2" ] && exec /bin/cp -R "{content}/usr" "$3"
 """
 
 
@@ -71,11 +78,13 @@ class Machine:
         content = self.folder / "content"
         wheels = content / "usr" / "share" / "python-wheels"
         wheels.mkdir(parents=True, exist_ok=True)
-        for name, text in (("pip/__main__.py", STAND_IN), ("library.py", "")):
-            with zipfile.ZipFile(wheels / f"{Path(name).parts[0]}-1.0-py3-none-any.whl", "w") as wheel:
-                wheel.writestr(name, text)
+        with zipfile.ZipFile(wheels / "pip-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("pip/__init__.py", "")
+            wheel.writestr("pip/__main__.py", STAND_IN)
+        with zipfile.ZipFile(wheels / "library-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("library.py", "")
         write(content / "usr" / "lib" / "python3.9" / "distutils" / "core.py", "")
-        self.program("apt-get", APT_GET.format(download=download))
+        self.program("apt-get", APT_GET.format(archive=ARCHIVE, download=download))
         self.program("dpkg-deb", DPKG_DEB.format(content=content))
 
     def asked(self) -> Any:
@@ -101,11 +110,12 @@ def real(python: str) -> Path:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     monkeypatch.setenv("PATH", str(made.programs))
-    monkeypatch.setattr(pip, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(pip, "DEBIANS", tmp_path / "debians")
     return made
 
 
 def test_the_interpreters_pip_is_used_without_its_neighbours(machine: Machine) -> None:
+    write(machine.modules / "pip" / "__init__.py", "")
     write(machine.modules / "pip" / "__main__.py", STAND_IN)
     write(machine.modules / "library.py", "")
     asked = machine.asked()
@@ -113,14 +123,18 @@ def test_the_interpreters_pip_is_used_without_its_neighbours(machine: Machine) -
     assert "library" not in asked["seen"]
 
 
-def test_debians_pip_is_brought_once_with_all_that_it_needs(machine: Machine) -> None:
+def test_debians_pip_is_brought_once_with_all_that_it_needs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An archive that somebody has left lying about must not confuse anything.
+    monkeypatch.chdir(write(machine.folder / "left" / ARCHIVE, "").parent)
     for download in (BRINGS_IT, BRINGS_NOTHING):
         machine.debian(download)
         asked = machine.asked()
         assert asked["arguments"][-4:] == ["install", "--require-hashes", "-r", str(machine.requirements)]
-        # Of Python's own distutils, python3 has the version, even on Debian 11.
+        # distutils.version is in python3 itself, even on Debian 11; Python 3.12 has no distutils.
         own = ["distutils.version"] if sys.version_info < (3, 12) else []
-        assert asked["seen"] == ["library", "distutils", *own, "distutils.core"]
+        assert asked["seen"] == ["library", "distutils.core", *own]
 
 
 def test_says_what_to_do_where_this_is_no_debian(machine: Machine) -> None:
@@ -141,7 +155,7 @@ def test_says_what_to_do_where_apt_gets_lists_are_old(machine: Machine) -> None:
         ToolError, match=r"apt-get download python-pip-whl failed: E: 404 Not Found\n.*apt-get update"
     ):
         machine.asked()
-    assert list(pip.DEBIAN.iterdir()) == []
+    assert list(pip.DEBIANS.iterdir()) == []
 
 
 def test_this_debians_pip_installs_a_pinned_project(tiny: Path, tmp_path: Path) -> None:

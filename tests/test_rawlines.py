@@ -13,6 +13,11 @@ FTD = (
     "User: No Authentication Required, UserAgent: Mozilla/5.0 (KHTML, like Gecko), DstIP: 203.0.113.9, "
     "ResponderBytes: 0, ReferencedHost: , URL: https://toos.cisco.com/a, b"
 )
+# FTD 7.x with address translation: keys with underscores, and the URL not at the end.
+NAT = (
+    "%FTD-6-430003: AccessControlRuleAction: Block, NAT_InitiatorPort: 59941, SrcIP: 10.1.1.1, DstIP: 203.0.113.5, DNS_TTL: 0, "
+    "URL: https://toos.cisco.com, NAT_InitiatorIP: 198.51.100.1, NAT_ResponderIP: 72.163.4.38, ClientAppDetector: AppID"
+)
 ENCORE = (
     'rec_type=71 event_sec=1684439277 client_app="SSL client" url="" ssl_server_name=toos.cisco.com src_ip=10.1.1.1 '
     'dest_ip=72.163.4.38 fw_rule_action="Block with reset" instance_id=4 first_pkt_sec=1684439333 connection_id=60183 '
@@ -31,6 +36,11 @@ ENCORE = (
         (FTD, "ReferencedHost", ""),
         (FTD, "URL", "https://toos.cisco.com/a, b"),
         (FTD, "FirstPacketSecond", "2025-11-03T10:00:00Z"),
+        (NAT, "URL", "https://toos.cisco.com"),
+        (NAT, "NAT_ResponderIP", "72.163.4.38"),
+        (NAT, "AccessControlRuleAction", "Block"),
+        (NAT, "DNS_TTL", "0"),
+        (NAT, "DstIP", "203.0.113.5"),
         (FTD.replace("%FTD-1-430003", "%NGIPS-0-430002"), "DstIP", "72.163.4.38"),
         (FTD.replace("https://toos.cisco.com/a, b", ""), "URL", ""),
         (FTD + "\n", "URL", "https://toos.cisco.com/a, b"),
@@ -41,6 +51,8 @@ ENCORE = (
         (ENCORE, "client_app", "SSL client"),
         (ENCORE, "fw_rule", "a=b c"),
         ("rec_type=71 url=https://x.example/a=b dest_ip=10.1.1.2", "url", "https://x.example/a=b"),
+        ('rec_type=71 url="https://x.example/" dest_ip=72.163.4.38 y" dest_ip=203.0.113.9', "dest_ip", ""),
+        ("rec_type=71 dest_ip=10.1.1.2 note=a dest_ip=10.1.1.2", "dest_ip", "10.1.1.2"),
     ],
 )
 def test_value(line: str, key: str, value: str) -> None:

@@ -33,6 +33,22 @@ def folder(tmp_path: Path) -> Path:
         ("tsid_fields.csv", None, None, ["missing"]),
         ("cisco_licensing_endpoints.csv", b"", 1, ["empty", "network,host"]),
         ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
+        ("cisco_licensing_endpoints.csv", HEADER.encode(), None, ["no rows", "install the app again"]),
+        ("tsid_fields.csv", b"role,rank,field\n", None, ["no rows"]),
+        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/255.0.0.0,a.example\n", 2, ["CIDR"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n::ffff:10.0.0.1/128,a.example\n",
+            2,
+            ["IPv4 written as IPv6"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,valid_from\n10.0.0.1/32,a.example,20250101\n",
+            2,
+            ["YYYY-MM-DD"],
+        ),
+        ("tsid_fields_local.csv", b"role,rank,field,of\nname,1,x,source\n", 2, ["of 'source'"]),
         ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
         ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
         (

@@ -43,7 +43,12 @@ def ensure(venv: Path, requirements: Sequence[Path], python: str = sys.executabl
     print(f"making {venv} from {names}", flush=True)
     _create(venv, python)
     wanted = [argument for path in requirements for argument in ("-r", str(path))]
-    pip.run(inside, ["install", "--require-hashes", *wanted], f"{names} could not be installed", python)
+    pip.run(
+        inside,
+        ["install", "--require-hashes", "--use-pep517", *wanted],
+        f"{names} could not be installed",
+        python,
+    )
     stamp.write_text(digest, encoding="utf-8")
     return inside
 

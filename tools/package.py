@@ -23,20 +23,31 @@ MTIME = 1_767_225_600
 LINK = Path("default/app.conf")
 """The one link of the repository; the package gets the file that it points to."""
 
-FOLDERS = ("README", "bin", "default", "lookups", "metadata", "static")
+FOLDERS = ("README", "bin", "default", "docs", "lookups", "metadata", "static")
 """Folders of the app: whatever lies in them is packaged, known to be left out, or an error."""
 
 PACKAGED = (
     "LICENSE",
     "README.md",
-    "README/*.spec",
     "app.manifest",
-    "bin/*.py",
-    "bin/tsid/**/*.py",
-    "default/*.conf",
-    "default/data/ui/nav/*.xml",
-    "default/data/ui/views/*.xml",
-    "lookups/*.csv",
+    "bin/tsidchunks.py",
+    "bin/tsidcommand.py",
+    "bin/tsidenrich.py",
+    "bin/tsidlookup.py",
+    "bin/tsid/*.py",
+    "default/app.conf",
+    "default/commands.conf",
+    "default/macros.conf",
+    "default/searchbnf.conf",
+    "default/transforms.conf",
+    "default/data/ui/nav/default.xml",
+    "docs/*.md",
+    "lookups/cisco_licensing_endpoints.csv",
+    "lookups/cisco_networks.csv",
+    "lookups/tsid_actions.csv",
+    "lookups/tsid_aliases.csv",
+    "lookups/tsid_fields.csv",
+    "lookups/tsid_relays.csv",
     "metadata/default.meta",
     "static/*.png",
 )

@@ -74,12 +74,14 @@ def _parse(text: str) -> Optional[Address]:
 
 
 def is_host_address(address: Address) -> bool:
-    """Tell whether an address can belong to one host: neither unspecified, nor multicast, nor broadcast."""
-    return (
-        address.value != 0
-        and address != (4, 0xFFFFFFFF)
-        and not IPAddress(address.value, address.version).is_multicast()
-    )
+    """Tell whether an address can be that of one host.
+
+    Not so: IPv4 in 0.0.0.0/8 (this network, RFC 1122) and from 224.0.0.0/4 on (multicast, RFC 5771; reserved,
+    RFC 1112); in IPv6 the unspecified address and multicast (RFC 4291).
+    """
+    if address.version == 4:
+        return 0 < address.value >> 24 < 224
+    return address.value != 0 and address.value >> 120 != 0xFF
 
 
 class PrefixTable(Generic[T]):

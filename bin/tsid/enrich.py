@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from tsid.actions import ALLOWED, UNKNOWN
+from tsid.actions import ALLOWED, BLOCKED, UNKNOWN
 from tsid.addresses import canonical_address
 from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
@@ -77,10 +77,11 @@ class Answer(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """The two ends of a connection: the licensing side's addresses, and the device."""
+    """The two ends of a connection: the licensing side's addresses, and the device; were they swapped?"""
 
     addresses: Sequence[str]
     device: str
+    swapped: bool
 
 
 class Enricher:
@@ -97,13 +98,14 @@ class Enricher:
         self._actions = lookups.actions
         self._fields = _choose_fields(lookups.fields, options)
         self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
-        self._earlier = options.prefix + "tsid_observed"
+        # A run with a prefix may follow one without.
+        self._earlier = dict.fromkeys((options.prefix + "tsid_observed", "tsid_observed"))
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
 
     @property
     def required_fields(self) -> list[str]:
         """Every field that an answer may depend on."""
-        fields = ["_time", *(["_raw"] if self._options.raw else []), self._earlier]
+        fields = ["_time", *(["_raw"] if self._options.raw else []), *self._earlier]
         for role in ROLES:
             fields.extend(self._fields.of(role))
         return list(dict.fromkeys(fields))
@@ -139,19 +141,17 @@ class Enricher:
         reader = EventReader(event, self._fields, self._options.raw)
         time = _time_of(event)
         sides = self._sides(reader, time)
-        name_field, names = reader.names()
-        if not names:
-            # ASA with `names` on, and CIM-only events, hold a host name where the address should be.
-            names = [
-                name for name in map(parse_name, sides.addresses) if name is not None and not name.is_address
-            ]
-        earlier = values_of(event.get(self._earlier))
+        name_field, names = reader.names(sides.swapped)
+        if not names and not sides.swapped:
+            # Any other name there is what the site calls the address, not what the firewall reported.
+            names = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
+        earlier = next(filter(None, (values_of(event.get(field)) for field in self._earlier)), None)
         decision = self._judge.decide(
             sides.addresses, names, time, parse_name(earlier[0]) if earlier else None
         )
         if decision is None:
             return self._blank
-        outcome = self._outcome(reader)
+        outcome = self._outcome(reader, sides.swapped)
         rewritten: dict[str, Value] = {}
         if self._options.rewrite and decision.verdict == ALIASED and name_field:
             rewritten = self._rewrite(event, name_field, sides.addresses, time)
@@ -172,7 +172,7 @@ class Enricher:
         return Answer(decision.verdict, dict(zip(self.output_fields, fields)), rewritten)
 
     def _sides(self, reader: EventReader, time: Optional[float]) -> _Sides:
-        devices = reader.values("device")
+        devices, swapped = reader.values("device"), False
         if self._options.ip is not None:
             addresses = reader.values("address")
         else:
@@ -183,11 +183,14 @@ class Enricher:
                 and _port_of(reader.text("source_port")) == _HTTPS
             ):
                 # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
-                addresses, devices = devices, addresses
-        return _Sides(addresses, canonical_address(devices[0].strip()) if devices else "")
+                addresses, devices, swapped = devices, addresses, True
+        return _Sides(addresses, canonical_address(devices[0].strip()) if devices else "", swapped)
 
-    def _outcome(self, reader: EventReader) -> str:
+    def _outcome(self, reader: EventReader, swapped: bool) -> str:
         outcome = self._actions.outcome(reader.values("action"))
+        if outcome == BLOCKED and swapped:
+            # What an ASA denies in this direction is a late packet of the server's, not the device's request.
+            return UNKNOWN
         if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
             # The server never answered: no proof that the device renewed anything.
             return UNKNOWN

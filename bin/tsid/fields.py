@@ -9,7 +9,7 @@ from tsid.names import is_placeholder
 from tsid.tables import Row, TableFormat
 
 FIELDS = TableFormat(
-    "tsid_fields", required=("role", "rank", "field"), optional=("source",), key=("role", "field")
+    "tsid_fields", required=("role", "rank", "field"), optional=("of", "source"), key=("role", "field")
 )
 
 #: A field's value as Splunk hands it over; a sequence is a multivalue field.
@@ -24,11 +24,19 @@ ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes"
 
 
 class FieldName(NamedTuple):
-    """One row of ``tsid_fields``: a field that may play a role; a smaller rank is asked first."""
+    """One row of ``tsid_fields``: a field that may play a role.
+
+    Attributes:
+        role: one of `ROLES`.
+        rank: a smaller one is asked first.
+        field: the field's name.
+        of_destination: it tells of the connection's destination, not of the server that was asked for.
+    """
 
     role: str
     rank: int
     field: str
+    of_destination: bool
 
 
 class FieldMap:
@@ -36,8 +44,13 @@ class FieldMap:
 
     def __init__(self, fields: Iterable[FieldName]) -> None:
         by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
+        of_destination = set()
         for field in fields:
             by_role[field.role].append(field)
+            if field.of_destination:
+                of_destination.add(field.field)
+        #: The fields that tell of the destination, which is the device where the sides are swapped.
+        self.of_destination = frozenset(of_destination)
         self._fields = {
             role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
             for role, rows in by_role.items()
@@ -51,6 +64,7 @@ class FieldMap:
         """Return a map in which only `field` plays `role`."""
         other = FieldMap(())
         other._fields = {**self._fields, role: (field,)}
+        other.of_destination = self.of_destination - {field}
         return other
 
 
@@ -72,4 +86,7 @@ def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
         row.refuse(
             f"rank '{rank}' is no number", "Give the place in the order of discovery, 1 for the first."
         )
-    return (role, field), FieldName(role, int(rank), field)
+    of = row.values.get("of", "")
+    if of not in ("", "destination"):
+        row.refuse(f"of '{of}' is unknown", "Leave it empty, or write destination.")
+    return (role, field), FieldName(role, int(rank), field, of == "destination")

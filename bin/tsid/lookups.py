@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import calendar
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -12,7 +13,7 @@ from typing import NamedTuple, Optional
 from netaddr import AddrFormatError, IPNetwork
 
 from tsid.actions import ACTIONS, ActionTable, parse_action
-from tsid.addresses import PrefixTable
+from tsid.addresses import PrefixTable, parse_address
 from tsid.fields import FIELDS, FieldMap, parse_field
 from tsid.names import ascii_host, parse_name
 from tsid.tables import Row, TableFormat, read_table
@@ -33,6 +34,8 @@ RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "s
 
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}\Z")
 
 
 class Endpoint(NamedTuple):
@@ -212,13 +215,17 @@ def _parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Netwo
 def _parse_cidr(row: Row) -> IPNetwork:
     text = row.values["network"]
     try:
-        network = IPNetwork(text) if "/" in text else None
+        network = IPNetwork(text) if _CIDR.match(text) else None
     except (AddrFormatError, ValueError):
         network = None
     if network is None:
         row.refuse(
             f"network '{text}' is not in CIDR form",
             "Write an address and a prefix length: /32 for one IPv4 address, /128 for one IPv6 address.",
+        )
+    if parse_address(str(network.network)) != (network.version, network.first):
+        row.refuse(
+            f"network '{text}' is IPv4 written as IPv6", "Write it as IPv4: addresses are compared as such."
         )
     if network.ip.value != network.first:
         row.refuse(
@@ -241,6 +248,9 @@ def _parse_day(row: Row, column: str) -> Optional[int]:
     if not text:
         return None
     try:
+        # Newer Pythons read more than this; every search head and indexer has to read the same.
+        if not _ISO_DAY.match(text):
+            raise ValueError(text)
         return calendar.timegm(datetime.date.fromisoformat(text).timetuple())
     except ValueError:
         row.refuse(f"{column} '{text}' is no date", "Write it as YYYY-MM-DD, or leave it empty.")

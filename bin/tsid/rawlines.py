@@ -6,9 +6,10 @@ import re
 
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
-# Keys are words, some of two (``Prefilter Policy``); values are unquoted and may hold commas.
-_FTD_KEY = re.compile(r"([A-Z][A-Za-z0-9]{0,39}(?: [A-Z][A-Za-z0-9]{0,39})?):(?: |\Z)")
-# ``key=value key="quoted value"``; the closing quote is the one before the next key or the end.
+# Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
+# may hold commas.
+_FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
+# ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key.
 _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
 _ENCORE_CONNECTION = re.compile(r"(?:^|\s)rec_type=71(?:\s|$)")
 
@@ -20,9 +21,9 @@ def read_raw(text: str) -> dict[str, str]:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; of a key that occurs twice the
-        first counts, so that text smuggled into a later value cannot replace an address. Empty for any other
-        kind of line.
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A value
+        cannot smuggle in an address: FTD writes the addresses before anything that the peers choose,
+        so of two equal keys the first counts; eNcore does not, so a key with two values has none.
     """
     ftd = _FTD.search(text)
     if ftd:
@@ -48,6 +49,9 @@ def _read_ftd(text: str) -> dict[str, str]:
 def _read_encore(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for match in _ENCORE.finditer(text):
-        value = match.group(2)
-        fields.setdefault(match.group(1), value[1:-1] if value.startswith('"') else value)
+        key, value = match.group(1), match.group(2)
+        if value.startswith('"'):
+            value = value[1:-1]
+        if fields.setdefault(key, value) != value:
+            fields[key] = ""
     return fields

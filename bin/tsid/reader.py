@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
+from tsid.addresses import canonical_address
 from tsid.fields import Event, FieldMap, values_of
 from tsid.names import ReportedName, parse_name
 from tsid.rawlines import read_raw
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 class EventReader:
@@ -27,7 +30,7 @@ class EventReader:
 
     def values(self, role: str) -> list[str]:
         """Return the values of the first field of a role that holds any."""
-        return self._first_of(self._event, role, ()) or self._first_of(self._raw_fields(), role, ())
+        return self._first_of(self._event, role) or self._first_of(self._raw_fields(), role)
 
     def text(self, role: str) -> str:
         """Return the first value for a role, the empty text if there is none."""
@@ -40,25 +43,36 @@ class EventReader:
         A field that only repeats the device's own address is passed over: one add-on version fills ``dest``
         with the source address.
         """
-        return self._first_of(self._event, "address", devices) or self._first_of(
-            self._raw_fields(), "address", devices
+        unwanted = frozenset(map(_canonical, devices))
+        return self._first_of(self._event, "address", unwanted) or self._first_of(
+            self._raw_fields(), "address", unwanted
         )
 
-    def names(self) -> tuple[str, list[ReportedName]]:
-        """Return the event's field that names the server, empty if the raw text does, and the names in it.
+    def names(self, swapped: bool) -> tuple[str, list[ReportedName]]:
+        """Return the field that holds the server's names, empty if only the raw text does, and the names.
 
-        A field that is asked earlier may have been lost in extraction and stand in the raw text only. If it
-        names another server there, it counts: the URL, which the firewall's rules see, before the SNI.
+        A field that is asked earlier may have been lost in extraction and stand in the raw text only. Then it
+        counts: the URL, which the firewall's rules see, before the SNI.
+
+        Args:
+            swapped: the event's destination is the device, so a field that names it does not count.
         """
-        rank, field, names = self._named(self._event)
+        rank, field, names = self._named(self._event, swapped)
         if rank > 0:
-            raw_rank, _, raw_names = self._named(self._raw_fields())
-            known = {name.observed for name in names}
-            if raw_rank < rank and not known.issuperset(name.observed for name in raw_names):
-                return "", raw_names
+            raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
+            if raw_rank < rank:
+                known = {name.observed for name in names}
+                return (field if known.issuperset(name.observed for name in raw_names) else ""), raw_names
         return field, names
 
-    def _named(self, event: Event) -> tuple[int, str, list[ReportedName]]:
+    def names_among_addresses(self) -> list[ReportedName]:
+        """Return the names in all fields where an address should be: ASA with `names` on, CIM-only events."""
+        values = [
+            value for field in self._fields.of("address") for value in values_of(self._event.get(field))
+        ]
+        return [name for name in map(parse_name, values) if name is not None and not name.is_address]
+
+    def _named(self, event: Event, swapped: bool) -> tuple[int, str, list[ReportedName]]:
         """Return the rank of the field that names the server (smaller is asked first), the field, its names.
 
         A field of mere addresses ranks after all fields that hold a name.
@@ -66,6 +80,8 @@ class EventReader:
         fields = self._fields.of("name")
         best: tuple[int, str, list[ReportedName]] = (2 * len(fields), "", [])
         for rank, field in enumerate(fields):
+            if swapped and field in self._fields.of_destination:
+                continue
             names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
             if not all(name.is_address for name in names):
                 return rank, field, names
@@ -73,10 +89,10 @@ class EventReader:
                 best = (rank + len(fields), field, names)
         return best
 
-    def _first_of(self, event: Event, role: str, unwanted: list[str] | tuple[()]) -> list[str]:
+    def _first_of(self, event: Event, role: str, unwanted: frozenset[str] = _NOTHING) -> list[str]:
         for field in self._fields.of(role):
             values = values_of(event.get(field))
-            if values and not all(value in unwanted for value in values):
+            if values and not (unwanted and all(_canonical(value) in unwanted for value in values)):
                 return values
         return []
 
@@ -84,3 +100,7 @@ class EventReader:
         if self._raw is None:
             self._raw = read_raw(" ".join(values_of(self._event.get("_raw"))))
         return self._raw
+
+
+def _canonical(value: str) -> str:
+    return canonical_address(value.strip())

@@ -81,6 +81,13 @@ def read_table(
                 )
             lines[key] = row.line
             merged[key] = value
+        if not lines and not layer:
+            raise LookupTableError(
+                f"{path.parent.name}/{path.name}",
+                None,
+                "the shipped table has no rows",
+                "Restore it from the app's package or install the app again.",
+            )
     return list(merged.values())
 
 

@@ -106,6 +106,10 @@ class Judge:
         """Tell whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
         return bool(self._place(address, time).endpoints)
 
+    def is_licensing_name(self, name: ReportedName) -> bool:
+        """Tell whether a name is canonical or an alias."""
+        return self._true_name(name) is not None
+
     def decide(
         self,
         addresses: Sequence[str],
@@ -156,6 +160,15 @@ class Judge:
             self._pairs[key] = decision
             return decision
 
+    def _true_name(self, name: ReportedName) -> Optional[str]:
+        """Return the canonical host that a name stands for; None if it is no licensing name."""
+        if name.is_address or not name.observed:
+            return None
+        if name.host in self._lookups.canonical:
+            return name.host
+        alias = self._lookups.aliases.get(name.host or name.observed)
+        return None if alias is None else alias.host
+
     def _place(self, address: str, time: Optional[float]) -> _Place:
         key = (_memo_text(address), self._lookups.period(time))
         try:
@@ -205,14 +218,8 @@ class Judge:
         )
 
     def _elsewhere(self, place: _Place, name: ReportedName) -> Optional[Decision]:
-        alias = self._lookups.aliases.get(name.host or name.observed)
-        if name.is_address or not name.observed:
-            return None
-        if name.host in self._lookups.canonical:
-            host = name.host
-        elif alias is not None:
-            host = alias.host
-        else:
+        host = self._true_name(name)
+        if host is None:
             return None
         relay = cisco = None
         if place.address is not None:

@@ -58,8 +58,8 @@ ADVICE = {
         "certificate, which then belongs in tsid_aliases_local.csv."
     ),
     UNLISTED: (
-        "Confirm {ip} as an address of {host} by DNS from a trusted resolver, then add it to "
-        "cisco_licensing_endpoints_local.csv."
+        "Confirm {ip} as an address of {host} by DNS from a resolver that filters nothing (a filter may "
+        "answer with a block page of its own), then add it to cisco_licensing_endpoints_local.csv."
     ),
     RELAYED: (
         "If {ip} is your own proxy or On-Prem licence server, add it to "

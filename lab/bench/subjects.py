@@ -45,8 +45,8 @@ def build(folder: Path) -> dict[str, Subject]:
         IDENTITY: ("identity.py",),
         TYPICAL: ("typical.py",),
         TYPICAL_LRU: ("typical.py", "cache=true"),
-        CSVCOPY: ("csvcopy.py",),
-        BYTECOPY: ("bytecopy.py",),
+        CSVCOPY: ("bare.py", "csv"),
+        BYTECOPY: ("bare.py", "copy"),
     }
     subjects = {OURS: Subject(OURS, app / "bin" / "tsidenrich.py")}
     for name, (source, *arguments) in sources.items():
@@ -54,8 +54,7 @@ def build(folder: Path) -> dict[str, Subject]:
         if not home.exists():
             shutil.copytree(app / "bin" / "lib", home / "bin" / "lib")
             shutil.copytree(app / "lookups", home / "lookups")
-            for file in (source, "frames.py"):
-                shutil.copy(_COMPETITORS / file, home / "bin" / file)
+            shutil.copy(_COMPETITORS / source, home / "bin" / source)
         subjects[name] = Subject(name, home / "bin" / source, arguments)
     return subjects
 

@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
-from splunklib.searchcommands import Configuration, StreamingCommand, dispatch  # noqa: E402
+from splunklib.searchcommands import Configuration, StreamingCommand, dispatch
 
 
 @Configuration()
