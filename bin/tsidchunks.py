@@ -62,6 +62,8 @@ class ChunkCommand(TsidCommand):
                 self._write_chunk(writer, pieces, bool(metadata.get("finished", False)))
             except BrokenPipeError:
                 _leave_quietly(writer)
+            # The next chunk is read while nothing of this one is held.
+            del pieces
 
     @staticmethod
     def _write_chunk(writer: Any, pieces: list[bytes], finished: bool) -> None:

@@ -73,4 +73,7 @@ class Suspicion:
         if self._may_be_endpoint(cell):
             return True
         opened = cell[:-1] if cell.startswith(b'"') else cell
+        # Most cells are some other address. Few lookups hold an alias that looks like one.
+        if _IPV4.match(cell) and unquote(cell) not in self._names:
+            return False
         return self._may_be_name(opened)
