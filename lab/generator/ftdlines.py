@@ -122,5 +122,13 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
         pairs.update(SSLActualAction="Do Not Decrypt", SSLCertificate=sensor.certificate)
     for key, name in names.items():
         pairs[key] = name.text
+    if dice.chance(0.4):
+        # Where addresses are translated, the line goes on behind the name.
+        pairs.update(
+            NAT_InitiatorPort=flow.port,
+            NAT_ResponderPort=to.port,
+            NAT_InitiatorIP="198.51.100.254",
+            NAT_ResponderIP="198.51.100.253",
+        )
     first = next((key for key in _NAME_KEYS if key in names), "")
     return Line(message, pairs, names.get(first), first)
