@@ -173,6 +173,8 @@ CASES = [
     ("cim, dest is a name beside an address", cim(dest="toos.cisco.com", dest_ip=TOOLS), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, ""),
     ("cim, dest is an impostor's name", cim(dest="tools.cisco.com", dest_ip=OTHER), {}, "impostor", "", "tools.cisco.com", "allowed", DEVICE, ""),
     ("cim, dest repeats the source in other letters", cim(src="2001:db8::5", dest="2001:DB8:0::5", url="tools.cisco.com"), {}, "unverified", "tools.cisco.com", "tools.cisco.com", "allowed", "2001:db8::5", ""),
+    ("cim, dest is a name, the URL an address", cim(dest="toos.cisco.com", dest_ip=OTHER, url=f"https://{OTHER}/"), {}, "impostor", "", "toos.cisco.com", "allowed", DEVICE, ""),
+    ("option name, and a name elsewhere", cim(dest="tools.cisco.com", dest_ip=OTHER), {"name": "url"}, "", "", "", "", "", ""),
     ("cim, dest is a name", cim(dest="tools.cisco.com"), {}, "unverified", "tools.cisco.com", "tools.cisco.com", "allowed", DEVICE, ""),
     ("cim, placeholders", cim(dest="unknown", dest_ip="-", dst=TOOLS, url="-", URL="N/A"), {}, "unnamed", "tools.cisco.com", "", "allowed", DEVICE, ""),
     ("cim, relayed", cim(dest="10.0.0.5", url="tools.cisco.com"), {}, "relayed", "tools.cisco.com", "tools.cisco.com", "allowed", DEVICE, ""),

@@ -27,6 +27,7 @@ FOLDERS = ("README", "bin", "default", "docs", "lookups", "metadata", "static")
 """Folders of the app: whatever lies in them is packaged, known to be left out, or an error."""
 
 PACKAGED = (
+    "CHANGELOG.md",
     "LICENSE",
     "README.md",
     "app.manifest",
@@ -34,14 +35,32 @@ PACKAGED = (
     "bin/tsidcommand.py",
     "bin/tsidenrich.py",
     "bin/tsidlookup.py",
-    "bin/tsid/*.py",
+    "bin/tsid/__init__.py",
+    "bin/tsid/actions.py",
+    "bin/tsid/addresses.py",
+    "bin/tsid/candidates.py",
+    "bin/tsid/csvbytes.py",
+    "bin/tsid/enrich.py",
+    "bin/tsid/errors.py",
+    "bin/tsid/fields.py",
+    "bin/tsid/lookups.py",
+    "bin/tsid/names.py",
+    "bin/tsid/rawlines.py",
+    "bin/tsid/reader.py",
+    "bin/tsid/rows.py",
+    "bin/tsid/suspicion.py",
+    "bin/tsid/tables.py",
+    "bin/tsid/verdict.py",
+    "bin/tsid/verdicts.py",
+    "bin/tsid/wording.py",
     "default/app.conf",
     "default/commands.conf",
     "default/macros.conf",
     "default/searchbnf.conf",
     "default/transforms.conf",
     "default/data/ui/nav/default.xml",
-    "docs/*.md",
+    "docs/commands.md",
+    "docs/lookups.md",
     "lookups/cisco_licensing_endpoints.csv",
     "lookups/cisco_networks.csv",
     "lookups/tsid_actions.csv",
@@ -49,11 +68,19 @@ PACKAGED = (
     "lookups/tsid_fields.csv",
     "lookups/tsid_relays.csv",
     "metadata/default.meta",
-    "static/*.png",
+    "static/appIcon.png",
+    "static/appIconAlt.png",
+    "static/appIconAlt_2x.png",
+    "static/appIcon_2x.png",
+    "static/appLogo.png",
+    "static/appLogo_2x.png",
 )
 """What is packaged, beside the files of bin/lib that tools/vendor.py names."""
 
 LEFT_OUT = (
+    "docs/development.md",  # about the repository
+    "docs/lab.md",
+    "docs/performance.md",
     "bin/**/__pycache__/*",  # made by Python
     "lookups/*_local.csv",  # a site's own rows
     "lookups/*_refreshed.csv",  # what a refresh has learned here

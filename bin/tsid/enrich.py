@@ -98,14 +98,13 @@ class Enricher:
         self._actions = lookups.actions
         self._fields = _choose_fields(lookups.fields, options)
         self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
-        # A run with a prefix may follow one without.
-        self._earlier = dict.fromkeys((options.prefix + "tsid_observed", "tsid_observed"))
+        self._earlier = options.prefix + "tsid_observed"
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
 
     @property
     def required_fields(self) -> list[str]:
         """Every field that an answer may depend on."""
-        fields = ["_time", *(["_raw"] if self._options.raw else []), *self._earlier]
+        fields = ["_time", *(["_raw"] if self._options.raw else []), self._earlier]
         for role in ROLES:
             fields.extend(self._fields.of(role))
         return list(dict.fromkeys(fields))
@@ -142,10 +141,11 @@ class Enricher:
         time = _time_of(event)
         sides = self._sides(reader, time)
         name_field, names = reader.names(sides.swapped)
-        if not names and not sides.swapped:
+        if self._options.name is None and not sides.swapped and all(name.is_address for name in names):
             # Any other name there is what the site calls the address, not what the firewall reported.
-            names = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
-        earlier = next(filter(None, (values_of(event.get(field)) for field in self._earlier)), None)
+            found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
+            name_field, names = ("", found) if found else (name_field, names)
+        earlier = values_of(event.get(self._earlier))
         decision = self._judge.decide(
             sides.addresses, names, time, parse_name(earlier[0]) if earlier else None
         )
@@ -232,7 +232,7 @@ def _time_of(event: Event) -> Optional[float]:
 
 def _port_of(text: str) -> str:
     """Return the number at the start of a port as FMC shows it: ``443 (https) / tcp``."""
-    return text.split(" ", 1)[0]
+    return text.replace("/", " ").split(" ", 1)[0]
 
 
 def _is_zero(text: str) -> bool:
