@@ -247,6 +247,26 @@ def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> No
     assert answer.count(b",\x00x,") == 2
 
 
+def test_a_body_that_turns_odd_half_way_is_counted_once(lookups: Lookups) -> None:
+    good, odd = b'"72.163.4.38","toos.cisco.com"\n', b'"72.163.4.38",too"s\n'
+    _, counts = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups)).enrich(
+        b"dest_ip,url\n" + good * 20_000 + odd
+    )
+    assert counts == (20_001, 20_001, 20_001, 20_000)
+
+
+@pytest.mark.parametrize("field", ["src", "dest"])
+def test_a_field_may_play_several_roles(lookups: Lookups, folder: Path, field: str) -> None:
+    body = b'src,dest,src_port\n"72.163.4.38","10.0.0.1",443\n"toos.cisco.com","72.163.4.38",443\n'
+    for options in (
+        Options(name=field),
+        Options(device=field),
+        Options(ip=field),
+        Options(name=field, ip=field),
+    ):
+        same(lookups, options, [body], folder)
+
+
 @pytest.mark.parametrize("quotes", [b"", b'"'])
 def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) -> None:
     huge = quotes + b"x" * (1 << 20) + quotes

@@ -146,7 +146,7 @@ class _Plan:
         for column in header:
             if column in unusual:
                 patterns.append(b"")
-            elif column in addresses:
+            elif column in addresses or (column in names and column in devices):
                 patterns.append(b"(" + _FIELD + b")")
                 self.questions.append(suspicion.endpoint_or_name)
             elif column in names:
@@ -189,18 +189,14 @@ class ChunkEnricher:
             The pieces of the new body, in order, none if no event is returned; and the counts.
         """
         self._enriched = self._rewritten = 0
-        end = self._header_end(body)
-        answer = None
-        if end is not None:
-            if end == len(body):
-                return [], Counts(0, 0, 0, 0)
-            answer = self._fast(body, self._plan(body[:end]), end)
-        pieces, seen, returned = answer or self._tolerant(body)
+        header = _HEADER.match(body)
+        answer = self._fast(body, self._plan(header.group()), header.end()) if header else None
+        if answer is None:
+            # Whatever the fast way has counted before it gave up is counted again.
+            self._enriched = self._rewritten = 0
+            answer = self._tolerant(body)
+        pieces, seen, returned = answer
         return (pieces if returned else []), Counts(seen, returned, self._enriched, self._rewritten)
-
-    def _header_end(self, body: bytes) -> Optional[int]:
-        match = _HEADER.match(body)
-        return match.end() if match else None
 
     def _plan(self, header: bytes) -> _Plan:
         plan = self._plans.get(header)
