@@ -23,6 +23,8 @@ from typing import Any, BinaryIO, NoReturn, Optional
 # First, because it puts the app's own copy of splunklib on the path.
 from tsidcommand import TsidCommand
 
+from tsid.rows import BLOCK
+
 _HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n\Z")
 _LONGEST_HEADER = 200
 
@@ -33,11 +35,11 @@ class ChunkCommand(TsidCommand):
     _record_writer: Any
     _as_binary_stream: Any
 
-    def transform(self, body: bytes) -> list[bytes]:
+    def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Return the pieces of a chunk's new body.
 
         Args:
-            body: CSV with a header row, as Splunk sent it; may be empty.
+            body: CSV with a header row, as Splunk sends it, block by block; to be taken whole; may be empty.
         """
         raise NotImplementedError
 
@@ -48,16 +50,15 @@ class ChunkCommand(TsidCommand):
     def _execute(self, ifile: Any, process: object) -> None:  # noqa: ARG002 - the SDK's signature
         stream, writer = self._as_binary_stream(ifile), self._record_writer
         while True:
-            request = _read_chunk(stream)
+            request = _read_metadata(stream)
             if request is None:
                 return
-            metadata, body = request
+            metadata, length = request
             if metadata.get("action") != "execute":
                 raise RuntimeError(f"expected an execute chunk from Splunk, not {metadata.get('action')}")
             # Until the reply is written, an error still has to be reported.
             writer.is_flushed = False
-            pieces = self.transform(body)
-            del body, request
+            pieces = self.transform(_read_body(stream, length))
             try:
                 self._write_chunk(writer, pieces, bool(metadata.get("finished", False)))
             except BrokenPipeError:
@@ -81,16 +82,21 @@ class ChunkCommand(TsidCommand):
         writer.is_flushed = True
 
 
-def _read_chunk(stream: BinaryIO) -> Optional[tuple[dict[str, Any], bytes]]:
-    """Read a chunk's metadata and body; None at the end of the input."""
+def _read_metadata(stream: BinaryIO) -> Optional[tuple[dict[str, Any], int]]:
+    """Read the start of a chunk: its metadata, and its body's length; None at the end of the input."""
     header = stream.readline(_LONGEST_HEADER)
     if not header:
         return None
     match = _HEADER.match(header)
     if match is None:
         raise RuntimeError(f"expected the header of a chunk from Splunk, not {header[:60]!r}")
-    metadata = json.loads(_read(stream, int(match.group(1)), "metadata"))
-    return metadata, _read(stream, int(match.group(2)), "body")
+    return json.loads(_read(stream, int(match.group(1)), "metadata")), int(match.group(2))
+
+
+def _read_body(stream: BinaryIO, length: int) -> Iterator[bytes]:
+    """Yield a body block by block: what is still to come waits in the pipe, not in memory."""
+    for position in range(0, length, BLOCK):
+        yield _read(stream, min(BLOCK, length - position), "body")
 
 
 def _read(stream: BinaryIO, length: int, what: str) -> bytes:

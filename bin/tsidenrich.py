@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from time import perf_counter
 
 # First, because it puts the app's own copy of splunklib on the path.
@@ -108,7 +109,7 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
             self.configuration.required_fields = enricher.required_fields
         self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
 
-    def transform(self, body: bytes) -> list[bytes]:
+    def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Enrich one chunk of events."""
         started = perf_counter()
         pieces, counts = self._chunks.enrich(body)

@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from tsid import rows
 from tsid.csvbytes import decode_multivalue, encode_multivalue, quote, read_rows, split_cells, unquote
 from tsid.enrich import KEEP, Enricher, Options
 from tsid.lookups import Lookups
-from tsid.rows import MV, ChunkEnricher
+from tsid.rowevents import MV
+from tsid.rows import ChunkEnricher
 from tsid.suspicion import Suspicion
 
 Table = list[dict[str, Any]]
@@ -49,12 +51,18 @@ def read(body: bytes) -> Table:
     return events
 
 
-def hot(lookups: Lookups, options: Options, bodies: list[bytes]) -> list[bytes]:
-    """Return the answers of the hot path to some chunks."""
+def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
+    """Cut a body into blocks."""
+    for start in range(0, len(body), block):
+        yield body[start : start + block]
+
+
+def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = rows.BLOCK) -> list[bytes]:
+    """Return the answers of the hot path to some chunks, which it gets in blocks of some size."""
     chunks = ChunkEnricher(Enricher(lookups, options), Suspicion(lookups))
     answers = []
     for body in bodies:
-        pieces, counts = chunks.enrich(body)
+        pieces, counts = chunks.enrich(cut(body, block))
         answer = b"".join(pieces)
         assert counts.returned == len(read(answer))
         assert 0 <= counts.rewritten <= counts.enriched <= counts.seen
@@ -62,9 +70,11 @@ def hot(lookups: Lookups, options: Options, bodies: list[bytes]) -> list[bytes]:
     return answers
 
 
-def same(lookups: Lookups, options: Options, bodies: list[bytes], folder: Path) -> None:
+def same(
+    lookups: Lookups, options: Options, bodies: list[bytes], folder: Path, block: int = rows.BLOCK
+) -> None:
     """Check that hot path and oracle agree on every chunk."""
-    for mine, sdk in zip(hot(lookups, options, bodies), oracle.enrich(lookups, options, bodies, folder)):
+    for mine, sdk in zip(hot(lookups, options, bodies, block), oracle.enrich(lookups, options, bodies, folder)):
         assert read(mine) == read(sdk)
 
 
@@ -182,9 +192,7 @@ OPTIONS = st.builds(
 def test_chunks_that_hypothesis_makes(
     lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "BLOCK", block)
-        same(lookups, options, chunks, folder)
+    same(lookups, options, chunks, folder, block)
 
 
 @given(st.lists(bodies(), min_size=1, max_size=3), st.sampled_from([b"\r\n", b"\n"]), OPTIONS)
@@ -250,7 +258,7 @@ def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> No
 def test_a_body_that_turns_odd_half_way_is_counted_once(lookups: Lookups) -> None:
     good, odd = b'"72.163.4.38","toos.cisco.com"\n', b'"72.163.4.38",too"s\n'
     _, counts = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups)).enrich(
-        b"dest_ip,url\n" + good * 20_000 + odd
+        cut(b"dest_ip,url\n" + good * 20_000 + odd)
     )
     assert counts == (20_001, 20_001, 20_001, 20_000)
 
@@ -282,11 +290,11 @@ def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None
     events = [item.event for item in generate(4000, seed=1)]
     body = encode_body(events, columns_of(events))
     chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
-    chunks.enrich(body)
+    chunks.enrich(cut(body))
     tracemalloc.start()
     try:
         for _ in range(4):
-            pieces, _ = chunks.enrich(body)
+            pieces, _ = chunks.enrich(cut(body))
             del pieces
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -47,6 +47,8 @@ PACKAGED = (
     "bin/tsid/names.py",
     "bin/tsid/rawlines.py",
     "bin/tsid/reader.py",
+    "bin/tsid/rowevents.py",
+    "bin/tsid/rowpattern.py",
     "bin/tsid/rows.py",
     "bin/tsid/suspicion.py",
     "bin/tsid/tables.py",

@@ -113,11 +113,12 @@ class PrefixTable(Generic[T]):
             return rows[0]
         return None
 
-    def first_octet_pairs(self) -> frozenset[bytes]:
-        """Return the first two octets, as in ``b"192.0"``, of all IPv4 addresses that the networks hold."""
-        pairs: set[int] = set()
-        for shift, prefixes in self._levels[4]:
+    def prefixes(self, version: Literal[4, 6], length: int) -> Iterator[int]:
+        """Yield the first `length` bits of every address that the networks hold, as numbers; some repeatedly."""
+        for shift, prefixes in self._levels[version]:
+            missing = shift - (_WIDTH[version] - length)
             for prefix in prefixes:
-                first = prefix << shift >> 16
-                pairs.update(range(first, first + max(1, 1 << shift >> 16)))
-        return frozenset(b"%d.%d" % divmod(pair, 256) for pair in pairs)
+                if missing <= 0:
+                    yield prefix >> -missing
+                else:
+                    yield from range(prefix << missing, (prefix + 1) << missing)

@@ -21,8 +21,13 @@ _MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
 
 def quote(text: str) -> bytes:
     """Return the cell of a text: quoted unless it is all ASCII letters and digits, as splunkd does it."""
-    data = text.encode("utf-8", _ERRORS)
-    return data if _PLAIN.match(data) else b'"' + data.replace(b'"', b'""') + b'"'
+    data = escape(text)
+    return data if _PLAIN.match(data) else b'"' + data + b'"'
+
+
+def escape(text: str) -> bytes:
+    """Return what stands for a text between the quotes of a quoted cell."""
+    return text.encode("utf-8", _ERRORS).replace(b'"', b'""')
 
 
 def unquote(cell: bytes) -> str:

@@ -12,7 +12,7 @@ from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
 from tsid.names import parse_name, replace_host
 from tsid.reader import EventReader
-from tsid.verdict import Judge
+from tsid.verdict import Decision, Judge
 from tsid.verdicts import ALIASED, CANONICAL
 
 #: The fields that the command adds to every event, without the user's prefix.
@@ -76,16 +76,25 @@ class Answer(NamedTuple):
     rewritten: Mapping[str, Value]
 
 
-class _Sides(NamedTuple):
-    """The two ends of a connection: the licensing side's addresses, and the device; were they swapped?"""
+class Finding(NamedTuple):
+    """What a connection is found to be, before the rest of the event is looked at.
 
-    addresses: Sequence[str]
-    device: str
+    Attributes:
+        decision: the verdict and its evidence.
+        swapped: the event shows the two sides of the connection the wrong way round.
+        rewritten: the event's own fields whose value changes.
+    """
+
+    decision: Decision
     swapped: bool
+    rewritten: Mapping[str, Value]
 
 
 class Enricher:
     """Enriches events one by one; the same event always gets the same answer.
+
+    `enrich` does all of it. The other methods are its parts, for callers that remember answers: each tells
+    which fields its own answer depends on.
 
     Args:
         lookups: the tables to decide by.
@@ -96,15 +105,19 @@ class Enricher:
         self._options = options
         self._judge = Judge(lookups)
         self._actions = lookups.actions
+        self._period = lookups.period
         self._fields = _choose_fields(lookups.fields, options)
         self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
-        self._earlier = options.prefix + "tsid_observed"
+        #: The field that holds, after an earlier run, the name that was reported.
+        self.earlier_field = options.prefix + "tsid_observed"
+        self.device_field = options.prefix + "tsid_device"
+        self.connection_field = options.prefix + "tsid_connection"
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
 
     @property
     def required_fields(self) -> list[str]:
         """Every field that an answer may depend on."""
-        fields = ["_time", *(["_raw"] if self._options.raw else []), self._earlier]
+        fields = ["_time", *(["_raw"] if self._options.raw else []), self.earlier_field]
         for role in ROLES:
             fields.extend(self._fields.of(role))
         return list(dict.fromkeys(fields))
@@ -118,6 +131,11 @@ class Enricher:
     def reads_raw(self) -> bool:
         """Whether the raw text is read too."""
         return self._options.raw
+
+    @property
+    def may_swap(self) -> bool:
+        """Whether a device's address can be that of the licensing side, where the source port is 443."""
+        return self._options.ip is None
 
     def fields_of(self, role: str) -> Sequence[str]:
         """Return the fields that are read for a role (`tsid.fields.ROLES`), first choice first."""
@@ -137,56 +155,54 @@ class Enricher:
         Args:
             event: its fields; a sequence of strings is a multivalue field. It is not changed.
         """
-        reader = EventReader(event, self._fields, self._options.raw)
+        reader = self.reader(event)
+        finding = self.find(event, reader)
+        if finding is None:
+            return self._blank
+        outcome = self.outcome(reader, finding.swapped)
+        device = self.device(reader, finding.swapped)
+        return self.answer(finding, device, outcome, self.connection(reader))
+
+    def reader(self, event: Event) -> EventReader:
+        """Return what `find` and its like read an event with."""
+        return EventReader(event, self._fields, self._options.raw)
+
+    def find(self, event: Event, reader: EventReader) -> Optional[Finding]:
+        """Find out what a connection is; None if it is no licensing traffic.
+
+        It depends on the fields for addresses and names, on `earlier_field` and on the `period` of ``_time``;
+        on the device's only if it shares an address with the addresses' fields, or if the source port is 443.
+        """
         time = _time_of(event)
-        sides = self._sides(reader, time)
-        name_field, names = reader.names(sides.swapped)
-        if self._options.name is None and not sides.swapped and all(name.is_address for name in names):
+        addresses, swapped = self._licensing_side(reader, time)
+        name_field, names = reader.names(swapped)
+        if self._options.name is None and not swapped and all(name.is_address for name in names):
             # Any other name there is what the site calls the address, not what the firewall reported.
             found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
             name_field, names = ("", found) if found else (name_field, names)
-        earlier = values_of(event.get(self._earlier))
-        decision = self._judge.decide(
-            sides.addresses, names, time, parse_name(earlier[0]) if earlier else None
-        )
+        earlier = values_of(event.get(self.earlier_field))
+        before = parse_name(earlier[0]) if earlier else None
+        decision = self._judge.decide(addresses, names, time, before)
         if decision is None:
-            return self._blank
-        outcome = self._outcome(reader, sides.swapped)
+            return None
         rewritten: dict[str, Value] = {}
         if self._options.rewrite and decision.verdict == ALIASED and name_field:
-            rewritten = self._rewrite(event, name_field, sides.addresses, time)
-        fields = (
-            decision.verdict,
-            decision.verified_host,
-            decision.observed,
-            decision.service,
-            decision.ip,
-            sides.device,
-            decision.network,
-            outcome,
-            _connection(reader),
-            decision.confidence,
-            decision.reason,
-            decision.advice(outcome),
-        )
-        return Answer(decision.verdict, dict(zip(self.output_fields, fields)), rewritten)
+            rewritten = self._rewrite(event, name_field, addresses, time)
+        return Finding(decision, swapped, rewritten)
 
-    def _sides(self, reader: EventReader, time: Optional[float]) -> _Sides:
-        devices, swapped = reader.values("device"), False
-        if self._options.ip is not None:
-            addresses = reader.values("address")
-        else:
-            addresses = reader.addresses(devices)
-            if (
-                not any(self._judge.is_endpoint(address, time) for address in addresses)
-                and any(self._judge.is_endpoint(device, time) for device in devices)
-                and _port_of(reader.text("source_port")) == _HTTPS
-            ):
-                # An ASA's 302013 for an outbound connection, extracted with its two sides swapped.
-                addresses, devices, swapped = devices, addresses, True
-        return _Sides(addresses, canonical_address(devices[0].strip()) if devices else "", swapped)
+    def period(self, event: Event) -> Optional[int]:
+        """Return the number of the period in which an event lies: within one, all endpoints are the same."""
+        return self._period(_time_of(event))
 
-    def _outcome(self, reader: EventReader, swapped: bool) -> str:
+    def device(self, reader: EventReader, swapped: bool) -> str:
+        """Return the device's address; if the sides are not swapped, it depends on the device's fields only."""
+        devices = reader.values("device")
+        if swapped:
+            devices = reader.addresses(devices)
+        return canonical_address(devices[0].strip()) if devices else ""
+
+    def outcome(self, reader: EventReader, swapped: bool) -> str:
+        """Return what the firewall did, by the fields for the action and the responder's bytes."""
         outcome = self._actions.outcome(reader.values("action"))
         if outcome == BLOCKED and swapped:
             # What an ASA denies in this direction is a late packet of the server's, not the device's request.
@@ -195,6 +211,44 @@ class Enricher:
             # The server never answered: no proof that the device renewed anything.
             return UNKNOWN
         return outcome
+
+    def connection(self, reader: EventReader) -> str:
+        """Return what identifies the connection: the first value for each of the roles `CONNECTION`."""
+        parts = [reader.text(role) for role in CONNECTION]
+        return ":".join(parts) if all(parts) else ""
+
+    def answer(self, finding: Finding, device: str, outcome: str, connection: str) -> Answer:
+        """Put the parts of an answer together."""
+        decision = finding.decision
+        fields = (
+            decision.verdict,
+            decision.verified_host,
+            decision.observed,
+            decision.service,
+            decision.ip,
+            device,
+            decision.network,
+            outcome,
+            connection,
+            decision.confidence,
+            decision.reason,
+            decision.advice(outcome),
+        )
+        return Answer(decision.verdict, dict(zip(self.output_fields, fields)), finding.rewritten)
+
+    def _licensing_side(self, reader: EventReader, time: Optional[float]) -> tuple[list[str], bool]:
+        """Return the addresses of the licensing side, and whether they stand where the device's should."""
+        if not self.may_swap:
+            return reader.values("address"), False
+        devices = reader.values("device")
+        addresses = reader.addresses(devices)
+        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
+        swapped = (
+            not any(self._judge.is_endpoint(address, time) for address in addresses)
+            and any(self._judge.is_endpoint(device, time) for device in devices)
+            and _port_of(reader.text("source_port")) == _HTTPS
+        )
+        return (devices if swapped else addresses), swapped
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
@@ -214,11 +268,6 @@ def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:
         if field is not None:
             fields = fields.replaced(role, field)
     return fields
-
-
-def _connection(reader: EventReader) -> str:
-    parts = [reader.text(role) for role in CONNECTION]
-    return ":".join(parts) if all(parts) else ""
 
 
 def _time_of(event: Event) -> Optional[float]:

@@ -1,46 +1,33 @@
 """The hot path: takes the body of a chunk and returns it enriched, decoding only what has to be decided.
 
-Rows that cannot be licensing traffic, which is nearly all, are copied as bytes with one constant suffix. One
-regular expression for each distinct header finds the rows and cuts out the cells that could make them
-candidates. Candidates are decided by `tsid.enrich` alone. A body that is not written as splunkd writes it is
-read by a slower, tolerant reader instead.
+Rows that cannot be licensing traffic, which is nearly all, are copied as bytes with one constant suffix: one
+regular expression finds them (`tsid.rowpattern`). The others are looked at one by one (`tsid.rowevents`). What
+is not written as splunkd writes it is read by a slower, tolerant reader instead.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Optional, Union
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Optional
 
-from tsid.csvbytes import (
-    decode_multivalue,
-    encode_multivalue,
-    quote,
-    read_rows,
-    split_cells,
-    unquote,
-)
+from tsid.csvbytes import quote, read_rows, split_cells, unquote
 from tsid.enrich import Enricher
-from tsid.fields import Value
-from tsid.rawlines import read_raw
-from tsid.suspicion import Memo, Suspicion
+from tsid.rowevents import MV, Result, RowEnricher
+from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, FIELD, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
+from tsid.suspicion import Suspicion
 
-MV = "__mv_"
-_EMPTY = (b"", b'""')
-
-#: How many bytes of a body are looked at in one go: keeps memory flat and the data in the cache.
+#: The best size of a block: large enough for the expression to get going, small enough for the processor's
+#: cache.
 BLOCK = 256 * 1024
 
-#: How many different headers and quoted texts to remember.
-_PLANS, _QUOTED = 64, 10_000
+#: How many different headers to remember.
+_PLANS = 64
 
-# From Python 3.11 on, possessive quantifiers keep the expression from trying again what cannot match. Before,
-# it may go back over a row that is no candidate pattern, once.
-_P = b"+" if sys.version_info >= (3, 11) else b""
-_FIELD = rb'(?:"[^"]*%b(?:""[^"]*%b)*%b"|[^",\r\n]*%b)' % (_P, _P, _P, _P)
-_AUTHORITY = rb'(?:(?:[A-Za-z][A-Za-z0-9+.\-]*%b:)?//)?[^/?#\\"]*%b(?:""[^/?#\\"]*%b)*%b' % (_P, _P, _P, _P)
-_NAME = rb'(?=("%b|[^",\r\n]*%b))%b' % (_AUTHORITY, _P, _FIELD)
+#: How many rows to learn from at a time, how often to learn, and after how many rows to do so again, if more
+#: than this share of them was looked at in vain.
+_LESSON, _LESSONS, _PATIENCE, _VAIN = 128, 4, 2_000, 0.05
 
 
 class Counts(NamedTuple):
@@ -52,116 +39,103 @@ class Counts(NamedTuple):
     rewritten: int
 
 
-class _Column(NamedTuple):
-    """Where a field stands in a row: its cell and its multivalue cell, None for the one that is missing."""
-
-    cell: Optional[int]
-    multivalue: Optional[int]
-
-
-class _RowEvent(Mapping[str, Value]):
-    """A row as an event; only the fields that are asked for are decoded.
-
-    Args:
-        cells: the row's cells.
-        columns: where the fields stand.
-    """
-
-    def __init__(self, cells: Sequence[bytes], columns: Mapping[str, _Column]) -> None:
-        self._cells = cells
-        self._columns = columns
-
-    def __getitem__(self, name: str) -> Value:
-        cell, multivalue = self._columns[name]
-        if multivalue is not None and self._cells[multivalue] not in _EMPTY:
-            return decode_multivalue(unquote(self._cells[multivalue]))
-        return "" if cell is None else unquote(self._cells[cell])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-
-class _RawText:
-    """The question whether a raw text could hold licensing traffic; not remembered, as every text is another.
-
-    Args:
-        enricher: knows which fields are read.
-        suspicion: answers for their values.
-    """
-
-    def __init__(self, enricher: Enricher, suspicion: Suspicion) -> None:
-        self._questions = [
-            (field, question)
-            for role, question in (
-                ("address", suspicion.endpoint_or_name),
-                ("name", suspicion.endpoint_or_name),
-                ("device", suspicion.endpoint),
-            )
-            for field in enricher.fields_of(role)
-        ]
-
-    def __getitem__(self, cell: bytes) -> bool:
-        fields = read_raw(unquote(cell))
-        return any(field in fields and question[quote(fields[field])] for field, question in self._questions)
-
-
 class _Plan:
-    """How to read the rows under one header, and how to write them.
+    """How to read and write the rows under one header; learns from the rows what to expect.
 
     Args:
-        cells: the cells of the header row.
-        enricher: decides the candidates.
-        suspicion: tells candidates from the rest.
+        header: the header row, without its line end.
+        columns: the names in it, all different.
+        enricher: decides.
+        suspicion: tells what need not be decided.
     """
 
-    def __init__(self, cells: Sequence[bytes], enricher: Enricher, suspicion: Suspicion) -> None:
-        header = [unquote(cell) for cell in cells]
-        self.width = len(header)
-        self.places = {name: place for place, name in reversed(list(enumerate(header)))}
-        outputs = enricher.output_fields
-        self.added = [name for name in outputs if name not in self.places]
-        self.own = [name for name in outputs if name in self.places]
-        self.read = {
-            name: _Column(self.places.get(name), self.places.get(MV + name))
-            for name in enricher.required_fields
-            if name in self.places or MV + name in self.places
-        }
-        self.header = b",".join([*cells, *map(quote, self.added)]) + b"\n"
-        self.suffix = b"," * len(self.added)
-        #: The question to ask of each cell that the expression cuts out, in its order.
-        self.questions: list[Union[Memo, _RawText]] = []
-        self.expression = re.compile(self._pattern(header, enricher, suspicion))
+    def __init__(
+        self, header: bytes, columns: Sequence[str], enricher: Enricher, suspicion: Suspicion
+    ) -> None:
+        self.rows = RowEnricher(columns, enricher, suspicion)
+        self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
+        #: What follows an ordinary row.
+        self.end = b"," * len(self.rows.added) + b"\n"
+        self.pattern = any_pattern(len(columns))
+        self._columns = columns
+        self._enricher = enricher
+        self._suspicion = suspicion
+        self._sample: list[list[bytes]] = []
+        self._fresh: list[list[bytes]] = []
+        self._lessons = 0 if self._can_learn() else _LESSONS
+        self._looked_at = self._in_vain = 0
 
-    def _pattern(self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion) -> bytes:
-        """Build the expression: groups of an ordinary row, its cells, any other row, the rest."""
-        names, addresses = enricher.fields_of("name"), enricher.fields_of("address")
-        devices = enricher.fields_of("device")
-        # A row with one of these is no ordinary row: leave it to the exact path.
-        unusual = {MV + field for field in (*names, *addresses, *devices, *enricher.output_fields)}
-        unusual.update(enricher.output_fields)
-        patterns = []
-        for column in header:
-            if column in unusual:
-                patterns.append(b"")
+    def learn(self, others: Sequence[bytes], looked_at: int, in_vain: int) -> None:
+        """Learn from rows, if that promises something.
+
+        Args:
+            others: the rows that were not recognised as ordinary ones.
+            looked_at: how many rows there were in all.
+            in_vain: how many of the others turned out to be nothing special.
+        """
+        if self._lessons >= _LESSONS:
+            return
+        self._looked_at += looked_at
+        self._in_vain += in_vain
+        self._fresh += map(split_cells, others[: _LESSON - len(self._fresh)])
+        if len(self._fresh) < _LESSON if self._lessons == 0 else self._looked_at < _PATIENCE:
+            return
+        if self._lessons == 0 or self._in_vain > _VAIN * self._looked_at:
+            self._lessons += 1
+            self._sample += self._fresh
+            words = not self._suspicion.has_words
+            self.pattern = ordinary_pattern(self._roles(), self._sample, words=words)
+        self._fresh = []
+        self._looked_at = self._in_vain = 0
+
+    def _can_learn(self) -> bool:
+        """Tell whether there may be ordinary rows: not if every raw text has to be read."""
+        reads_raw = self._enricher.reads_raw and not {"_raw", MV + "_raw"}.isdisjoint(self._columns)
+        return not reads_raw and self._suspicion.keys is not None
+
+    def _roles(self) -> list[str]:
+        fields_of, outputs = self._enricher.fields_of, self._enricher.output_fields
+        addresses, names = fields_of("address"), fields_of("name")
+        may_swap = self._enricher.may_swap
+        devices, ports = (fields_of("device"), fields_of("source_port")) if may_swap else ((), ())
+        if not {*addresses, *names, *devices}.isdisjoint(ports):
+            # A field that is read for a port and something else cannot be both to the expression.
+            addresses = (*addresses, *devices)
+        several = {MV + name for name in (*addresses, *names, *devices, *ports, *outputs)}
+        roles = []
+        for column in self._columns:
+            if column in several or column in outputs:
+                roles.append(EMPTY)
             elif column in addresses or (column in names and column in devices):
-                patterns.append(b"(" + _FIELD + b")")
-                self.questions.append(suspicion.endpoint_or_name)
+                roles.append(ADDRESS)
             elif column in names:
-                patterns.append(_NAME)
-                self.questions.append(suspicion.name)
+                roles.append(NAME)
             elif column in devices:
-                patterns.append(b"(" + _FIELD + b")")
-                self.questions.append(suspicion.endpoint)
-            elif column == "_raw" and enricher.reads_raw:
-                patterns.append(b"(" + _FIELD + b")")
-                self.questions.append(_RawText(enricher, suspicion))
+                roles.append(DEVICE)
             else:
-                patterns.append(_FIELD)
-        any_row = b",".join([_FIELD] * len(header))
-        return rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(patterns), any_row)
+                roles.append(PORT if column in ports else ORDINARY)
+        return roles
+
+
+class _Source:
+    """The body of a chunk, block by block.
+
+    Args:
+        blocks: its bytes in order.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+
+    def take(self, least: int) -> bytes:
+        """Return that many of the next bytes, or more; fewer at the end."""
+        taken, size = [], 0
+        for block in self._blocks:
+            taken.append(block)
+            size += len(block)
+            if size >= least:
+                break
+        return taken[0] if len(taken) == 1 else b"".join(taken)
 
 
 class ChunkEnricher:
@@ -176,152 +150,144 @@ class ChunkEnricher:
         self._enricher = enricher
         self._suspicion = suspicion
         self._plans: dict[bytes, _Plan] = {}
-        self._quoted: dict[str, bytes] = {}
-        self._enriched = self._rewritten = 0
+        self._seen = self._returned = self._enriched = self._rewritten = 0
 
-    def enrich(self, body: bytes) -> tuple[list[bytes], Counts]:
+    def enrich(self, body: Iterable[bytes]) -> tuple[list[bytes], Counts]:
         """Enrich the body of one chunk.
 
         Args:
-            body: CSV with a header row; empty for a chunk without events.
+            body: CSV with a header row, in blocks of any size; empty for a chunk without events.
 
         Returns:
             The pieces of the new body, in order, none if no event is returned; and the counts.
         """
-        self._enriched = self._rewritten = 0
-        header = _HEADER.match(body)
-        answer = self._fast(body, self._plan(header.group()), header.end()) if header else None
-        if answer is None:
-            # Whatever the fast way has counted before it gave up is counted again.
-            self._enriched = self._rewritten = 0
-            answer = self._tolerant(body)
-        pieces, seen, returned = answer
-        return (pieces if returned else []), Counts(seen, returned, self._enriched, self._rewritten)
+        self._seen = self._returned = self._enriched = self._rewritten = 0
+        source, pieces = _Source(body), []
+        start = source.take(1)
+        while (header := _HEADER.match(start)) is None:
+            more = source.take(len(start))
+            if not more:
+                break
+            start += more
+        plan = self._plan(header.group()[:-1]) if header else None
+        if header is None or plan is None:
+            self._tolerant(b"".join([start, source.take(sys.maxsize)]), pieces)
+        else:
+            pieces.append(plan.header)
+            self._fast(start[header.end() :], source, plan, pieces)
+        counts = Counts(self._seen, self._returned, self._enriched, self._rewritten)
+        return (pieces if self._returned else []), counts
 
-    def _plan(self, header: bytes) -> _Plan:
+    def _plan(self, header: bytes) -> Optional[_Plan]:
+        """Return the plan for a header; None if two columns have the same name."""
         plan = self._plans.get(header)
         if plan is None:
+            columns = [unquote(cell) for cell in split_cells(header)]
+            if len(set(columns)) < len(columns):
+                return None
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            cells = split_cells(header[:-1])
-            plan = self._plans[header] = _Plan(cells, self._enricher, self._suspicion)
+            plan = self._plans[header] = _Plan(header, columns, self._enricher, self._suspicion)
         return plan
 
-    def _fast(self, body: bytes, plan: _Plan, start: int) -> Optional[tuple[list[bytes], int, int]]:
-        """Return pieces, rows seen, rows returned; None if the body is not as splunkd writes it."""
-        if len(plan.places) != plan.width:
-            return None
-        if not body.endswith(b"\n"):
-            body += b"\n"
-        pieces, seen, returned, size = [plan.header], 0, 0, BLOCK
-        position, length = start, len(body)
-        while position < length:
-            end = min(position + size, length)
-            found = plan.expression.findall(body, position, end)
-            rest = len(found[-1][-1])
-            if rest:
-                found.pop()
-                if end == length:
-                    return None
-            if not found:
-                # A row that is larger than the block.
-                size *= 2
-                continue
-            position, size = end - rest, BLOCK
-            seen += len(found)
-            returned += self._block(found, plan, pieces)
-        return pieces, seen, returned
+    def _fast(self, rest: bytes, source: _Source, plan: _Plan, pieces: list[bytes]) -> None:
+        """Enrich well-formed rows; leave the others, and what is behind them, to the tolerant way."""
+        closed = False
+        while True:
+            found = plan.pattern.expression.findall(rest)
+            if found:
+                rest = found[-1][-1]
+                if rest:
+                    found.pop()
+                self._block(found, plan, pieces)
+            # A row may be larger than a block: the more is left, the more is taken.
+            more = source.take(len(rest) + 1)
+            if more:
+                rest += more
+            elif not rest:
+                return
+            elif not closed and not rest.endswith(b"\n"):
+                rest += b"\n"
+                closed = True
+            else:
+                table = read_rows(rest[:-1] if closed else rest)
+                self._tolerant_rows(table, plan.rows, range(plan.rows.width), pieces)
+                return
 
-    def _block(self, found: list[tuple[bytes, ...]], plan: _Plan, pieces: list[bytes]) -> int:
-        """Append the enriched rows of a block to the pieces; return how many there are."""
+    def _block(self, found: list[tuple[bytes, ...]], plan: _Plan, pieces: list[bytes]) -> None:
+        """Append the enriched rows of a block to the pieces."""
+        if not found:
+            return
         columns = list(zip(*found))
         rows, others = list(columns[0]), columns[-2]
-        hot = set()
-        for question, column in zip(plan.questions, columns[1:-2]):
-            suspects = {cell for cell in set(column) if question[cell]}
-            if suspects:
-                hot.update([place for place, cell in enumerate(column) if cell in suspects])
-        if any(others):
-            for place, row in enumerate(others):
-                if row:
-                    rows[place] = row
-                    hot.add(place)
-        everything = self._enricher.keeps_all
-        cold = plan.suffix + b"\n"
-        first = returned = 0
-        for place in sorted(hot):
+        places = {place for place, row in enumerate(others) if row} if any(others) else set()
+        strange = sorted(places)
+        for place in strange:
+            rows[place] = others[place]
+        keys = self._suspicion.keys or frozenset()
+        for number in plan.pattern.keys:
+            column = columns[number - 1]
+            if not keys.isdisjoint(column):
+                places.update([place for place, key in enumerate(column) if key in keys])
+        everything, first, in_vain = self._enricher.keeps_all, 0, 0
+        for place in sorted(places):
+            result = plan.rows.enrich(rows[place])
+            if result is None:
+                in_vain += 1
+                continue
             if everything and place > first:
-                pieces.append(cold.join(rows[first:place]) + cold)
-                returned += place - first
+                self._copy(rows[first:place], plan, pieces)
             first = place + 1
-            row = self._exact(split_cells(rows[place]), plan, rows[place])
-            if row is not None:
-                pieces.append(row)
-                returned += 1
+            self._add(result, pieces)
         if everything and first < len(rows):
-            pieces.append(cold.join(rows[first:]) + cold)
-            returned += len(rows) - first
-        return returned
+            self._copy(rows[first:], plan, pieces)
+        self._seen += len(rows)
+        plan.learn([rows[place] for place in strange], len(rows), in_vain)
 
-    def _exact(self, cells: list[bytes], plan: _Plan, row: Optional[bytes]) -> Optional[bytes]:
-        """Return one enriched row with its line end, None if it is not kept.
+    def _copy(self, rows: list[bytes], plan: _Plan, pieces: list[bytes]) -> None:
+        """Append ordinary rows."""
+        self._returned += len(rows)
+        rows.append(b"")
+        pieces.append(plan.end.join(rows))
 
-        Args:
-            cells: the row's cells.
-            plan: how to read and write them.
-            row: the row as it stands, if the cells are as they stand in it.
-        """
-        answer = self._enricher.enrich(_RowEvent(cells, plan.read))
-        self._enriched += answer.verdict != ""
-        self._rewritten += bool(answer.rewritten)
-        if not self._enricher.keeps(answer):
-            return None
-        changed: dict[str, Value] = {name: answer.fields[name] for name in plan.own}
-        changed.update(answer.rewritten)
-        if changed or row is None:
-            for name, value in changed.items():
-                self._set(cells, plan, name, value)
-            row = b",".join(cells)
-        added = [self._quote(answer.fields[name]) for name in plan.added]
-        return b",".join([row, *added]) + b"\n" if added else row + b"\n"
+    def _add(self, result: Result, pieces: list[bytes]) -> None:
+        """Append a row that was looked at."""
+        self._enriched += result.enriched
+        self._rewritten += result.rewritten
+        if result.row is not None:
+            self._returned += 1
+            pieces.append(result.row)
 
-    def _set(self, cells: list[bytes], plan: _Plan, name: str, value: Value) -> None:
-        place, multivalue = plan.places.get(name), plan.places.get(MV + name)
-        values = [value] if isinstance(value, str) else value or []
-        if place is not None:
-            cells[place] = self._quote("\n".join(values))
-        if multivalue is not None:
-            several = len(values) > 1 or place is None
-            cells[multivalue] = quote(encode_multivalue(values)) if several else b""
-
-    def _quote(self, text: str) -> bytes:
-        cell = self._quoted.get(text)
-        if cell is None:
-            if len(self._quoted) >= _QUOTED:
-                self._quoted.clear()
-            cell = self._quoted[text] = quote(text)
-        return cell
-
-    def _tolerant(self, body: bytes) -> tuple[list[bytes], int, int]:
+    def _tolerant(self, body: bytes, pieces: list[bytes]) -> None:
         """Enrich a body of any form, row by row."""
-        rows = read_rows(body)
-        header = [unquote(cell) for cell in next(rows, [])]
+        table = read_rows(body)
+        header = [unquote(cell) for cell in next(table, [])]
         # Of columns of the same name the SDK takes the first if there are multivalue columns, else the last.
         if any(name.startswith(MV) for name in header):
-            places = {name: place for place, name in reversed(list(enumerate(header)))}
-            kept = sorted(places.values())
+            kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
         else:
             kept = list({name: place for place, name in enumerate(header)}.values())
-        plan = _Plan([quote(header[place]) for place in kept], self._enricher, self._suspicion)
-        pieces, seen = [plan.header], 0
-        for cells in rows:
-            seen += 1
-            # A row may be shorter, or longer, than the header.
-            cells += [b""] * (len(header) - len(cells))
-            row = self._exact([cells[place] for place in kept], plan, None)
-            if row is not None:
-                pieces.append(row)
-        return pieces, seen, len(pieces) - 1
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion)
+        names = [*(header[place] for place in kept), *rows.added]
+        pieces.append(b",".join(map(quote, names)) + b"\n")
+        self._tolerant_rows(table, rows, kept, pieces)
+
+    def _tolerant_rows(
+        self, table: Iterator[list[bytes]], rows: RowEnricher, kept: Sequence[int], pieces: list[bytes]
+    ) -> None:
+        """Append the rows of a table, each enriched.
+
+        Args:
+            table: the cells of each row; it may be shorter, or longer, than the header.
+            rows: enriches them.
+            kept: the places of the columns that count.
+            pieces: where to append them.
+        """
+        width = max(kept, default=-1) + 1
+        for cells in table:
+            cells += [b""] * (width - len(cells))
+            self._seen += 1
+            self._add(rows.enrich_exactly([cells[place] for place in kept], None), pieces)
 
 
-_HEADER = re.compile(rb"%b(?:,%b)*%b\n" % (_FIELD, _FIELD, _P))
+_HEADER = re.compile(rb"%b(?:,%b)*\n" % (FIELD, FIELD))

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import Callable
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Callable, Optional
 
 from tsid.addresses import parse_address
-from tsid.csvbytes import decode, unquote
+from tsid.csvbytes import decode, quote, unquote
 from tsid.lookups import Lookups
 from tsid.names import parse_name
+from tsid.rowpattern import key_of
 
+# A quoted name up to where its authority ends; what is behind it differs from event to event.
+_AUTHORITY = re.compile(rb'"?(?:(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*')
 # Anything else at the start of a name (blanks of all kinds, odd characters) is left to the exact path.
 _ORDINARY_START = re.compile(rb"[0-9A-Za-z/*_\[]")
-_IPV4 = re.compile(rb'"?([0-9]{1,3}\.[0-9]{1,3})\.[0-9.]{3,7}"?\Z')
+# With a port, such a name would have the key of an IPv6 address.
+_LIKE_IPV6 = re.compile(r"[0-9a-f]+\Z")
 
 #: How many values to remember of each kind. Hostile traffic has unlimited distinct values.
 MEMO_SIZE = 100_000
 #: The longest value to remember, in bytes: a host name and its scheme fit in.
 LONGEST = 300
+#: How many keys to know the endpoints' networks by. More would be networks larger than Cisco is.
+MOST_KEYS = 500_000
+
+# NAT64 (RFC 6052, section 2.1) puts IPv4 addresses behind this prefix.
+_NAT64_KEY = b"64:ff9b"
 
 
 class Memo(dict[bytes, bool]):
@@ -45,21 +56,49 @@ class Suspicion:
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
-        self._prefixes = lookups.endpoints.first_octet_pairs()
         self._names = lookups.canonical.union(lookups.aliases)
+        self._opened_name = Memo(self._may_be_name)
         #: Could this cell be the address of an endpoint?
         self.endpoint = Memo(self._may_be_endpoint)
-        #: Could this be a licensing name? Asked of a cell without its closing quote, so that it may also be
-        #: cut behind the authority of a URL.
-        self.name = Memo(self._may_be_name)
-        #: Could this cell be either?
-        self.endpoint_or_name = Memo(self._may_be_either)
+        #: Could this cell be that, or a licensing name?
+        self.endpoint_or_name = Memo(lambda cell: self.endpoint[cell] or self.name(cell))
+
+    def name(self, cell: bytes) -> bool:
+        """Tell whether a cell could be a licensing name, or a URL with one."""
+        found = _AUTHORITY.match(cell)
+        return bool(cell) and self._opened_name[found.group() if found else cell]
+
+    @cached_property
+    def keys(self) -> Optional[frozenset[bytes]]:
+        """What `tsid.rowpattern` knows suspect cells by, addresses and names; None if that cannot be relied on.
+
+        A cell with another key cannot be an endpoint's address or a licensing name.
+        """
+        keys = set()
+        for name in self._names:
+            if _LIKE_IPV6.match(name):
+                return None
+            for text in (name, name + "."):
+                data = quote(text).strip(b'"')
+                keys.update((data, key_of(data)))
+        for prefix in self._lookups.endpoints.prefixes(4, 24):
+            if len(keys) > MOST_KEYS:
+                return None
+            keys.add(b"%d.%d.%d" % (prefix >> 16, prefix >> 8 & 255, prefix & 255))
+            keys.add(_NAT64_KEY)
+        for prefix in self._lookups.endpoints.prefixes(6, 32):
+            if len(keys) > MOST_KEYS:
+                return None
+            keys.add(b"%x:%x" % (prefix >> 16, prefix & 0xFFFF))
+        return frozenset(keys)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a licensing name is all letters and digits, so that splunkd does not quote it."""
+        return any(name.isalnum() for name in self._names)
 
     def _may_be_endpoint(self, cell: bytes) -> bool:
-        ipv4 = _IPV4.match(cell)
-        if not cell or (ipv4 and ipv4.group(1) not in self._prefixes):
-            return False
-        address = parse_address(unquote(cell))
+        address = parse_address(unquote(cell)) if cell else None
         return address is not None and self._lookups.endpoints.longest(address) is not None
 
     def _may_be_name(self, opened: bytes) -> bool:
@@ -68,12 +107,3 @@ class Suspicion:
             return text != b""
         name = parse_name(decode(text))
         return name is not None and (name.host or name.observed) in self._names
-
-    def _may_be_either(self, cell: bytes) -> bool:
-        if self._may_be_endpoint(cell):
-            return True
-        opened = cell[:-1] if cell.startswith(b'"') else cell
-        # Most cells are some other address. Few lookups hold an alias that looks like one.
-        if _IPV4.match(cell) and unquote(cell) not in self._names:
-            return False
-        return self._may_be_name(opened)

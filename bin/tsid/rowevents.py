@@ -1,0 +1,382 @@
+"""Enriches single rows: those that are not plainly something else.
+
+The decision is that of `tsid.enrich`. What it depends on is remembered by the bytes of the cells, so that most
+rows of licensing traffic need not be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Callable, Generic, NamedTuple, Optional, TypeVar
+
+from tsid.addresses import canonical_address
+from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_cells, unquote
+from tsid.enrich import Enricher, Finding
+from tsid.fields import CONNECTION, Value, values_of
+from tsid.rawlines import read_raw
+from tsid.suspicion import Suspicion
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+MV = "__mv_"
+_EMPTY = (b"", b'""')
+
+#: How many answers to remember of each kind.
+_MEMO_SIZE = 20_000
+
+#: How many rows in a row to split at all commas in vain, before it is given up.
+_FAILURES = 20
+
+_NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
+
+_Getter = Callable[[Sequence[bytes]], Sequence[bytes]]
+
+
+class Memo(dict[K, V], Generic[K, V]):
+    """Answers that were given before; starts afresh when it has grown too large."""
+
+    def put(self, key: K, value: V) -> V:
+        """Remember a value, and return it."""
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class Column(NamedTuple):
+    """Where a field stands in a row: its cell and its multivalue cell, None for the one that is missing."""
+
+    cell: Optional[int]
+    multivalue: Optional[int]
+
+
+class RowEvent(Mapping[str, Value]):
+    """A row as an event; only the fields that are asked for are decoded.
+
+    Args:
+        cells: the row's cells.
+        columns: where the fields stand.
+    """
+
+    def __init__(self, cells: Sequence[bytes], columns: Mapping[str, Column]) -> None:
+        self._cells = cells
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Value:
+        cell, multivalue = self._columns[name]
+        if multivalue is not None and self._cells[multivalue] not in _EMPTY:
+            return decode_multivalue(unquote(self._cells[multivalue]))
+        return "" if cell is None else unquote(self._cells[cell])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+class Result(NamedTuple):
+    """What becomes of a row.
+
+    Attributes:
+        row: the row with its new fields and its line end; None if the option `keep` drops it.
+        enriched: it holds licensing traffic.
+        rewritten: a field of the event has a new value.
+    """
+
+    row: Optional[bytes]
+    enriched: bool
+    rewritten: bool
+
+
+class _Template(NamedTuple):
+    """A result but for the device and the connection.
+
+    Attributes:
+        edits: new cells by their places.
+        added: the cells behind the row.
+        kept: the option `keep` lets it through.
+        rewritten: a field of the event has a new value.
+    """
+
+    edits: Sequence[tuple[int, bytes]]
+    added: Sequence[bytes]
+    kept: bool
+    rewritten: bool
+
+
+class _Found(NamedTuple):
+    """What a connection was found to be, and the templates made of it, by outcome."""
+
+    finding: Finding
+    templates: dict[str, _Template]
+
+
+class RowEnricher:
+    """Enriches the rows under one header.
+
+    Args:
+        header: the names of the columns, all different.
+        enricher: decides.
+        suspicion: tells at little cost what needs no decision.
+    """
+
+    def __init__(self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion) -> None:
+        self._enricher = enricher
+        self._suspicion = suspicion
+        self.width = len(header)
+        self._places = {name: place for place, name in enumerate(header)}
+        #: The fields that the command adds behind a row, and those that have a column already.
+        self.added = [name for name in enricher.output_fields if name not in self._places]
+        self._own = [name for name in enricher.output_fields if name in self._places]
+        self._columns = {
+            name: Column(self._places.get(name), self._places.get(MV + name))
+            for name in enricher.required_fields
+            if name in self._places or MV + name in self._places
+        }
+        self._addresses = self._cells_of("address")
+        self._names = self._cells_of("name")
+        self._devices = self._cells_of("device")
+        self._ports = self._cells_of("source_port")
+        self._actions = self._cells_of("action")
+        self._bytes = self._cells_of("responder_bytes")
+        self._several = self._multivalues_of("address", "name")
+        self._several_devices = self._multivalues_of("device")
+        self._several_ports = self._multivalues_of("source_port")
+        # More than one value in these is rare: no need to remember how they weigh.
+        self._unusual = self._multivalues_of("device", "source_port", "action", "responder_bytes", *CONNECTION)
+        self._own_cells = _getter(
+            [self._places[name] for name in (*self._own, *map(MV.__add__, self._own)) if name in self._places]
+        )
+        self._raw = _getter([self._places[name] for name in ("_raw", MV + "_raw") if name in self._places])
+        self._connection = [
+            [self._places[name] for name in enricher.fields_of(role) if name in self._places]
+            for role in CONNECTION
+        ]
+        #: Where the device and the connection stand among the added fields; None if nothing is remembered.
+        self._slots: Optional[tuple[int, int]] = None
+        variable = enricher.device_field, enricher.connection_field
+        if not enricher.reads_raw and all(name in self.added for name in variable):
+            self._slots = self.added.index(variable[0]), self.added.index(variable[1])
+        self._split_failures = 0
+        self._found: Memo[Hashable, _Found] = Memo()
+        self._outcomes: Memo[Hashable, str] = Memo()
+        self._device_cells: Memo[tuple[bytes, ...], bytes] = Memo()
+        self._canonical: Memo[bytes, str] = Memo()
+        self._texts: Memo[bytes, bytes] = Memo()
+
+    def enrich(self, row: bytes) -> Optional[Result]:
+        """Enrich a well-formed row.
+
+        Args:
+            row: the row without its line end.
+
+        Returns:
+            The result; None if this is no licensing traffic and the row stays as it is, with empty new fields.
+        """
+        cells = self._split(row)
+        if any(self._own_cells(cells)):
+            return self.enrich_exactly(cells, row)
+        if not self._is_suspect(cells):
+            return None
+        if self._slots is None or any(self._unusual(cells)):
+            return self.enrich_exactly(cells, row)
+        return self._enrich_as_before(cells, row, self._slots)
+
+    def enrich_exactly(self, cells: list[bytes], row: Optional[bytes]) -> Result:
+        """Enrich a row without any short cut.
+
+        Args:
+            cells: the row's cells; they may be changed.
+            row: the row as it stands, if the cells are as they stand in it.
+        """
+        answer = self._enricher.enrich(RowEvent(cells, self._columns))
+        enriched, rewritten = answer.verdict != "", bool(answer.rewritten)
+        if not self._enricher.keeps(answer):
+            return Result(None, enriched, rewritten)
+        changed: dict[str, Value] = {name: answer.fields[name] for name in self._own}
+        changed.update(answer.rewritten)
+        if changed or row is None:
+            for place, cell in self._edits(changed):
+                cells[place] = cell
+            row = b",".join(cells)
+        added = [quote(answer.fields[name]) for name in self.added]
+        return Result(b",".join([row, *added]) + b"\n", enriched, rewritten)
+
+    def _enrich_as_before(self, cells: list[bytes], row: bytes, slots: tuple[int, int]) -> Optional[Result]:
+        """Enrich a suspect row by what was found for others like it."""
+        event = RowEvent(cells, self._columns)
+        key = self._key(cells, event)
+        found = self._found.get(key)
+        if found is None:
+            finding = self._enricher.find(event, self._enricher.reader(event))
+            if finding is None:
+                return None
+            found = self._found.put(key, _Found(finding, {}))
+        swapped = found.finding.swapped
+        outcome = self._outcome(cells, event, swapped)
+        template = found.templates.get(outcome)
+        if template is None:
+            template = found.templates[outcome] = self._template(found.finding, outcome)
+        if not template.kept:
+            return Result(None, True, template.rewritten)
+        added = list(template.added)
+        added[slots[0]] = self._device(cells, event, swapped)
+        added[slots[1]] = self._connection_of(cells)
+        if template.edits:
+            for place, cell in template.edits:
+                cells[place] = cell
+            row = b",".join(cells)
+        return Result(b",".join([row, *added]) + b"\n", True, template.rewritten)
+
+    def _is_suspect(self, cells: list[bytes]) -> bool:
+        suspicion = self._suspicion
+        for cell in set(self._addresses(cells)):
+            if cell and suspicion.endpoint_or_name[cell]:
+                return True
+        for cell in set(self._names(cells)):
+            if cell and suspicion.name(cell):
+                return True
+        for cell in set(self._several(cells)):
+            if cell and any(suspicion.endpoint_or_name[value] for value in _values(cell)):
+                return True
+        enricher = self._enricher
+        if enricher.reads_raw or (enricher.may_swap and self._asks_from_https(cells)):
+            values = [*self._devices(cells)]
+            for cell in self._several_devices(cells):
+                values += _values(cell)
+            if any(cell and suspicion.endpoint[cell] for cell in values):
+                return True
+        return enricher.reads_raw and any(cell and self._may_hold(cell) for cell in self._raw(cells))
+
+    def _may_hold(self, cell: bytes) -> bool:
+        """Tell whether a raw text could hold licensing traffic; a multivalue one is read as it stands."""
+        fields = read_raw(unquote(cell))
+        return any(
+            field in fields and self._suspicion.endpoint_or_name[quote(fields[field])]
+            for role in ("address", "name", "device")
+            for field in self._enricher.fields_of(role)
+        )
+
+    def _asks_from_https(self, cells: list[bytes]) -> bool:
+        """Tell whether the source port might be 443."""
+        return any(b"443" in cell for cell in (*self._ports(cells), *self._several_ports(cells)))
+
+    def _key(self, cells: list[bytes], event: RowEvent) -> Hashable:
+        """Return all that `Enricher.find` depends on."""
+        addresses, several = self._addresses(cells), self._several(cells)
+        devices: tuple[bytes, ...] = ()
+        if self._enricher.may_swap:
+            if self._asks_from_https(cells):
+                devices = (*self._devices(cells), b"/", *self._ports(cells))
+            elif any(several) or self._shares_address(addresses, self._devices(cells)):
+                devices = self._devices(cells)
+        return addresses, self._names(cells), several, devices, self._enricher.period(event)
+
+    def _shares_address(self, addresses: Sequence[bytes], devices: Sequence[bytes]) -> bool:
+        known = set(map(self._canonical_address, set(addresses)))
+        known.discard("")
+        return not known.isdisjoint(map(self._canonical_address, set(devices)))
+
+    def _canonical_address(self, cell: bytes) -> str:
+        text = self._canonical.get(cell)
+        if text is None:
+            text = self._canonical.put(cell, canonical_address(unquote(cell).strip()))
+        return text
+
+    def _outcome(self, cells: list[bytes], event: RowEvent, swapped: bool) -> str:
+        # Of the bytes it only matters whether there are none.
+        sizes = tuple([b"1" if cell[:1] in _NOT_ZERO and cell.isdigit() else cell for cell in self._bytes(cells)])
+        key = (self._actions(cells), sizes, swapped)
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            outcome = self._outcomes.put(key, self._enricher.outcome(self._enricher.reader(event), swapped))
+        return outcome
+
+    def _device(self, cells: list[bytes], event: RowEvent, swapped: bool) -> bytes:
+        if swapped:
+            return quote(self._enricher.device(self._enricher.reader(event), swapped))
+        key = self._devices(cells)
+        cell = self._device_cells.get(key)
+        if cell is None:
+            reader = self._enricher.reader(event)
+            cell = self._device_cells.put(key, quote(self._enricher.device(reader, swapped)))
+        return cell
+
+    def _connection_of(self, cells: list[bytes]) -> bytes:
+        """Do as `Enricher.connection`, with bytes."""
+        parts = []
+        for places in self._connection:
+            for place in places:
+                cell = cells[place]
+                part = cell if cell.isdigit() else self._text_in(cell)
+                if part:
+                    parts.append(part)
+                    break
+            else:
+                return b""
+        return b'"' + b":".join(parts) + b'"'
+
+    def _text_in(self, cell: bytes) -> bytes:
+        """Return a cell's text as it would stand in a quoted one; empty if it says nothing."""
+        text = self._texts.get(cell)
+        if text is None:
+            values = values_of(unquote(cell))
+            text = self._texts.put(cell, escape(values[0].strip()) if values else b"")
+        return text
+
+    def _template(self, finding: Finding, outcome: str) -> _Template:
+        answer = self._enricher.answer(finding, "", outcome, "")
+        changed: dict[str, Value] = {name: answer.fields[name] for name in self._own}
+        changed.update(answer.rewritten)
+        return _Template(
+            edits=list(self._edits(changed)),
+            added=[quote(answer.fields[name]) for name in self.added],
+            kept=self._enricher.keeps(answer),
+            rewritten=bool(answer.rewritten),
+        )
+
+    def _edits(self, changed: Mapping[str, Value]) -> Iterator[tuple[int, bytes]]:
+        """Yield the places and the new cells of fields that get other values."""
+        for name, value in changed.items():
+            place, multivalue = self._places.get(name), self._places.get(MV + name)
+            values = [value] if isinstance(value, str) else value or []
+            if place is not None:
+                yield place, quote("\n".join(values))
+            if multivalue is not None:
+                several = len(values) > 1 or place is None
+                yield multivalue, quote(encode_multivalue(values)) if several else b""
+
+    def _split(self, row: bytes) -> list[bytes]:
+        if self._split_failures < _FAILURES:
+            cells = row.split(b",")
+            # As many commas as separate the cells: then none is within a cell.
+            if len(cells) == self.width:
+                self._split_failures = 0
+                return cells
+            self._split_failures += 1
+        return split_cells(row)
+
+    def _cells_of(self, role: str) -> _Getter:
+        return _getter([self._places[name] for name in self._enricher.fields_of(role) if name in self._places])
+
+    def _multivalues_of(self, *roles: str) -> _Getter:
+        names = [MV + name for role in roles for name in self._enricher.fields_of(role)]
+        return _getter([self._places[name] for name in names if name in self._places])
+
+
+def _getter(places: Sequence[int]) -> _Getter:
+    """Return a function that takes the cells at some places out of a row."""
+    if not places:
+        return lambda cells: ()
+    if len(places) == 1:
+        (place,) = places
+        return lambda cells: (cells[place],)
+    return itemgetter(*places)
+
+
+def _values(cell: bytes) -> list[bytes]:
+    """Return the values of a multivalue cell, as cells."""
+    return [quote(value) for value in decode_multivalue(unquote(cell))]

@@ -1,0 +1,160 @@
+"""Builds, for the rows under one header, the expression that tells at once which cannot be licensing traffic.
+
+It is made for the forms that cells have been seen to take: a column that was always empty has to be empty, one
+that was always quoted has to be quoted. A row that differs is none the worse for it, it is only looked at more
+closely. So the expression may be as narrow as makes it fast.
+
+Every part of it can match a given text in one way only, because Python has neither atomic groups nor possessive
+quantifiers before 3.11: a row that does not match is given up in linear time.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Optional
+
+# Where Python has possessive quantifiers, they save it from remembering what it could try again.
+_P = b"+" if sys.version_info >= (3, 11) else b""
+#: One well-formed field.
+FIELD = rb'(?:"[^"]*%b(?:""[^"]*%b)*%b"|[^",\r\n]*%b)' % (_P, _P, _P, _P)
+
+_QUOTED = rb'"[^"]*%b"' % _P
+_UNQUOTED = rb'[^",\r\n]*' + _P
+# A text with many quotes, such as JSON: eight at a time, then the remaining ones.
+_TO_QUOTE = rb'[^"]*%b""' % _P
+_MANY_QUOTES = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, _P, _TO_QUOTE, _P, _P)
+
+# What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6 address
+# in its canonical form, or the whole name.
+_KEY = (
+    rb"[0-9]+%b\.[0-9]+%b\.[0-9]+%b"
+    rb"|[1-9a-f][0-9a-f]*%b:[1-9a-f][0-9a-f]*%b"
+    rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
+)
+_ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
+# A port without digits would let a scheme pass for a host. A name of more than 253 characters may be shortened.
+_NAME = (
+    rb'"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_P, _P, _P, _P)
+)
+_NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
+_WORD = rb"[0-9A-Za-z]*" + _P
+_PORT = rb'(?:"(?!443)[0-9][^"]*%b"|(?!443[,\n])[0-9]*%b)' % (_P, _P)
+_HTTPS = re.compile(rb'"?443')
+
+#: A form counts if it is seen in more than this share of the rows.
+_SELDOM = 0.02
+_find_key = re.compile(_KEY).match
+
+ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
+
+
+def key_of(text: bytes) -> bytes:
+    """Return what the expression will know an address cell of this text by; empty if it would not match."""
+    found = _find_key(text + b'"')
+    return found.group() if found else b""
+
+
+class RowPattern(NamedTuple):
+    """The expression for the rows under one header.
+
+    Attributes:
+        expression: matches one row with its line end. Its groups are the row if it is ordinary, then keys of
+            addresses and names and, of no further use, whole cells, then any other well-formed row, then the
+            rest.
+        keys: the numbers of the groups that hold keys.
+    """
+
+    expression: re.Pattern[bytes]
+    keys: Sequence[int]
+
+
+def any_pattern(width: int) -> RowPattern:
+    """Return the expression for which no row is an ordinary one.
+
+    Args:
+        width: how many columns there are.
+    """
+    return RowPattern(re.compile(rb"((?!))|(%b)\n|([\s\S]+)" % _any_row(width)), ())
+
+
+def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, words: bool) -> RowPattern:
+    """Return the expression for rows like some that have been seen.
+
+    Args:
+        roles: what each column is to the expression: `ORDINARY`; `EMPTY`, an ordinary row has nothing in it;
+            `ADDRESS`; `NAME`; `DEVICE`, an address that counts if a port is 443; or `PORT`.
+        rows: the cells of the rows seen.
+        words: an unquoted address or name, all letters and digits, is as good as none.
+    """
+    columns = list(zip(*rows))
+    # Many devices ask from port 443 where ASA events show the sides swapped: then their addresses decide.
+    swapped = sum(
+        any(_HTTPS.match(cell) for cell, role in zip(row, roles) if role == PORT) for row in rows
+    ) > _SELDOM * len(rows)
+    word = _WORD if words else b""
+    parts: list[bytes] = []
+    keys: list[int] = []
+    groups = 1
+    firsts: list[tuple[str, int]] = []
+    for place, role in enumerate(roles):
+        kind = role
+        if role == DEVICE:
+            kind = ADDRESS if swapped else ORDINARY
+        elif role == PORT and swapped:
+            kind = ORDINARY
+        if kind == EMPTY:
+            parts.append(b"")
+        elif kind == ORDINARY:
+            parts.append(_form_of(columns[place]))
+        elif kind == PORT:
+            parts.append(_PORT)
+        elif not any(columns[place]):
+            parts.append(b"")
+        else:
+            same = _same_as(place, kind, firsts, columns)
+            if same is not None:
+                parts.append(rb"(?:(?P=c%d)|%b)" % (same, word))
+                continue
+            body = _ADDRESS if kind == ADDRESS else _NAME
+            parts.append(rb"(?:(?P<c%d>%b)|%b|%b)" % (place, body, word, _NOT_AVAILABLE))
+            firsts.append((kind, place))
+            keys.append(groups + 2)
+            groups += 2
+    expression = rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
+    return RowPattern(re.compile(expression), keys)
+
+
+def _any_row(width: int) -> bytes:
+    return rb"(?:%b,){%d}%b" % (FIELD, width - 1, FIELD)
+
+
+def _same_as(
+    place: int, kind: str, firsts: Iterable[tuple[str, int]], columns: Sequence[Sequence[bytes]]
+) -> Optional[int]:
+    """Return the earlier column whose cell this one's repeats, if there is one."""
+    for other_kind, other in firsts:
+        if other_kind == kind:
+            pairs = list(zip(columns[place], columns[other]))
+            differ = sum(mine != theirs and mine.startswith(b'"') for mine, theirs in pairs)
+            if differ <= _SELDOM * len(pairs):
+                return other
+    return None
+
+
+def _form_of(cells: Collection[bytes]) -> bytes:
+    """Return the expression for a column whose text does not matter."""
+    quoted = [cell for cell in cells if cell.startswith(b'"')]
+    empty = sum(not cell for cell in cells)
+    seldom = _SELDOM * len(cells)
+    form = _QUOTED
+    if sum(b'""' in cell[1:-1] for cell in quoted) > seldom:
+        form = _MANY_QUOTES
+    if len(quoted) <= seldom:
+        return _UNQUOTED if len(cells) - len(quoted) - empty > seldom else b""
+    if len(cells) - len(quoted) <= seldom:
+        return form
+    if len(cells) - len(quoted) - empty <= seldom:
+        return rb"(?:%b)?" % form + _P
+    return rb"(?:%b|%b)" % (form, _UNQUOTED)
