@@ -64,7 +64,8 @@ def _parse(text: str) -> Optional[Address]:
     if not _CHARACTERS.match(text):
         return None
     try:
-        address = IPAddress(text, flags=INET_PTON)
+        # Left to itself, netaddr tries IPv4 first, and its exception would hold on to all callers for a while.
+        address = IPAddress(text, version=6 if ":" in text else 4, flags=INET_PTON)
     except (AddrFormatError, ValueError):
         return None
     value = int(address)

@@ -40,11 +40,11 @@ _NAME = (
 )
 _NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
 _WORD = rb"[0-9A-Za-z]*" + _P
-_PORT = rb'(?:"(?!443)[0-9][^"]*%b"|(?!443[,\n])[0-9]*%b)' % (_P, _P)
+_PORT = rb'(?:(?!443[,\n])[0-9]+%b|(?:"(?!443)[0-9][^"]*%b")?)' % (_P, _P)
 _HTTPS = re.compile(rb'"?443')
 
 #: A form counts if it is seen in more than this share of the rows.
-_SELDOM = 0.02
+_SELDOM = 0.05
 _find_key = re.compile(_KEY).match
 
 ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
@@ -63,11 +63,12 @@ class RowPattern(NamedTuple):
         expression: matches one row with its line end. Its groups are the row if it is ordinary, then keys of
             addresses and names and, of no further use, whole cells, then any other well-formed row, then the
             rest.
-        keys: the numbers of the groups that hold keys.
+        keys: what holds a key: whether it is that of an address (else of a name), and the number of its group,
+            which follows that of the whole cell.
     """
 
     expression: re.Pattern[bytes]
-    keys: Sequence[int]
+    keys: Sequence[tuple[bool, int]]
 
 
 def any_pattern(width: int) -> RowPattern:
@@ -88,6 +89,9 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
         rows: the cells of the rows seen.
         words: an unquoted address or name, all letters and digits, is as good as none.
     """
+    # A row with something where there must be nothing does not match, whatever else is in it.
+    empty = [place for place, role in enumerate(roles) if role == EMPTY]
+    rows = [row for row in rows if not any(row[place] for place in empty)] or rows
     columns = list(zip(*rows))
     # Many devices ask from port 443 where ASA events show the sides swapped: then their addresses decide.
     swapped = sum(
@@ -95,7 +99,7 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
     ) > _SELDOM * len(rows)
     word = _WORD if words else b""
     parts: list[bytes] = []
-    keys: list[int] = []
+    keys: list[tuple[bool, int]] = []
     groups = 1
     firsts: list[tuple[str, int]] = []
     for place, role in enumerate(roles):
@@ -104,14 +108,12 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
             kind = ADDRESS if swapped else ORDINARY
         elif role == PORT and swapped:
             kind = ORDINARY
-        if kind == EMPTY:
+        if kind == EMPTY or not any(columns[place]):
             parts.append(b"")
         elif kind == ORDINARY:
             parts.append(_form_of(columns[place]))
         elif kind == PORT:
             parts.append(_PORT)
-        elif not any(columns[place]):
-            parts.append(b"")
         else:
             same = _same_as(place, kind, firsts, columns)
             if same is not None:
@@ -120,7 +122,7 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
             body = _ADDRESS if kind == ADDRESS else _NAME
             parts.append(rb"(?:(?P<c%d>%b)|%b|%b)" % (place, body, word, _NOT_AVAILABLE))
             firsts.append((kind, place))
-            keys.append(groups + 2)
+            keys.append((kind == ADDRESS, groups + 2))
             groups += 2
     expression = rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
     return RowPattern(re.compile(expression), keys)

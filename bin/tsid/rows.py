@@ -224,16 +224,13 @@ class ChunkEnricher:
         strange = sorted(places)
         for place in strange:
             rows[place] = others[place]
-        keys = self._suspicion.keys or frozenset()
-        for number in plan.pattern.keys:
-            column = columns[number - 1]
-            if not keys.isdisjoint(column):
-                places.update([place for place, key in enumerate(column) if key in keys])
+        for of_address, number in plan.pattern.keys:
+            places.update(self._suspects(of_address, columns[number - 2], columns[number - 1]))
         everything, first, in_vain = self._enricher.keeps_all, 0, 0
         for place in sorted(places):
             result = plan.rows.enrich(rows[place])
             if result is None:
-                in_vain += 1
+                in_vain += others[place] != b""
                 continue
             if everything and place > first:
                 self._copy(rows[first:place], plan, pieces)
@@ -243,6 +240,17 @@ class ChunkEnricher:
             self._copy(rows[first:], plan, pieces)
         self._seen += len(rows)
         plan.learn([rows[place] for place in strange], len(rows), in_vain)
+
+    def _suspects(self, of_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
+        """Return the places of the cells that may belong to licensing traffic, looking at the keys first."""
+        suspicion = self._suspicion
+        known = suspicion.keys
+        if known is None or known.isdisjoint(keys):
+            return []
+        places = [place for place, key in enumerate(keys) if key in known]
+        if of_address:
+            return [place for place in places if suspicion.endpoint_or_name[cells[place]]]
+        return [place for place in places if suspicion.name(cells[place])]
 
     def _copy(self, rows: list[bytes], plan: _Plan, pieces: list[bytes]) -> None:
         """Append ordinary rows."""
