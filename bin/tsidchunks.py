@@ -13,6 +13,7 @@ chunks is replaced. Of splunk-sdk 2.1.1 this uses, beyond what is documented:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,8 +26,19 @@ from tsidcommand import TsidCommand
 
 from tsid.rows import BLOCK
 
+try:
+    from fcntl import fcntl
+except ImportError:
+    # Windows.
+    fcntl = None  # type: ignore[assignment]
+
 _HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n\Z")
 _LONGEST_HEADER = 200
+
+# Of Linux; Python knows it from 3.10 on.
+_SET_PIPE_SIZE = 1031
+# The most that Linux allows everybody.
+_PIPE_SIZE = 1 << 20
 
 
 class ChunkCommand(TsidCommand):
@@ -49,6 +61,8 @@ class ChunkCommand(TsidCommand):
 
     def _execute(self, ifile: Any, process: object) -> None:  # noqa: ARG002 - the SDK's signature
         stream, writer = self._as_binary_stream(ifile), self._record_writer
+        _widen(stream)
+        _widen(writer.ofile)
         while True:
             request = _read_metadata(stream)
             if request is None:
@@ -104,6 +118,14 @@ def _read(stream: BinaryIO, length: int, what: str) -> bytes:
     if len(data) != length:
         raise RuntimeError(f"the chunk's {what} from Splunk ends after {len(data)} of {length} bytes")
     return data
+
+
+def _widen(stream: Any) -> None:
+    """Let a pipe hold more, so that Splunk and the command wait less for each other; where that is possible."""
+    if fcntl is not None and sys.platform == "linux":
+        # It may be no pipe, or this user's pipes may hold much already.
+        with contextlib.suppress(OSError, ValueError):
+            fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_SIZE)
 
 
 def _leave_quietly(writer: Any) -> NoReturn:

@@ -15,12 +15,13 @@ from lab.bench.machine import Python
 from lab.bench.results import Run
 from lab.bench.subjects import (
     BYTECOPY,
-    CSVCOPY,
     IDENTITY,
     NAMES,
     OURS,
+    SITE_ROWS,
     TYPICAL,
     TYPICAL_LRU,
+    WIDECOPY,
     Subject,
     with_table,
     without_bytecode,
@@ -39,13 +40,15 @@ EVENTS = (10_000, 100_000, 1_000_000, 10_000_000)
 class Size:
     """How much is measured.
 
-    * ``events``: for the fast commands; ``slow_events``: for those that take many times as long
+    * ``events``: for the fast commands; ``slow_events``, ``typical_events``: for those that take many times
+      as long
     * ``growth_events``: for each point of a curve; ``most_events``: where the curve over events ends
     * ``rounds``: how often everything is repeated; ``startups``: the same for start-up alone
     """
 
     events: int = 500_000
     slow_events: int = 100_000
+    typical_events: int = 50_000
     growth_events: int = 50_000
     most_events: int = EVENTS[-1]
     rounds: int = 3
@@ -53,7 +56,13 @@ class Size:
 
 
 QUICK = Size(
-    events=100_000, slow_events=50_000, growth_events=20_000, most_events=100_000, rounds=1, startups=1
+    events=100_000,
+    slow_events=50_000,
+    typical_events=20_000,
+    growth_events=20_000,
+    most_events=100_000,
+    rounds=1,
+    startups=1,
 )
 
 
@@ -92,14 +101,19 @@ class Bench:
 
 def compare(bench: Bench, kind: str) -> Iterator[Run]:
     """All commands over the same data set; those that are slow over its first part."""
-    names = NAMES if kind != MIXED else (BYTECOPY, OURS, IDENTITY)
+    names = NAMES if kind != MIXED else (WIDECOPY, BYTECOPY, OURS, IDENTITY)
+    subjects = {
+        name: with_table(subject, SITE_ROWS, bench.folder) if name in (OURS, TYPICAL, TYPICAL_LRU) else subject
+        for name, subject in bench.subjects.items()
+    }
     dataset = bench.data.make(kind, bench.size.events if kind != MIXED else bench.size.slow_events)
     for number, python in bench.rounds():
         for name in names:
-            slow = name in (CSVCOPY, IDENTITY, TYPICAL, TYPICAL_LRU)
-            events = bench.size.slow_events if slow else bench.size.events
+            events = bench.size.events if name in (OURS, BYTECOPY, WIDECOPY) else bench.size.slow_events
+            if name in (TYPICAL, TYPICAL_LRU):
+                events = bench.size.typical_events
             yield bench.run(
-                Run("compare", kind, python, name, number, events=events), bench.subjects[name], dataset
+                Run("compare", kind, python, name, number, events=events), subjects[name], dataset
             )
 
 

@@ -13,12 +13,15 @@ from tools import package
 
 OURS, IDENTITY = "tsidenrich", "identity"
 TYPICAL, TYPICAL_LRU = "typical", "typical, LRU cache"
-CSVCOPY, BYTECOPY = "csv module", "byte copy"
+CSVCOPY, BYTECOPY, WIDECOPY = "csv module", "byte copy", "byte copy, wide pipes"
 
 #: All of them, the fastest first.
-NAMES = (BYTECOPY, OURS, CSVCOPY, IDENTITY, TYPICAL_LRU, TYPICAL)
+NAMES = (WIDECOPY, BYTECOPY, OURS, CSVCOPY, IDENTITY, TYPICAL_LRU, TYPICAL)
 
 _COMPETITORS = Path(__file__).resolve().parent / "competitors"
+#: How many endpoints a site has added to those that are shipped, where commands are compared.
+SITE_ROWS = 200
+
 _HOSTS = 1_000
 _SHARE_OF_IPV6 = 0.2
 
@@ -47,6 +50,7 @@ def build(folder: Path) -> dict[str, Subject]:
         TYPICAL_LRU: ("typical.py", "cache=true"),
         CSVCOPY: ("bare.py", "csv"),
         BYTECOPY: ("bare.py", "copy"),
+        WIDECOPY: ("bare.py", "copy", "wide"),
     }
     subjects = {OURS: Subject(OURS, app / "bin" / "tsidenrich.py")}
     for name, (source, *arguments) in sources.items():
@@ -60,14 +64,15 @@ def build(folder: Path) -> dict[str, Subject]:
 
 
 def with_table(subject: Subject, rows: int, folder: Path) -> Subject:
-    """Return a copy of this app whose site has added that many endpoints.
+    """Return a copy of a command whose site has added that many endpoints.
 
     The networks are small (/26 to /32, IPv6 /56 to /128) and spread over the public addresses. So hardly an
     ordinary event becomes licensing traffic by them, and no filter on the first octets can pass events over.
     """
-    app = folder / f"table-{rows}"
+    home = subject.script.parent.parent
+    app = folder / f"{home.name}-table-{rows}"
     shutil.copytree(
-        subject.script.parent.parent, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        home, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
     dice = random.Random(rows)  # noqa: S311 - nothing secret
     networks: set[str] = set()
@@ -76,7 +81,7 @@ def with_table(subject: Subject, rows: int, folder: Path) -> Subject:
     lines = [f"{network},licence-{number % _HOSTS}.corp.example" for number, network in enumerate(networks)]
     text = "\n".join(["network,host", *sorted(lines), ""])
     (app / "lookups" / "cisco_licensing_endpoints_local.csv").write_text(text, encoding="ascii")
-    return Subject(f"{subject.name}, {rows} rows", app / "bin" / subject.script.name)
+    return subject._replace(name=f"{subject.name}, {rows} rows", script=app / "bin" / subject.script.name)
 
 
 def without_bytecode(subject: Subject, folder: Path) -> Subject:

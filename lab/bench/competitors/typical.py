@@ -32,9 +32,13 @@ Endpoint = dict[str, str]
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
-    """Return the rows of a lookup."""
-    with (LOOKUPS / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    """Return the rows of a lookup, those that the site has added included."""
+    rows: list[dict[str, str]] = []
+    for path in (LOOKUPS / f"{name}.csv", LOOKUPS / f"{name}_local.csv"):
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                rows += csv.DictReader(file)
+    return rows
 
 
 def host_of(url: str) -> str:
@@ -63,10 +67,10 @@ class TypicalCommand(StreamingCommand):  # type: ignore[misc]
 
     def prepare(self) -> None:
         """Load the lookups."""
-        self.networks = [(IPNetwork(row["network"]), row) for row in rows_of("cisco_licensing_endpoints.csv")]
+        self.networks = [(IPNetwork(row["network"]), row) for row in rows_of("cisco_licensing_endpoints")]
         self.networks.sort(key=lambda pair: -pair[0].prefixlen)
         self.hosts = {row["host"]: row["host"] for _, row in self.networks}
-        self.hosts.update({row["alias"]: row["host"] for row in rows_of("tsid_aliases.csv")})
+        self.hosts.update({row["alias"]: row["host"] for row in rows_of("tsid_aliases")})
         self.find: Callable[[str], Optional[Endpoint]] = self.endpoint_of
         if self.cache:
             self.find = cached(LRUCache(maxsize=CACHE_SIZE))(self.endpoint_of)
