@@ -106,6 +106,8 @@ class Enricher:
         self._judge = Judge(lookups)
         self._actions = lookups.actions
         self._period = lookups.period
+        #: Whether it depends on an event's time which endpoints there are.
+        self.has_periods = bool(lookups.boundaries)
         self._fields = _choose_fields(lookups.fields, options)
         self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
         #: The field that holds, after an earlier run, the name that was reported.
@@ -156,7 +158,7 @@ class Enricher:
             event: its fields; a sequence of strings is a multivalue field. It is not changed.
         """
         reader = self.reader(event)
-        finding = self.find(event, reader)
+        finding = self.find(reader)
         if finding is None:
             return self._blank
         outcome = self.outcome(reader, finding.swapped)
@@ -167,13 +169,14 @@ class Enricher:
         """Return what `find` and its like read an event with."""
         return EventReader(event, self._fields, self._options.raw)
 
-    def find(self, event: Event, reader: EventReader) -> Optional[Finding]:
+    def find(self, reader: EventReader) -> Optional[Finding]:
         """Find out what a connection is; None if it is no licensing traffic.
 
         It depends on the fields for addresses and names, on `earlier_field` and on the `period` of ``_time``;
         on the device's only if it shares an address with the addresses' fields, or if the source port is 443.
         """
-        time = _time_of(event)
+        event = reader.event
+        time = _time_in(values_of(event.get("_time"))) if self.has_periods else None
         addresses, swapped = self._licensing_side(reader, time)
         name_field, names = reader.names(swapped)
         if self._options.name is None and not swapped and all(name.is_address for name in names):
@@ -190,9 +193,9 @@ class Enricher:
             rewritten = self._rewrite(event, name_field, addresses, time)
         return Finding(decision, swapped, rewritten)
 
-    def period(self, event: Event) -> Optional[int]:
-        """Return the number of the period in which an event lies: within one, all endpoints are the same."""
-        return self._period(_time_of(event))
+    def period(self, time: str) -> Optional[int]:
+        """Return the number of the period in which a ``_time`` lies: within one, all endpoints are the same."""
+        return self._period(_time_in([time]))
 
     def device(self, reader: EventReader, swapped: bool) -> str:
         """Return the device's address; if the sides are not swapped, it depends on the device's fields only."""
@@ -270,8 +273,7 @@ def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:
     return fields
 
 
-def _time_of(event: Event) -> Optional[float]:
-    values = values_of(event.get("_time"))
+def _time_in(values: Sequence[str]) -> Optional[float]:
     try:
         time = float(values[0]) if values else math.nan
     except ValueError:

@@ -70,7 +70,7 @@ class FieldMap:
 
 def values_of(value: Value) -> list[str]:
     """Return the values of a field that say something: neither empty nor a placeholder like ``-``."""
-    if value is None:
+    if not value:
         return []
     if isinstance(value, str):
         return [] if is_placeholder(value) else [value]

@@ -23,14 +23,14 @@ class EventReader:
     """
 
     def __init__(self, event: Event, fields: FieldMap, raw: bool) -> None:
-        self._event = event
+        self.event = event
         self._fields = fields
         # None as long as the raw text has not been read: most events need it not.
         self._raw: Optional[Mapping[str, str]] = None if raw else {}
 
     def values(self, role: str) -> list[str]:
         """Return the values of the first field of a role that holds any."""
-        return self._first_of(self._event, role) or self._first_of(self._raw_fields(), role)
+        return self._first_of(self.event, role) or self._first_of(self._raw_fields(), role)
 
     def text(self, role: str) -> str:
         """Return the first value for a role, the empty text if there is none."""
@@ -44,7 +44,7 @@ class EventReader:
         with the source address.
         """
         unwanted = frozenset(map(_canonical, devices))
-        return self._first_of(self._event, "address", unwanted) or self._first_of(
+        return self._first_of(self.event, "address", unwanted) or self._first_of(
             self._raw_fields(), "address", unwanted
         )
 
@@ -57,7 +57,7 @@ class EventReader:
         Args:
             swapped: the event's destination is the device, so a field that names it does not count.
         """
-        rank, field, names = self._named(self._event, swapped)
+        rank, field, names = self._named(self.event, swapped)
         if rank > 0:
             raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
             if raw_rank < rank:
@@ -68,7 +68,7 @@ class EventReader:
     def names_among_addresses(self) -> list[ReportedName]:
         """Return the names in all fields where an address should be: ASA with `names` on, CIM-only events."""
         values = [
-            value for field in self._fields.of("address") for value in values_of(self._event.get(field))
+            value for field in self._fields.of("address") for value in values_of(self.event.get(field))
         ]
         return [name for name in map(parse_name, values) if name is not None and not name.is_address]
 
@@ -82,7 +82,10 @@ class EventReader:
         for rank, field in enumerate(fields):
             if swapped and field in self._fields.of_destination:
                 continue
-            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
+            value = event.get(field)
+            if not value:
+                continue
+            names = [name for name in map(parse_name, values_of(value)) if name is not None]
             if not all(name.is_address for name in names):
                 return rank, field, names
             if names and not best[2]:
@@ -91,14 +94,17 @@ class EventReader:
 
     def _first_of(self, event: Event, role: str, unwanted: frozenset[str] = _NOTHING) -> list[str]:
         for field in self._fields.of(role):
-            values = values_of(event.get(field))
+            value = event.get(field)
+            if not value:
+                continue
+            values = values_of(value)
             if values and not (unwanted and all(_canonical(value) in unwanted for value in values)):
                 return values
         return []
 
     def _raw_fields(self) -> Mapping[str, str]:
         if self._raw is None:
-            self._raw = read_raw(" ".join(values_of(self._event.get("_raw"))))
+            self._raw = read_raw(" ".join(values_of(self.event.get("_raw"))))
         return self._raw
 
 

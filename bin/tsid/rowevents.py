@@ -6,7 +6,8 @@ rows of licensing traffic need not be decoded.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Callable, Generic, NamedTuple, Optional, TypeVar
 
@@ -15,6 +16,7 @@ from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, s
 from tsid.enrich import Enricher, Finding
 from tsid.fields import CONNECTION, Value, values_of
 from tsid.rawlines import read_raw
+from tsid.reader import EventReader
 from tsid.suspicion import Suspicion
 
 K = TypeVar("K", bound=Hashable)
@@ -46,35 +48,11 @@ class Memo(dict[K, V], Generic[K, V]):
 
 
 class Column(NamedTuple):
-    """Where a field stands in a row: its cell and its multivalue cell, None for the one that is missing."""
+    """A field, and where it stands: its cell and its multivalue cell, None for the one that is missing."""
 
+    name: str
     cell: Optional[int]
     multivalue: Optional[int]
-
-
-class RowEvent(Mapping[str, Value]):
-    """A row as an event; only the fields that are asked for are decoded.
-
-    Args:
-        cells: the row's cells.
-        columns: where the fields stand.
-    """
-
-    def __init__(self, cells: Sequence[bytes], columns: Mapping[str, Column]) -> None:
-        self._cells = cells
-        self._columns = columns
-
-    def __getitem__(self, name: str) -> Value:
-        cell, multivalue = self._columns[name]
-        if multivalue is not None and self._cells[multivalue] not in _EMPTY:
-            return decode_multivalue(unquote(self._cells[multivalue]))
-        return "" if cell is None else unquote(self._cells[cell])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
 
 
 class Result(NamedTuple):
@@ -114,6 +92,13 @@ class _Found(NamedTuple):
     templates: dict[str, _Template]
 
 
+class _Device(NamedTuple):
+    """The cell for the device's address, and the canonical forms of all addresses in the device's fields."""
+
+    cell: bytes
+    addresses: frozenset[str]
+
+
 class RowEnricher:
     """Enriches the rows under one header.
 
@@ -131,11 +116,11 @@ class RowEnricher:
         #: The fields that the command adds behind a row, and those that have a column already.
         self.added = [name for name in enricher.output_fields if name not in self._places]
         self._own = [name for name in enricher.output_fields if name in self._places]
-        self._columns = {
-            name: Column(self._places.get(name), self._places.get(MV + name))
-            for name in enricher.required_fields
-            if name in self._places or MV + name in self._places
-        }
+        self._columns = self._columns_of(enricher.required_fields)
+        self._device_columns = self._columns_of(enricher.fields_of("device"))
+        roles = ("address", "name", "device", "source_port")
+        fields = dict.fromkeys(field for role in roles for field in enricher.fields_of(role))
+        self._finding_columns = self._columns_of(["_time", *fields])
         self._addresses = self._cells_of("address")
         self._names = self._cells_of("name")
         self._devices = self._cells_of("device")
@@ -146,10 +131,13 @@ class RowEnricher:
         self._several_devices = self._multivalues_of("device")
         self._several_ports = self._multivalues_of("source_port")
         # More than one value in these is rare: no need to remember how they weigh.
-        self._unusual = self._multivalues_of("device", "source_port", "action", "responder_bytes", *CONNECTION)
+        roles = ("device", "source_port", "action", "responder_bytes", *CONNECTION)
+        several_times = [self._places[MV + "_time"]] if MV + "_time" in self._places else []
+        self._unusual = self._multivalues_of(*roles, also=several_times)
         self._own_cells = _getter(
             [self._places[name] for name in (*self._own, *map(MV.__add__, self._own)) if name in self._places]
         )
+        self._time = self._places.get("_time")
         self._raw = _getter([self._places[name] for name in ("_raw", MV + "_raw") if name in self._places])
         self._connection = [
             [self._places[name] for name in enricher.fields_of(role) if name in self._places]
@@ -163,15 +151,16 @@ class RowEnricher:
         self._split_failures = 0
         self._found: Memo[Hashable, _Found] = Memo()
         self._outcomes: Memo[Hashable, str] = Memo()
-        self._device_cells: Memo[tuple[bytes, ...], bytes] = Memo()
-        self._canonical: Memo[bytes, str] = Memo()
+        self._known_devices: Memo[Sequence[bytes], _Device] = Memo()
+        self._addresses_in: Memo[Sequence[bytes], frozenset[str]] = Memo()
         self._texts: Memo[bytes, bytes] = Memo()
 
-    def enrich(self, row: bytes) -> Optional[Result]:
+    def enrich(self, row: bytes, suspect: bool = False) -> Optional[Result]:
         """Enrich a well-formed row.
 
         Args:
             row: the row without its line end.
+            suspect: an address or name in it is known to be suspect.
 
         Returns:
             The result; None if this is no licensing traffic and the row stays as it is, with empty new fields.
@@ -179,7 +168,7 @@ class RowEnricher:
         cells = self._split(row)
         if any(self._own_cells(cells)):
             return self.enrich_exactly(cells, row)
-        if not self._is_suspect(cells):
+        if not suspect and not self._is_suspect(cells):
             return None
         if self._slots is None or any(self._unusual(cells)):
             return self.enrich_exactly(cells, row)
@@ -192,7 +181,7 @@ class RowEnricher:
             cells: the row's cells; they may be changed.
             row: the row as it stands, if the cells are as they stand in it.
         """
-        answer = self._enricher.enrich(RowEvent(cells, self._columns))
+        answer = self._enricher.enrich(_event(cells, self._columns))
         enriched, rewritten = answer.verdict != "", bool(answer.rewritten)
         if not self._enricher.keeps(answer):
             return Result(None, enriched, rewritten)
@@ -205,31 +194,33 @@ class RowEnricher:
         added = [quote(answer.fields[name]) for name in self.added]
         return Result(b",".join([row, *added]) + b"\n", enriched, rewritten)
 
-    def _enrich_as_before(self, cells: list[bytes], row: bytes, slots: tuple[int, int]) -> Optional[Result]:
+    def _enrich_as_before(self, cells: list[bytes], text: bytes, slots: tuple[int, int]) -> Optional[Result]:
         """Enrich a suspect row by what was found for others like it."""
-        event = RowEvent(cells, self._columns)
-        key = self._key(cells, event)
+        device = self._device(cells)
+        key = self._key(cells, device)
         found = self._found.get(key)
         if found is None:
-            finding = self._enricher.find(event, self._enricher.reader(event))
+            finding = self._enricher.find(self._reader(cells, self._finding_columns))
             if finding is None:
                 return None
             found = self._found.put(key, _Found(finding, {}))
         swapped = found.finding.swapped
-        outcome = self._outcome(cells, event, swapped)
+        outcome = self._outcome(cells, swapped)
         template = found.templates.get(outcome)
         if template is None:
             template = found.templates[outcome] = self._template(found.finding, outcome)
         if not template.kept:
             return Result(None, True, template.rewritten)
         added = list(template.added)
-        added[slots[0]] = self._device(cells, event, swapped)
+        added[slots[0]] = device.cell
+        if swapped:
+            added[slots[0]] = quote(self._enricher.device(self._reader(cells, self._columns), swapped))
         added[slots[1]] = self._connection_of(cells)
         if template.edits:
             for place, cell in template.edits:
                 cells[place] = cell
-            row = b",".join(cells)
-        return Result(b",".join([row, *added]) + b"\n", True, template.rewritten)
+            text = b",".join(cells)
+        return Result(b",".join([text, *added]) + b"\n", True, template.rewritten)
 
     def _is_suspect(self, cells: list[bytes]) -> bool:
         suspicion = self._suspicion
@@ -264,46 +255,45 @@ class RowEnricher:
         """Tell whether the source port might be 443."""
         return b"443" in b"".join(self._ports(cells)) or b"443" in b"".join(self._several_ports(cells))
 
-    def _key(self, cells: list[bytes], event: RowEvent) -> Hashable:
+    def _key(self, cells: list[bytes], device: _Device) -> Hashable:
         """Return all that `Enricher.find` depends on."""
         addresses, several = self._addresses(cells), self._several(cells)
-        devices: tuple[bytes, ...] = ()
+        devices: Sequence[bytes] = ()
         if self._enricher.may_swap:
             if self._asks_from_https(cells):
                 devices = (*self._devices(cells), b"/", *self._ports(cells))
-            elif any(several) or self._shares_address(addresses, self._devices(cells)):
+            elif any(several) or not device.addresses.isdisjoint(self._canonical(addresses)):
                 devices = self._devices(cells)
-        return addresses, self._names(cells), several, devices, self._enricher.period(event)
+        period = None
+        if self._enricher.has_periods and self._time is not None:
+            period = self._enricher.period(unquote(cells[self._time]))
+        return addresses, self._names(cells), several, devices, period
 
-    def _shares_address(self, addresses: Sequence[bytes], devices: Sequence[bytes]) -> bool:
-        known = set(map(self._canonical_address, set(addresses)))
-        known.discard("")
-        return not known.isdisjoint(map(self._canonical_address, set(devices)))
+    def _canonical(self, cells: Sequence[bytes]) -> frozenset[str]:
+        """Return the addresses in some cells in their canonical form."""
+        addresses = self._addresses_in.get(cells)
+        if addresses is None:
+            texts = {canonical_address(unquote(cell).strip()) for cell in set(cells) if cell}
+            addresses = self._addresses_in.put(cells, frozenset(texts))
+        return addresses
 
-    def _canonical_address(self, cell: bytes) -> str:
-        text = self._canonical.get(cell)
-        if text is None:
-            text = self._canonical.put(cell, canonical_address(unquote(cell).strip()))
-        return text
+    def _device(self, cells: list[bytes]) -> _Device:
+        key = self._devices(cells)
+        device = self._known_devices.get(key)
+        if device is None:
+            cell = quote(self._enricher.device(self._reader(cells, self._device_columns), swapped=False))
+            device = self._known_devices.put(key, _Device(cell, self._canonical(key)))
+        return device
 
-    def _outcome(self, cells: list[bytes], event: RowEvent, swapped: bool) -> str:
+    def _outcome(self, cells: list[bytes], swapped: bool) -> str:
         # Of the bytes it only matters whether there are none.
-        sizes = tuple([b"1" if cell[:1] in _NOT_ZERO and cell.isdigit() else cell for cell in self._bytes(cells)])
+        sizes = self._bytes(cells)
+        sizes = tuple([b"1" if size[:1] in _NOT_ZERO and size.isdigit() else size for size in sizes])
         key = (self._actions(cells), sizes, swapped)
         outcome = self._outcomes.get(key)
         if outcome is None:
-            outcome = self._outcomes.put(key, self._enricher.outcome(self._enricher.reader(event), swapped))
+            outcome = self._outcomes.put(key, self._enricher.outcome(self._reader(cells, self._columns), swapped))
         return outcome
-
-    def _device(self, cells: list[bytes], event: RowEvent, swapped: bool) -> bytes:
-        if swapped:
-            return quote(self._enricher.device(self._enricher.reader(event), swapped))
-        key = self._devices(cells)
-        cell = self._device_cells.get(key)
-        if cell is None:
-            reader = self._enricher.reader(event)
-            cell = self._device_cells.put(key, quote(self._enricher.device(reader, swapped)))
-        return cell
 
     def _connection_of(self, cells: list[bytes]) -> bytes:
         """Do as `Enricher.connection`, with bytes."""
@@ -333,7 +323,7 @@ class RowEnricher:
         changed.update(answer.rewritten)
         return _Template(
             edits=list(self._edits(changed)),
-            added=[quote(answer.fields[name]) for name in self.added],
+            added=[_quote_again(answer.fields[name]) for name in self.added],
             kept=self._enricher.keeps(answer),
             rewritten=bool(answer.rewritten),
         )
@@ -359,12 +349,35 @@ class RowEnricher:
             self._split_failures += 1
         return split_cells(row)
 
+    def _reader(self, cells: list[bytes], columns: Sequence[Column]) -> EventReader:
+        return self._enricher.reader(_event(cells, columns))
+
+    def _columns_of(self, fields: Iterable[str]) -> list[Column]:
+        columns = [Column(name, self._places.get(name), self._places.get(MV + name)) for name in fields]
+        return [column for column in columns if (column.cell, column.multivalue) != (None, None)]
+
     def _cells_of(self, role: str) -> _Getter:
         return _getter([self._places[name] for name in self._enricher.fields_of(role) if name in self._places])
 
-    def _multivalues_of(self, *roles: str) -> _Getter:
+    def _multivalues_of(self, *roles: str, also: Sequence[int] = ()) -> _Getter:
         names = [MV + name for role in roles for name in self._enricher.fields_of(role)]
-        return _getter([self._places[name] for name in names if name in self._places])
+        return _getter([*also, *(self._places[name] for name in names if name in self._places)])
+
+
+# Few texts make most of the fields.
+_quote_again = lru_cache(5_000)(quote)
+
+
+def _event(cells: Sequence[bytes], columns: Iterable[Column]) -> dict[str, Value]:
+    """Return the fields that some columns hold."""
+    event: dict[str, Value] = {}
+    for name, cell, multivalue in columns:
+        several = b"" if multivalue is None else cells[multivalue]
+        if several and several not in _EMPTY:
+            event[name] = decode_multivalue(unquote(several))
+        elif cell is not None and cells[cell]:
+            event[name] = unquote(cells[cell])
+    return event
 
 
 def _getter(places: Sequence[int]) -> _Getter:

@@ -220,24 +220,27 @@ class ChunkEnricher:
             return
         columns = list(zip(*found))
         rows, others = list(columns[0]), columns[-2]
-        places = {place for place, row in enumerate(others) if row} if any(others) else set()
-        strange = sorted(places)
+        strange = [place for place, row in enumerate(others) if row] if any(others) else []
         for place in strange:
             rows[place] = others[place]
+        suspects: set[int] = set()
         for of_address, number in plan.pattern.keys:
-            places.update(self._suspects(of_address, columns[number - 2], columns[number - 1]))
+            suspects.update(self._suspects(of_address, columns[number - 2], columns[number - 1]))
         everything, first, in_vain = self._enricher.keeps_all, 0, 0
-        for place in sorted(places):
-            result = plan.rows.enrich(rows[place])
+        block: list[bytes] = []
+        for place in sorted(suspects.union(strange)):
+            result = plan.rows.enrich(rows[place], place in suspects)
             if result is None:
                 in_vain += others[place] != b""
                 continue
             if everything and place > first:
-                self._copy(rows[first:place], plan, pieces)
+                self._copy(rows[first:place], plan, block)
             first = place + 1
-            self._add(result, pieces)
+            self._add(result, block)
         if everything and first < len(rows):
-            self._copy(rows[first:], plan, pieces)
+            self._copy(rows[first:], plan, block)
+        # Few large pieces are written faster than many small ones.
+        pieces.append(block[0] if len(block) == 1 else b"".join(block))
         self._seen += len(rows)
         plan.learn([rows[place] for place in strange], len(rows), in_vain)
 

@@ -119,10 +119,10 @@ def compare(bench: Bench, kind: str) -> Iterator[Run]:
 
 def compare_licensing(bench: Bench, kind: str) -> Iterator[Run]:
     """This command and the SDK's identity where every event is licensing traffic."""
-    dataset = bench.data.make(kind, bench.size.growth_events, 1.0)
+    dataset = bench.data.make(kind, bench.size.slow_events, 1.0)
     for number, python in bench.rounds():
         for name in (OURS, IDENTITY):
-            run = Run("licensing only", kind, python, name, number, events=bench.size.growth_events)
+            run = Run("licensing only", kind, python, name, number, events=bench.size.slow_events)
             yield bench.run(run, bench.subjects[name], dataset)
 
 
