@@ -33,7 +33,11 @@ _FAILURES = 20
 
 _NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
 
-_Getter = Callable[[Sequence[bytes]], Sequence[bytes]]
+_Cells = tuple[bytes, ...]
+_Getter = Callable[[Sequence[bytes]], _Cells]
+# What a finding is remembered by: the cells for addresses, names, devices and source ports, and the period.
+_Key = tuple[_Cells, _Cells, _Cells, _Cells, Optional[int]]
+_NOTHING: _Cells = ()
 
 
 class Memo(dict[K, V], Generic[K, V]):
@@ -73,7 +77,7 @@ class _Template(NamedTuple):
     """A result but for the device and the connection.
 
     Attributes:
-        edits: new cells by their places.
+        edits: places of the row, and the cells to put there.
         added: the cells behind the row.
         kept: the option `keep` lets it through.
         rewritten: a field of the event has a new value.
@@ -90,6 +94,17 @@ class _Found(NamedTuple):
 
     finding: Finding
     templates: dict[str, _Template]
+
+
+class _Fields(NamedTuple):
+    """The fields of a role, and what takes their cells out of a row."""
+
+    names: Sequence[str]
+    cells: _Getter
+
+    def texts(self, cells: Sequence[bytes]) -> dict[str, Value]:
+        """Return the fields' values, from cells that were taken out of a row."""
+        return {name: unquote(cell) for name, cell in zip(self.names, cells) if cell}
 
 
 class _Device(NamedTuple):
@@ -116,29 +131,26 @@ class RowEnricher:
         #: The fields that the command adds behind a row, and those that have a column already.
         self.added = [name for name in enricher.output_fields if name not in self._places]
         self._own = [name for name in enricher.output_fields if name in self._places]
-        self._columns = self._columns_of(enricher.required_fields)
-        self._device_columns = self._columns_of(enricher.fields_of("device"))
-        roles = ("address", "name", "device", "source_port")
-        fields = dict.fromkeys(field for role in roles for field in enricher.fields_of(role))
-        self._finding_columns = self._columns_of(["_time", *fields])
-        self._addresses = self._cells_of("address")
-        self._names = self._cells_of("name")
-        self._devices = self._cells_of("device")
-        self._ports = self._cells_of("source_port")
-        self._actions = self._cells_of("action")
-        self._bytes = self._cells_of("responder_bytes")
-        self._several = self._multivalues_of("address", "name")
-        self._several_devices = self._multivalues_of("device")
-        self._several_ports = self._multivalues_of("source_port")
-        # More than one value in these is rare: no need to remember how they weigh.
-        roles = ("device", "source_port", "action", "responder_bytes", *CONNECTION)
-        several_times = [self._places[MV + "_time"]] if MV + "_time" in self._places else []
-        self._unusual = self._multivalues_of(*roles, also=several_times)
-        self._own_cells = _getter(
-            [self._places[name] for name in (*self._own, *map(MV.__add__, self._own)) if name in self._places]
-        )
-        self._time = self._places.get("_time")
-        self._raw = _getter([self._places[name] for name in ("_raw", MV + "_raw") if name in self._places])
+        self._columns = [
+            Column(name, self._places.get(name), self._places.get(MV + name))
+            for name in enricher.required_fields
+            if name in self._places or MV + name in self._places
+        ]
+        self._addresses = self._fields_of("address")
+        self._names = self._fields_of("name")
+        self._devices = self._fields_of("device")
+        self._ports = self._fields_of("source_port")
+        self._actions = self._fields_of("action")
+        self._bytes = self._fields_of("responder_bytes")
+        self._several = self._several_of("address", "name")
+        self._several_devices = self._several_of("device")
+        self._several_ports = self._several_of("source_port")
+        own = [*self._own, *(MV + name for name in self._own)]
+        self._own_cells = self._getter_of(own)
+        # With more than one value in a field, or after an earlier run, nothing is remembered: it is rare.
+        self._unusual = self._getter_of([*own, *(MV + name for name in enricher.required_fields)])
+        self._time = self._getter_of(["_time"])
+        self._raw = self._getter_of(["_raw", MV + "_raw"])
         self._connection = [
             [self._places[name] for name in enricher.fields_of(role) if name in self._places]
             for role in CONNECTION
@@ -149,10 +161,10 @@ class RowEnricher:
         if not enricher.reads_raw and all(name in self.added for name in variable):
             self._slots = self.added.index(variable[0]), self.added.index(variable[1])
         self._split_failures = 0
-        self._found: Memo[Hashable, _Found] = Memo()
-        self._outcomes: Memo[Hashable, str] = Memo()
-        self._known_devices: Memo[Sequence[bytes], _Device] = Memo()
-        self._addresses_in: Memo[Sequence[bytes], frozenset[str]] = Memo()
+        self._found: Memo[_Key, _Found] = Memo()
+        self._outcomes: Memo[tuple[_Cells, _Cells, bool], str] = Memo()
+        self._known_devices: Memo[_Cells, _Device] = Memo()
+        self._addresses_in: Memo[_Cells, frozenset[str]] = Memo()
         self._texts: Memo[bytes, bytes] = Memo()
 
     def enrich(self, row: bytes, suspect: bool = False) -> Optional[Result]:
@@ -166,11 +178,12 @@ class RowEnricher:
             The result; None if this is no licensing traffic and the row stays as it is, with empty new fields.
         """
         cells = self._split(row)
-        if any(self._own_cells(cells)):
+        unusual = any(self._unusual(cells))
+        if unusual and any(self._own_cells(cells)):
             return self.enrich_exactly(cells, row)
         if not suspect and not self._is_suspect(cells):
             return None
-        if self._slots is None or any(self._unusual(cells)):
+        if unusual or self._slots is None:
             return self.enrich_exactly(cells, row)
         return self._enrich_as_before(cells, row, self._slots)
 
@@ -200,7 +213,7 @@ class RowEnricher:
         key = self._key(cells, device)
         found = self._found.get(key)
         if found is None:
-            finding = self._enricher.find(self._reader(cells, self._finding_columns))
+            finding = self._enricher.find(self._reader_of(key, cells))
             if finding is None:
                 return None
             found = self._found.put(key, _Found(finding, {}))
@@ -214,7 +227,7 @@ class RowEnricher:
         added = list(template.added)
         added[slots[0]] = device.cell
         if swapped:
-            added[slots[0]] = quote(self._enricher.device(self._reader(cells, self._columns), swapped))
+            added[slots[0]] = quote(self._enricher.device(self._reader_of(key, cells), swapped))
         added[slots[1]] = self._connection_of(cells)
         if template.edits:
             for place, cell in template.edits:
@@ -224,10 +237,10 @@ class RowEnricher:
 
     def _is_suspect(self, cells: list[bytes]) -> bool:
         suspicion = self._suspicion
-        for cell in set(self._addresses(cells)):
+        for cell in set(self._addresses.cells(cells)):
             if cell and suspicion.endpoint_or_name[cell]:
                 return True
-        for cell in set(self._names(cells)):
+        for cell in set(self._names.cells(cells)):
             if cell and suspicion.name(cell):
                 return True
         for cell in set(self._several(cells)):
@@ -235,7 +248,7 @@ class RowEnricher:
                 return True
         enricher = self._enricher
         if enricher.reads_raw or (enricher.may_swap and self._asks_from_https(cells)):
-            values = [*self._devices(cells)]
+            values = [*self._devices.cells(cells)]
             for cell in self._several_devices(cells):
                 values += _values(cell)
             if any(cell and suspicion.endpoint[cell] for cell in values):
@@ -253,23 +266,33 @@ class RowEnricher:
 
     def _asks_from_https(self, cells: list[bytes]) -> bool:
         """Tell whether the source port might be 443."""
-        return b"443" in b"".join(self._ports(cells)) or b"443" in b"".join(self._several_ports(cells))
+        return b"443" in b"".join(self._ports.cells(cells)) or b"443" in b"".join(self._several_ports(cells))
 
-    def _key(self, cells: list[bytes], device: _Device) -> Hashable:
+    def _key(self, cells: list[bytes], device: _Device) -> _Key:
         """Return all that `Enricher.find` depends on."""
-        addresses, several = self._addresses(cells), self._several(cells)
-        devices: Sequence[bytes] = ()
+        addresses = self._addresses.cells(cells)
+        devices, ports = _NOTHING, _NOTHING
         if self._enricher.may_swap:
             if self._asks_from_https(cells):
-                devices = (*self._devices(cells), b"/", *self._ports(cells))
-            elif any(several) or not device.addresses.isdisjoint(self._canonical(addresses)):
-                devices = self._devices(cells)
+                devices, ports = self._devices.cells(cells), self._ports.cells(cells)
+            elif not device.addresses.isdisjoint(self._canonical(addresses)):
+                devices = self._devices.cells(cells)
         period = None
-        if self._enricher.has_periods and self._time is not None:
-            period = self._enricher.period(unquote(cells[self._time]))
-        return addresses, self._names(cells), several, devices, period
+        if self._enricher.has_periods:
+            period = self._enricher.period("".join(map(unquote, self._time(cells))))
+        return addresses, self._names.cells(cells), devices, ports, period
 
-    def _canonical(self, cells: Sequence[bytes]) -> frozenset[str]:
+    def _reader_of(self, key: _Key, cells: list[bytes]) -> EventReader:
+        """Return an event with what is in a key, and nothing else but its time."""
+        addresses, names, devices, ports, _ = key
+        event = {"_time": unquote(cell) for cell in self._time(cells)}
+        event.update(self._addresses.texts(addresses))
+        event.update(self._names.texts(names))
+        event.update(self._devices.texts(devices))
+        event.update(self._ports.texts(ports))
+        return self._enricher.reader(event)
+
+    def _canonical(self, cells: _Cells) -> frozenset[str]:
         """Return the addresses in some cells in their canonical form."""
         addresses = self._addresses_in.get(cells)
         if addresses is None:
@@ -278,21 +301,23 @@ class RowEnricher:
         return addresses
 
     def _device(self, cells: list[bytes]) -> _Device:
-        key = self._devices(cells)
+        key = self._devices.cells(cells)
         device = self._known_devices.get(key)
         if device is None:
-            cell = quote(self._enricher.device(self._reader(cells, self._device_columns), swapped=False))
+            reader = self._enricher.reader(self._devices.texts(key))
+            cell = quote(self._enricher.device(reader, swapped=False))
             device = self._known_devices.put(key, _Device(cell, self._canonical(key)))
         return device
 
     def _outcome(self, cells: list[bytes], swapped: bool) -> str:
         # Of the bytes it only matters whether there are none.
-        sizes = self._bytes(cells)
+        sizes = self._bytes.cells(cells)
         sizes = tuple([b"1" if size[:1] in _NOT_ZERO and size.isdigit() else size for size in sizes])
-        key = (self._actions(cells), sizes, swapped)
+        key = (self._actions.cells(cells), sizes, swapped)
         outcome = self._outcomes.get(key)
         if outcome is None:
-            outcome = self._outcomes.put(key, self._enricher.outcome(self._reader(cells, self._columns), swapped))
+            event = {**self._actions.texts(key[0]), **self._bytes.texts(sizes)}
+            outcome = self._outcomes.put(key, self._enricher.outcome(self._enricher.reader(event), swapped))
         return outcome
 
     def _connection_of(self, cells: list[bytes]) -> bytes:
@@ -322,7 +347,7 @@ class RowEnricher:
         changed: dict[str, Value] = {name: answer.fields[name] for name in self._own}
         changed.update(answer.rewritten)
         return _Template(
-            edits=list(self._edits(changed)),
+            edits=tuple(self._edits(changed)),
             added=[_quote_again(answer.fields[name]) for name in self.added],
             kept=self._enricher.keeps(answer),
             rewritten=bool(answer.rewritten),
@@ -349,23 +374,22 @@ class RowEnricher:
             self._split_failures += 1
         return split_cells(row)
 
-    def _reader(self, cells: list[bytes], columns: Sequence[Column]) -> EventReader:
-        return self._enricher.reader(_event(cells, columns))
+    def _fields_of(self, role: str) -> _Fields:
+        names = [name for name in self._enricher.fields_of(role) if name in self._places]
+        return _Fields(names, self._getter_of(names))
 
-    def _columns_of(self, fields: Iterable[str]) -> list[Column]:
-        columns = [Column(name, self._places.get(name), self._places.get(MV + name)) for name in fields]
-        return [column for column in columns if (column.cell, column.multivalue) != (None, None)]
+    def _several_of(self, *roles: str) -> _Getter:
+        return self._getter_of([MV + name for role in roles for name in self._enricher.fields_of(role)])
 
-    def _cells_of(self, role: str) -> _Getter:
-        return _getter([self._places[name] for name in self._enricher.fields_of(role) if name in self._places])
-
-    def _multivalues_of(self, *roles: str, also: Sequence[int] = ()) -> _Getter:
-        names = [MV + name for role in roles for name in self._enricher.fields_of(role)]
-        return _getter([*also, *(self._places[name] for name in names if name in self._places)])
-
-
-# Few texts make most of the fields.
-_quote_again = lru_cache(5_000)(quote)
+    def _getter_of(self, names: Iterable[str]) -> _Getter:
+        """Return a function that takes the cells of some columns, as far as they exist, out of a row."""
+        places = [self._places[name] for name in dict.fromkeys(names) if name in self._places]
+        if not places:
+            return lambda cells: ()
+        if len(places) == 1:
+            (place,) = places
+            return lambda cells: (cells[place],)
+        return itemgetter(*places)
 
 
 def _event(cells: Sequence[bytes], columns: Iterable[Column]) -> dict[str, Value]:
@@ -380,14 +404,8 @@ def _event(cells: Sequence[bytes], columns: Iterable[Column]) -> dict[str, Value
     return event
 
 
-def _getter(places: Sequence[int]) -> _Getter:
-    """Return a function that takes the cells at some places out of a row."""
-    if not places:
-        return lambda cells: ()
-    if len(places) == 1:
-        (place,) = places
-        return lambda cells: (cells[place],)
-    return itemgetter(*places)
+# Few texts make most of the fields.
+_quote_again = lru_cache(5_000)(quote)
 
 
 def _values(cell: bytes) -> list[bytes]:

@@ -65,8 +65,13 @@ class Suspicion:
 
     def name(self, cell: bytes) -> bool:
         """Tell whether a cell could be a licensing name, or a URL with one."""
+        return bool(cell) and self._opened_name[self.authority(cell)]
+
+    @staticmethod
+    def authority(cell: bytes) -> bytes:
+        """Return the start of a name's cell, its opening quote included, up to where the authority ends."""
         found = _AUTHORITY.match(cell)
-        return bool(cell) and self._opened_name[found.group() if found else cell]
+        return found.group() if found else cell
 
     @cached_property
     def keys(self) -> Optional[frozenset[bytes]]:
