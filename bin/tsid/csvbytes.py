@@ -47,6 +47,10 @@ def encode_multivalue(values: Sequence[str]) -> str:
 
 def decode_multivalue(text: str) -> list[str]:
     """Return the values that an ``__mv_`` field holds."""
+    values = text[1:-1].split("$;$")
+    if text.startswith("$") and text.endswith("$") and text.count("$") == 2 * len(values):
+        # No value holds one: this way is much faster.
+        return values
     return [value.replace("$$", "$") for value in _MULTIVALUE.findall(text)]
 
 

@@ -97,14 +97,33 @@ class _Found(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """The fields of a role, and what takes their cells out of a row."""
+    """The fields of a role, perhaps with those for several values, and what takes their cells out of a row."""
 
     names: Sequence[str]
     cells: _Getter
 
-    def texts(self, cells: Sequence[bytes]) -> dict[str, Value]:
+    def values(self, cells: _Cells) -> dict[str, Value]:
         """Return the fields' values, from cells that were taken out of a row."""
-        return {name: unquote(cell) for name, cell in zip(self.names, cells) if cell}
+        values: dict[str, Value] = {}
+        for name, cell in zip(self.names, cells):
+            if cell:
+                if not name.startswith(MV):
+                    values[name] = unquote(cell)
+                elif cell not in _EMPTY:
+                    # These come behind the others, and count more.
+                    values[name[len(MV) :]] = decode_multivalue(unquote(cell))
+        return values
+
+
+class _Roles(NamedTuple):
+    """The fields of the roles."""
+
+    addresses: _Fields
+    names: _Fields
+    devices: _Fields
+    ports: _Fields
+    actions: _Fields
+    bytes: _Fields
 
 
 class _Device(NamedTuple):
@@ -136,19 +155,16 @@ class RowEnricher:
             for name in enricher.required_fields
             if name in self._places or MV + name in self._places
         ]
-        self._addresses = self._fields_of("address")
-        self._names = self._fields_of("name")
-        self._devices = self._fields_of("device")
-        self._ports = self._fields_of("source_port")
-        self._actions = self._fields_of("action")
-        self._bytes = self._fields_of("responder_bytes")
+        self._roles = self._roles_of(several=False)
+        self._roles_of_several = self._roles_of(several=True)
         self._several = self._several_of("address", "name")
         self._several_devices = self._several_of("device")
         self._several_ports = self._several_of("source_port")
         own = [*self._own, *(MV + name for name in self._own)]
         self._own_cells = self._getter_of(own)
-        # With more than one value in a field, or after an earlier run, nothing is remembered: it is rare.
+        # More than one value in a field, or the fields of an earlier run.
         self._unusual = self._getter_of([*own, *(MV + name for name in enricher.required_fields)])
+        self._several_times = self._getter_of([MV + "_time"])
         self._time = self._getter_of(["_time"])
         self._raw = self._getter_of(["_raw", MV + "_raw"])
         self._connection = [
@@ -183,9 +199,9 @@ class RowEnricher:
             return self.enrich_exactly(cells, row)
         if not suspect and not self._is_suspect(cells):
             return None
-        if unusual or self._slots is None:
+        if self._slots is None or (unusual and any(self._several_times(cells))):
             return self.enrich_exactly(cells, row)
-        return self._enrich_as_before(cells, row, self._slots)
+        return self._enrich_as_before(cells, row, self._slots, unusual)
 
     def enrich_exactly(self, cells: list[bytes], row: Optional[bytes]) -> Result:
         """Enrich a row without any short cut.
@@ -207,18 +223,21 @@ class RowEnricher:
         added = [quote(answer.fields[name]) for name in self.added]
         return Result(b",".join([row, *added]) + b"\n", enriched, rewritten)
 
-    def _enrich_as_before(self, cells: list[bytes], text: bytes, slots: tuple[int, int]) -> Optional[Result]:
+    def _enrich_as_before(
+        self, cells: list[bytes], text: bytes, slots: tuple[int, int], several: bool
+    ) -> Optional[Result]:
         """Enrich a suspect row by what was found for others like it."""
-        device = self._device(cells)
-        key = self._key(cells, device)
+        roles = self._roles_of_several if several else self._roles
+        device = self._device(cells, roles)
+        key = self._key(cells, roles, device)
         found = self._found.get(key)
         if found is None:
-            finding = self._enricher.find(self._reader_of(key, cells))
+            finding = self._enricher.find(self._reader_of(key, roles, cells))
             if finding is None:
                 return None
             found = self._found.put(key, _Found(finding, {}))
         swapped = found.finding.swapped
-        outcome = self._outcome(cells, swapped)
+        outcome = self._outcome(cells, roles, swapped)
         template = found.templates.get(outcome)
         if template is None:
             template = found.templates[outcome] = self._template(found.finding, outcome)
@@ -227,8 +246,8 @@ class RowEnricher:
         added = list(template.added)
         added[slots[0]] = device.cell
         if swapped:
-            added[slots[0]] = quote(self._enricher.device(self._reader_of(key, cells), swapped))
-        added[slots[1]] = self._connection_of(cells)
+            added[slots[0]] = quote(self._enricher.device(self._reader_of(key, roles, cells), swapped))
+        added[slots[1]] = self._connection_of_several(cells) if several else self._connection_of(cells)
         if template.edits:
             for place, cell in template.edits:
                 cells[place] = cell
@@ -237,10 +256,10 @@ class RowEnricher:
 
     def _is_suspect(self, cells: list[bytes]) -> bool:
         suspicion = self._suspicion
-        for cell in set(self._addresses.cells(cells)):
+        for cell in set(self._roles.addresses.cells(cells)):
             if cell and suspicion.endpoint_or_name[cell]:
                 return True
-        for cell in set(self._names.cells(cells)):
+        for cell in set(self._roles.names.cells(cells)):
             if cell and suspicion.name(cell):
                 return True
         for cell in set(self._several(cells)):
@@ -248,7 +267,7 @@ class RowEnricher:
                 return True
         enricher = self._enricher
         if enricher.reads_raw or (enricher.may_swap and self._asks_from_https(cells)):
-            values = [*self._devices.cells(cells)]
+            values = [*self._roles.devices.cells(cells)]
             for cell in self._several_devices(cells):
                 values += _values(cell)
             if any(cell and suspicion.endpoint[cell] for cell in values):
@@ -266,59 +285,64 @@ class RowEnricher:
 
     def _asks_from_https(self, cells: list[bytes]) -> bool:
         """Tell whether the source port might be 443."""
-        return b"443" in b"".join(self._ports.cells(cells)) or b"443" in b"".join(self._several_ports(cells))
+        return b"443" in b"".join(self._roles.ports.cells(cells)) or b"443" in b"".join(self._several_ports(cells))
 
-    def _key(self, cells: list[bytes], device: _Device) -> _Key:
+    def _key(self, cells: list[bytes], roles: _Roles, device: _Device) -> _Key:
         """Return all that `Enricher.find` depends on."""
-        addresses = self._addresses.cells(cells)
+        addresses = roles.addresses.cells(cells)
         devices, ports = _NOTHING, _NOTHING
         if self._enricher.may_swap:
-            if self._asks_from_https(cells):
-                devices, ports = self._devices.cells(cells), self._ports.cells(cells)
-            elif not device.addresses.isdisjoint(self._canonical(addresses)):
-                devices = self._devices.cells(cells)
+            asked_from = roles.ports.cells(cells)
+            if b"443" in b"".join(asked_from):
+                devices, ports = roles.devices.cells(cells), asked_from
+            elif not device.addresses.isdisjoint(self._canonical(roles.addresses, addresses)):
+                devices = roles.devices.cells(cells)
         period = None
         if self._enricher.has_periods:
             period = self._enricher.period("".join(map(unquote, self._time(cells))))
-        return addresses, self._names.cells(cells), devices, ports, period
+        return addresses, roles.names.cells(cells), devices, ports, period
 
-    def _reader_of(self, key: _Key, cells: list[bytes]) -> EventReader:
+    def _reader_of(self, key: _Key, roles: _Roles, cells: list[bytes]) -> EventReader:
         """Return an event with what is in a key, and nothing else but its time."""
         addresses, names, devices, ports, _ = key
-        event = {"_time": unquote(cell) for cell in self._time(cells)}
-        event.update(self._addresses.texts(addresses))
-        event.update(self._names.texts(names))
-        event.update(self._devices.texts(devices))
-        event.update(self._ports.texts(ports))
+        event: dict[str, Value] = {"_time": unquote(cell) for cell in self._time(cells)}
+        event.update(roles.addresses.values(addresses))
+        event.update(roles.names.values(names))
+        event.update(roles.devices.values(devices))
+        event.update(roles.ports.values(ports))
         return self._enricher.reader(event)
 
-    def _canonical(self, cells: _Cells) -> frozenset[str]:
-        """Return the addresses in some cells in their canonical form."""
+    def _canonical(self, fields: _Fields, cells: _Cells) -> frozenset[str]:
+        """Return the addresses in some fields in their canonical form."""
         addresses = self._addresses_in.get(cells)
         if addresses is None:
-            texts = {canonical_address(unquote(cell).strip()) for cell in set(cells) if cell}
-            addresses = self._addresses_in.put(cells, frozenset(texts))
+            values = [text for value in fields.values(cells).values() for text in values_of(value)]
+            canonical = frozenset(canonical_address(text.strip()) for text in values)
+            addresses = self._addresses_in.put(cells, canonical)
         return addresses
 
-    def _device(self, cells: list[bytes]) -> _Device:
-        key = self._devices.cells(cells)
+    def _device(self, cells: list[bytes], roles: _Roles) -> _Device:
+        key = roles.devices.cells(cells)
         device = self._known_devices.get(key)
         if device is None:
-            reader = self._enricher.reader(self._devices.texts(key))
+            reader = self._enricher.reader(roles.devices.values(key))
             cell = quote(self._enricher.device(reader, swapped=False))
-            device = self._known_devices.put(key, _Device(cell, self._canonical(key)))
+            device = self._known_devices.put(key, _Device(cell, self._canonical(roles.devices, key)))
         return device
 
-    def _outcome(self, cells: list[bytes], swapped: bool) -> str:
+    def _outcome(self, cells: list[bytes], roles: _Roles, swapped: bool) -> str:
         # Of the bytes it only matters whether there are none.
-        sizes = self._bytes.cells(cells)
+        sizes = roles.bytes.cells(cells)
         sizes = tuple([b"1" if size[:1] in _NOT_ZERO and size.isdigit() else size for size in sizes])
-        key = (self._actions.cells(cells), sizes, swapped)
+        key = (roles.actions.cells(cells), sizes, swapped)
         outcome = self._outcomes.get(key)
         if outcome is None:
-            event = {**self._actions.texts(key[0]), **self._bytes.texts(sizes)}
+            event = {**roles.actions.values(key[0]), **roles.bytes.values(sizes)}
             outcome = self._outcomes.put(key, self._enricher.outcome(self._enricher.reader(event), swapped))
         return outcome
+
+    def _connection_of_several(self, cells: list[bytes]) -> bytes:
+        return quote(self._enricher.connection(self._enricher.reader(_event(cells, self._columns))))
 
     def _connection_of(self, cells: list[bytes]) -> bytes:
         """Do as `Enricher.connection`, with bytes."""
@@ -374,9 +398,15 @@ class RowEnricher:
             self._split_failures += 1
         return split_cells(row)
 
-    def _fields_of(self, role: str) -> _Fields:
-        names = [name for name in self._enricher.fields_of(role) if name in self._places]
-        return _Fields(names, self._getter_of(names))
+    def _roles_of(self, several: bool) -> _Roles:
+        def fields_of(role: str) -> _Fields:
+            names = self._enricher.fields_of(role)
+            if several:
+                names = (*names, *(MV + name for name in names))
+            names = [name for name in names if name in self._places]
+            return _Fields(names, self._getter_of(names))
+
+        return _Roles(*map(fields_of, ("address", "name", "device", "source_port", "action", "responder_bytes")))
 
     def _several_of(self, *roles: str) -> _Getter:
         return self._getter_of([MV + name for role in roles for name in self._enricher.fields_of(role)])
