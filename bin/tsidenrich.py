@@ -90,6 +90,8 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     def load(self) -> None:
         """Load the lookups, and tell Splunk which fields they ask for."""
         started = perf_counter()
+        # What is loaded stays: the collector need not look at it, neither now nor later.
+        gc.disable()
         lookups = load_lookups(LOOKUPS)
         enricher = Enricher(
             lookups,
@@ -108,8 +110,9 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
             # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
             # sent is documented nowhere, so a search that drops events gets all columns.
             self.configuration.required_fields = enricher.required_fields
-        # What is loaded stays, and little of what comes holds cycles: the collector need not look so often.
         gc.freeze()
+        gc.enable()
+        # Little of what comes holds cycles.
         gc.set_threshold(10_000)
         self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
 

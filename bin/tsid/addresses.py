@@ -19,6 +19,7 @@ MAX_ADDRESS_LENGTH = 64
 MEMO_SIZE = 50_000
 
 _WIDTH = {4: 32, 6: 128}
+_LENGTH = re.compile(r"[0-9]{1,3}\Z")
 _CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
 # IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section
 # 2.1).
@@ -64,8 +65,7 @@ def _canonical(text: str) -> str:
     return text if address is None else str(address)
 
 
-@lru_cache(MEMO_SIZE)
-def _parse(text: str) -> Optional[Address]:
+def _read(text: str) -> Optional[Address]:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     text = text.partition("%")[0]
@@ -81,6 +81,40 @@ def _parse(text: str) -> Optional[Address]:
     if address.version == 6 and value >> 32 in _IPV4_IN_IPV6:
         return Address(4, value & 0xFFFFFFFF)
     return Address(address.version, value)
+
+
+_parse = lru_cache(MEMO_SIZE)(_read)
+
+
+class Prefix(NamedTuple):
+    """A network: all addresses that share the first `prefixlen` bits with `first`, the lowest of them."""
+
+    version: Literal[4, 6]
+    first: int
+    prefixlen: int
+
+    def __str__(self) -> str:
+        return f"{Address(self.version, self.first)}/{self.prefixlen}"
+
+
+def parse_prefix(text: str) -> Optional[tuple[Address, Prefix]]:
+    """Read a network in CIDR form.
+
+    Args:
+        text: an address and a prefix length: ``192.0.2.0/24``.
+
+    Returns:
+        The address as it is written, and the network that it lies in; None if the text is none. IPv4 written
+        as IPv6 is none either.
+    """
+    address_text, _, length_text = text.partition("/")
+    address = _read(address_text) if _LENGTH.match(length_text) else None
+    if address is None or (":" in address_text) != (address.version == 6):
+        return None
+    shift = _WIDTH[address.version] - int(length_text)
+    if shift < 0 or not _CHARACTERS.match(address_text):
+        return None
+    return address, Prefix(address.version, address.value >> shift << shift, int(length_text))
 
 
 def is_host_address(address: Address) -> bool:
@@ -100,7 +134,7 @@ class PrefixTable(Generic[T]):
     The cost of a search grows with the number of different prefix lengths, not with the number of rows.
     """
 
-    def __init__(self, rows: Iterable[tuple[IPNetwork, T]]) -> None:
+    def __init__(self, rows: Iterable[tuple[Prefix, T]]) -> None:
         by_length: dict[tuple[int, int], dict[int, list[T]]] = {}
         for network, row in rows:
             shift = _WIDTH[network.version] - network.prefixlen

@@ -7,13 +7,12 @@ import calendar
 import datetime
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from netaddr import AddrFormatError, IPNetwork
-
 from tsid.actions import ACTIONS, ActionTable, parse_action
-from tsid.addresses import PrefixTable, parse_address
+from tsid.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.fields import FIELDS, FieldMap, parse_field
 from tsid.names import ascii_host, parse_name
 from tsid.tables import Row, TableFormat, read_table
@@ -35,7 +34,6 @@ RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "s
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-_CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}\Z")
 
 
 class Endpoint(NamedTuple):
@@ -161,12 +159,12 @@ def load_lookups(folder: Path) -> Lookups:
     )
 
 
-def _longest_first(pair: tuple[IPNetwork, object]) -> tuple[int, int, int]:
+def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:
     network = pair[0]
     return (-network.prefixlen, network.version, network.first)
 
 
-def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endpoint]]:
+def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
     host = _parse_host(row)
@@ -207,35 +205,36 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
     return (alias,), Alias(alias, host, row)
 
 
-def _parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Network]]:
+def _parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
     network = _parse_cidr(row)
     return (str(network),), (network, Network(str(network), row.values.get("owner", ""), row))
 
 
-def _parse_cidr(row: Row) -> IPNetwork:
+def _parse_cidr(row: Row) -> Prefix:
     text = row.values["network"]
-    try:
-        network = IPNetwork(text) if _CIDR.match(text) else None
-    except (AddrFormatError, ValueError):
-        network = None
-    if network is None:
+    found = parse_prefix(text)
+    if found is None:
+        address = parse_address(text.partition("/")[0])
+        if ":" in text and address is not None and address.version == 4:
+            row.refuse(
+                f"network '{text}' is IPv4 written as IPv6", "Write it as IPv4: addresses are compared as such."
+            )
         row.refuse(
             f"network '{text}' is not in CIDR form",
             "Write an address and a prefix length: /32 for one IPv4 address, /128 for one IPv6 address.",
         )
-    if parse_address(str(network.network)) != (network.version, network.first):
-        row.refuse(
-            f"network '{text}' is IPv4 written as IPv6", "Write it as IPv4: addresses are compared as such."
-        )
-    if network.ip.value != network.first:
-        row.refuse(
-            f"network '{text}' has bits set behind its prefix", f"Write {network.cidr}, or a longer prefix."
-        )
-    return network
+    written, prefix = found
+    if written.value != prefix.first:
+        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {prefix}, or a longer prefix.")
+    return prefix
+
+
+# Many rows name the same host.
+_host_again = lru_cache(1_000)(ascii_host)
 
 
 def _parse_host(row: Row) -> str:
-    host = ascii_host(row.values["host"])
+    host = _host_again(row.values["host"])
     if not host:
         row.refuse(
             f"host '{row.values['host']}' is no host name", "Write a DNS name such as tools.cisco.com."

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cached_property
 from typing import Callable, Optional
 
 from tsid.addresses import parse_address
-from tsid.csvbytes import decode, quote, unquote
+from tsid.csvbytes import decode, escape, unquote
 from tsid.lookups import Lookups
 from tsid.names import parse_name
 from tsid.rowpattern import key_of
@@ -58,6 +56,11 @@ class Suspicion:
         self._lookups = lookups
         self._names = lookups.canonical.union(lookups.aliases)
         self._opened_name = Memo(self._may_be_name)
+        #: What `tsid.rowpattern` knows suspect cells by, addresses and names: a cell with another key can be
+        #: neither an endpoint's address nor a licensing name. None if keys cannot be relied on.
+        self.keys = self._find_keys()
+        #: Whether a licensing name is all letters and digits, so that splunkd does not quote it.
+        self.has_words = any(name.isalnum() for name in self._names)
         #: Could this cell be the address of an endpoint?
         self.endpoint = Memo(self._may_be_endpoint)
         #: Could this cell be that, or a licensing name?
@@ -73,18 +76,13 @@ class Suspicion:
         found = _AUTHORITY.match(cell)
         return found.group() if found else cell
 
-    @cached_property
-    def keys(self) -> Optional[frozenset[bytes]]:
-        """What `tsid.rowpattern` knows suspect cells by, addresses and names; None if that cannot be relied on.
-
-        A cell with another key cannot be an endpoint's address or a licensing name.
-        """
+    def _find_keys(self) -> Optional[frozenset[bytes]]:
         keys = set()
         for name in self._names:
             if _LIKE_IPV6.match(name):
                 return None
             for text in (name, name + "."):
-                data = quote(text).strip(b'"')
+                data = escape(text)
                 keys.update((data, key_of(data)))
         for prefix in self._lookups.endpoints.prefixes(4, 24):
             if len(keys) > MOST_KEYS:
@@ -96,11 +94,6 @@ class Suspicion:
                 return None
             keys.add(b"%x:%x" % (prefix >> 16, prefix & 0xFFFF))
         return frozenset(keys)
-
-    @property
-    def has_words(self) -> bool:
-        """Whether a licensing name is all letters and digits, so that splunkd does not quote it."""
-        return any(name.isalnum() for name in self._names)
 
     def _may_be_endpoint(self, cell: bytes) -> bool:
         address = parse_address(unquote(cell)) if cell else None
