@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,12 @@ from tests import oracle
 from tsid import rows
 from tsid.csvbytes import decode_multivalue, encode_multivalue, quote, read_rows, split_cells, unquote
 from tsid.enrich import KEEP, Enricher, Options
-from tsid.lookups import Lookups
+from tsid.lookups import Lookups, load_lookups
 from tsid.rowevents import MV
 from tsid.rows import ChunkEnricher
 from tsid.suspicion import Suspicion
 
+LOOKUPS = Path(__file__).resolve().parent.parent / "lookups"
 Table = list[dict[str, Any]]
 
 
@@ -78,6 +81,15 @@ def same(
         assert read(mine) == read(sdk)
 
 
+@contextmanager
+def learning_after(lesson: int) -> Iterator[None]:
+    """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_LESSON", lesson or 1_000_000)
+        patch.setattr(rows, "_PATIENCE", lesson)
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dispatch")
@@ -87,13 +99,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str) -> None:
+    """Most rows of the second time are recognised by what was learned from the first."""
     options = Options(raw=raw, keep=keep)
     events = [item.event for item in generate(400, seed=3, licensing_share=0.4, shapes=[shape])]
     full = encode_body(events, columns_of(events))
     fields = Enricher(lookups, options).required_fields
     selected = [{name: event[name] for name in fields if name in event} for event in events]
     narrow = encode_body(selected, [*fields, "_chunked_idx"])
-    same(lookups, options, [full, narrow], folder)
+    same(lookups, options, [full, narrow, full, narrow], folder)
 
 
 def test_source_types_mixed_in_one_chunk_and_headers_that_change(lookups: Lookups, folder: Path) -> None:
@@ -188,11 +201,12 @@ OPTIONS = st.builds(
 
 
 @settings(max_examples=400)
-@given(st.lists(bodies(), min_size=1, max_size=3), OPTIONS, st.sampled_from([1, 50, rows.BLOCK]))
+@given(st.lists(bodies(), min_size=1, max_size=3), OPTIONS, st.sampled_from([1, 50, rows.BLOCK]), st.integers(0, 3))
 def test_chunks_that_hypothesis_makes(
-    lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int
+    lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int, lesson: int
 ) -> None:
-    same(lookups, options, chunks, folder, block)
+    with learning_after(lesson):
+        same(lookups, options, [*chunks, *chunks], folder, block)
 
 
 @given(st.lists(bodies(), min_size=1, max_size=3), st.sampled_from([b"\r\n", b"\n"]), OPTIONS)
@@ -272,7 +286,71 @@ def test_a_field_may_play_several_roles(lookups: Lookups, folder: Path, field: s
         Options(ip=field),
         Options(name=field, ip=field),
     ):
-        same(lookups, options, [body], folder)
+        for lesson in (0, 1):
+            with learning_after(lesson):
+                same(lookups, options, [body, body], folder)
+
+
+PLAIN = b"203.0.113.7", b"2001:db8::7", b"www.example.com", b"https://www.example.com/x"
+#: What may stand in front of, within and behind the address or name of an endpoint.
+WRAPPERS = ["{}", "{}.", "{}..", "x{}", "{}x", " {}", "{} ", "[{}]", "{}:443", "{}:", "https://{}", "HTTPS://{}/", "ftp://{}", "//{}/a",
+            "http://{}:80?x", "https://x@{}", "https://{}@x.example", "https://{}#a", "{}/a", "{}\\a", "https://x.example\\@{}", "{}%20",
+            "%{}", "::ffff:{}", "64:ff9b::{}", "0{}", "{}\n", "a,{}", '"{}"', "https:/{}", "https:{}", "a:1//{}", "{}.example.com", "1.{}"]  # fmt: skip
+TARGETS = ["72.163.4.38", "2001:420:1101:5::a", "2001:0420:1101:0005::a", "2001:420:1101:5::A", "tools.cisco.com", "toos.cisco.com",
+           "TOOS.cisco.com", "licence", "cafe", "10.20.30.alias.example", "198.18.0.1", "2001:dc1::9"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def odd_lookups(tmp_path_factory: pytest.TempPathFactory) -> Lookups:
+    """Lookups with names that look like something else, and networks of all lengths."""
+    tables = tmp_path_factory.mktemp("odd") / "lookups"
+    shutil.copytree(LOOKUPS, tables)
+    (tables / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host\n198.18.0.0/23,licence\n2001:dc0::/28,tools.cisco.com\n203.0.112.0/24,tools.cisco.com\n", "ascii"
+    )
+    (tables / "tsid_aliases_local.csv").write_text("alias,host\n10.20.30.alias.example,tools.cisco.com\n", "ascii")
+    return load_lookups(tables)
+
+
+@pytest.mark.parametrize("words", [False, True])
+@settings(max_examples=300)
+@given(
+    columns=st.lists(st.sampled_from(["dest_ip", "dest", "url", "SSLServerName", "src_ip"]), min_size=1, unique=True),
+    table=st.lists(
+        st.lists(st.builds(str.format, st.sampled_from(WRAPPERS), st.sampled_from(TARGETS)) | st.just(""), min_size=5, max_size=5),
+        min_size=1, max_size=4,
+    ),
+    port=st.sampled_from(["443", "40000", "443 (https) / tcp", "4430", " 443"]),
+)  # fmt: skip
+def test_no_row_is_passed_over_that_has_a_verdict(
+    lookups: Lookups, odd_lookups: Lookups, words: bool, columns: list[str], table: list[list[str]], port: str
+) -> None:
+    """What the expression that was learned from harmless rows calls ordinary is ordinary."""
+    tables = odd_lookups if words else lookups
+    header = b",".join(map(quote, [*columns, "src_port"]))
+    plain = [b",".join([*[b'"' + value + b'"'] * len(columns), b"40000"]) for value in PLAIN]
+    lines = [b",".join([quote(text) for text in [*row[: len(columns)], port]]) for row in table]
+    enricher = Enricher(tables, Options(keep="licensing"))
+    with learning_after(len(PLAIN)):
+        chunks = ChunkEnricher(enricher, Suspicion(tables))
+        chunks.enrich([b"\n".join([header, *plain, b""])])
+        _, counts = chunks.enrich([b"\n".join([header, *lines, b""])])
+    events = [dict(zip([*columns, "src_port"], [*row[: len(columns)], port])) for row in table]
+    assert counts.enriched == sum(enricher.enrich(event).verdict != "" for event in events)
+
+
+@pytest.mark.parametrize("shape", ALL_SHAPES)
+def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups, shape: str) -> None:
+    events = [item.event for item in generate(1000, seed=9, licensing_share=0, shapes=[shape])]
+    body = encode_body(events, columns_of(events))
+    header, _, table = body.partition(b"\n")
+    suspicion = Suspicion(lookups)
+    plan = rows._Plan(header, [unquote(cell) for cell in split_cells(header)], Enricher(lookups, Options()), suspicion)
+    every = [row for _, row, _ in plan.pattern.expression.findall(table)]
+    assert len(every) == 1000
+    plan.learn(every, 1000, 1000)
+    ordinary = sum(found[0] != b"" for found in plan.pattern.expression.findall(table))
+    assert ordinary > 800
 
 
 @pytest.mark.parametrize("quotes", [b"", b'"'])
