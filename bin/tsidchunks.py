@@ -21,9 +21,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn, Optional
 
-# First, because it puts the app's own copy of splunklib on the path.
+# First, because it puts the app's own copies of the libraries on the path.
 from tsidcommand import TsidCommand
 
+# isort: split
 from tsid.rows import BLOCK
 
 try:
@@ -121,7 +122,7 @@ def _read(stream: BinaryIO, length: int, what: str) -> bytes:
 
 
 def _widen(stream: Any) -> None:
-    """Let a pipe hold more, so that Splunk and the command wait less for each other; where that is possible."""
+    """Let a pipe hold more, where possible: so Splunk and the command wait less for each other."""
     if fcntl is not None and sys.platform == "linux":
         # It may be no pipe, or this user's pipes may hold much already.
         with contextlib.suppress(OSError, ValueError):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from tsid.addresses import Address, PrefixTable, is_host_address, parse_address
+from tsid.addresses import Address, Prefix, PrefixTable, is_host_address, parse_address, parse_prefix
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,8 @@ _NETWORKS = st.one_of(
 
 @given(st.lists(_NETWORKS, max_size=12), st.data())
 def test_the_longest_prefix_wins(networks: list[IPNetwork], data: st.DataObject) -> None:
-    table = PrefixTable((network, str(network)) for network in networks)
+    prefixes = [Prefix(network.version, network.first, network.prefixlen) for network in networks]
+    table = PrefixTable((prefix, str(network)) for prefix, network in zip(prefixes, networks))
     near = [
         Address(network.version, value) for network in networks for value in (network.first, network.last)
     ]
@@ -123,3 +124,37 @@ def test_the_longest_prefix_wins(networks: list[IPNetwork], data: st.DataObject)
     assert (None if found is None else IPNetwork(found).prefixlen) == expected
     lengths = [IPNetwork(rows[0]).prefixlen for rows in table.matches(address)]
     assert lengths == sorted({network.prefixlen for network in holding}, reverse=True)
+
+
+@given(_NETWORKS, st.integers(0, 2**128 - 1))
+def test_a_network_is_read_as_netaddr_reads_it(network: IPNetwork, offset: int) -> None:
+    address = IPAddress(network.first + offset % network.size, network.version)
+    found = parse_prefix(f"{address}/{network.prefixlen}")
+    if parse_address(str(address)) != (network.version, int(address)):
+        # IPv4 in IPv6 is told apart by the address, which the prefix may have cut.
+        assert found is None
+        return
+    assert found is not None
+    written, prefix = found
+    assert written == (network.version, int(address))
+    assert prefix == (network.version, network.first, network.prefixlen)
+    assert IPNetwork(str(prefix)) == network
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10.0.0.1", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "010.0.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8",
+             "10.0.0.0/ 8", "10.0.0.0/٨", " 10.0.0.0/8", "[::1]/128", "fe80::1%eth0/64", "::ffff:10.0.0.0/104", "x/8"]
+)  # fmt: skip
+def test_what_is_no_network(text: str) -> None:
+    assert parse_prefix(text) is None
+
+
+@given(_NETWORKS, st.integers(0, 2**128 - 1))
+def test_every_address_of_a_network_starts_with_one_of_its_prefixes(network: IPNetwork, offset: int) -> None:
+    width, length = (32, 24) if network.version == 4 else (128, 32)
+    # Large networks have very many of them.
+    if network.prefixlen < length - 12:
+        return
+    table = PrefixTable([(Prefix(network.version, network.first, network.prefixlen), "")])
+    address = network.first + offset % network.size
+    assert address >> (width - length) in set(table.prefixes(network.version, length))

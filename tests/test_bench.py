@@ -12,7 +12,7 @@ from lab.bench import page
 from lab.bench.datasets import BLOCK, FULL, KINDS, NARROW, Maker
 from lab.bench.driver import Command
 from lab.bench.results import Results, Run, load, peak, speed
-from lab.bench.subjects import IDENTITY, NAMES, OURS, Subject, build, with_table
+from lab.bench.subjects import BYTECOPY, CSVCOPY, IDENTITY, NAMES, OURS, WIDECOPY, Subject, build, with_table
 from lab.bench.tables import Table, tables
 from lab.bench.targets import outcomes
 from lab.errors import ProtocolError, UsageError
@@ -59,7 +59,7 @@ def test_every_command_returns_every_event(
     assert cost.processor > 0
     assert cost.peak > 1_000_000
     assert command.startup > 0
-    if name not in ("byte copy", "csv module", IDENTITY):
+    if name not in (WIDECOPY, BYTECOPY, CSVCOPY, IDENTITY):
         assert set(OUTPUT_FIELDS) <= set(decode_body(bodies[0]).columns)
         assert any("tsid_verdict" in event for event in after)
 

@@ -77,7 +77,9 @@ def same(
     lookups: Lookups, options: Options, bodies: list[bytes], folder: Path, block: int = rows.BLOCK
 ) -> None:
     """Check that hot path and oracle agree on every chunk."""
-    for mine, sdk in zip(hot(lookups, options, bodies, block), oracle.enrich(lookups, options, bodies, folder)):
+    for mine, sdk in zip(
+        hot(lookups, options, bodies, block), oracle.enrich(lookups, options, bodies, folder)
+    ):
         assert read(mine) == read(sdk)
 
 
@@ -201,7 +203,12 @@ OPTIONS = st.builds(
 
 
 @settings(max_examples=400)
-@given(st.lists(bodies(), min_size=1, max_size=3), OPTIONS, st.sampled_from([1, 50, rows.BLOCK]), st.integers(0, 3))
+@given(
+    st.lists(bodies(), min_size=1, max_size=3),
+    OPTIONS,
+    st.sampled_from([1, 50, rows.BLOCK]),
+    st.integers(0, 3),
+)
 def test_chunks_that_hypothesis_makes(
     lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int, lesson: int
 ) -> None:
@@ -315,7 +322,9 @@ def odd_lookups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lookups]:
         tables = tmp_path_factory.mktemp("odd") / "lookups"
         shutil.copytree(LOOKUPS, tables)
         (tables / "cisco_licensing_endpoints_local.csv").write_text(ENDPOINTS.format(host=host), "ascii")
-        (tables / "tsid_aliases_local.csv").write_text("alias,host\n10.20.30.alias.example,tools.cisco.com\n", "ascii")
+        (tables / "tsid_aliases_local.csv").write_text(
+            "alias,host\n10.20.30.alias.example,tools.cisco.com\n", "ascii"
+        )
         made[host] = load_lookups(tables)
     return made
 
@@ -323,7 +332,8 @@ def odd_lookups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lookups]:
 @pytest.mark.parametrize("host", ["tools.cisco.com", "licence", "cafe"])
 @pytest.mark.parametrize("port", ["443", "40000", "443 (https) / tcp", "4430", " 443"])
 @pytest.mark.parametrize(
-    "columns", [["dest_ip"], ["url"], ["src_ip", "dest"], ["dest_ip", "dest", "url", "SSLServerName", "src_ip"]]
+    "columns",
+    [["dest_ip"], ["url"], ["src_ip", "dest"], ["dest_ip", "dest", "url", "SSLServerName", "src_ip"]],
 )
 def test_no_row_is_passed_over_that_has_a_verdict(
     odd_lookups: dict[str, Lookups], host: str, port: str, columns: list[str]
@@ -349,7 +359,9 @@ def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups
     body = encode_body(events, columns_of(events))
     header, _, table = body.partition(b"\n")
     suspicion = Suspicion(lookups)
-    plan = rows._Plan(header, [unquote(cell) for cell in split_cells(header)], Enricher(lookups, Options()), suspicion)
+    plan = rows._Plan(
+        header, [unquote(cell) for cell in split_cells(header)], Enricher(lookups, Options()), suspicion
+    )
     every = [row for _, row, _ in plan.pattern.expression.findall(table)]
     assert len(every) == 1000
     plan.learn(every, 1000, 1000)

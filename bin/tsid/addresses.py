@@ -73,7 +73,7 @@ def _read(text: str) -> Optional[Address]:
     if not _CHARACTERS.match(text):
         return None
     try:
-        # Left to itself, netaddr tries IPv4 first, and its exception would hold on to all callers for a while.
+        # Left to itself, netaddr tries IPv4 first, and its exception holds on to the callers for a while.
         address = IPAddress(text, version=6 if ":" in text else 4, flags=INET_PTON)
     except (AddrFormatError, ValueError):
         return None
@@ -158,7 +158,7 @@ class PrefixTable(Generic[T]):
         return None
 
     def prefixes(self, version: Literal[4, 6], length: int) -> Iterator[int]:
-        """Yield the first `length` bits of every address that the networks hold, as numbers; some repeatedly."""
+        """Yield the first `length` bits of all addresses in the networks as numbers, some repeatedly."""
         for shift, prefixes in self._levels[version]:
             missing = shift - (_WIDTH[version] - length)
             for prefix in prefixes:

@@ -194,11 +194,11 @@ class Enricher:
         return Finding(decision, swapped, rewritten)
 
     def period(self, time: str) -> Optional[int]:
-        """Return the number of the period in which a ``_time`` lies: within one, all endpoints are the same."""
+        """Return the number of the period of a ``_time``: within one, all endpoints are the same."""
         return self._period(_time_in([time]))
 
     def device(self, reader: EventReader, swapped: bool) -> str:
-        """Return the device's address; if the sides are not swapped, it depends on the device's fields only."""
+        """Return the device's address; unless the sides are swapped, it depends on its fields only."""
         devices = reader.values("device")
         if swapped:
             devices = reader.addresses(devices)

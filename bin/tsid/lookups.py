@@ -217,7 +217,8 @@ def _parse_cidr(row: Row) -> Prefix:
         address = parse_address(text.partition("/")[0])
         if ":" in text and address is not None and address.version == 4:
             row.refuse(
-                f"network '{text}' is IPv4 written as IPv6", "Write it as IPv4: addresses are compared as such."
+                f"network '{text}' is IPv4 written as IPv6",
+                "Write it as IPv4: addresses are compared as such.",
             )
         row.refuse(
             f"network '{text}' is not in CIDR form",

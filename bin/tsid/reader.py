@@ -67,9 +67,7 @@ class EventReader:
 
     def names_among_addresses(self) -> list[ReportedName]:
         """Return the names in all fields where an address should be: ASA with `names` on, CIM-only events."""
-        values = [
-            value for field in self._fields.of("address") for value in values_of(self.event.get(field))
-        ]
+        values = [value for field in self._fields.of("address") for value in values_of(self.event.get(field))]
         return [name for name in map(parse_name, values) if name is not None and not name.is_address]
 
     def _named(self, event: Event, swapped: bool) -> tuple[int, str, list[ReportedName]]:

@@ -1,7 +1,7 @@
 """Enriches single rows: those that are not plainly something else.
 
-The decision is that of `tsid.enrich`. What it depends on is remembered by the bytes of the cells, so that most
-rows of licensing traffic need not be decoded.
+The decision is that of `tsid.enrich`. It is remembered by the bytes of the cells that it depends on, so that
+most rows of licensing traffic need not be decoded.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class _Found(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """The fields of a role, perhaps with those for several values, and what takes their cells out of a row."""
+    """The fields of a role, with or without those for several values, and what takes their cells."""
 
     names: Sequence[str]
     cells: _Getter
@@ -165,7 +165,8 @@ class RowEnricher:
         # More than one value in a field, or the fields of an earlier run.
         self._unusual = self._getter_of([*own, *(MV + name for name in enricher.required_fields)])
         self._several_times = self._getter_of([MV + "_time"])
-        self._time = self._getter_of(["_time"])
+        times = [name for name in ("_time",) if name in self._places]
+        self._times = _Fields(times, self._getter_of(times))
         self._raw = self._getter_of(["_raw", MV + "_raw"])
         self._connection = [
             [self._places[name] for name in enricher.fields_of(role) if name in self._places]
@@ -191,7 +192,7 @@ class RowEnricher:
             suspect: an address or name in it is known to be suspect.
 
         Returns:
-            The result; None if this is no licensing traffic and the row stays as it is, with empty new fields.
+            The result; None if this is no licensing traffic: the row stays, and its new fields are empty.
         """
         cells = self._split(row)
         unusual = any(self._unusual(cells))
@@ -285,7 +286,9 @@ class RowEnricher:
 
     def _asks_from_https(self, cells: list[bytes]) -> bool:
         """Tell whether the source port might be 443."""
-        return b"443" in b"".join(self._roles.ports.cells(cells)) or b"443" in b"".join(self._several_ports(cells))
+        return b"443" in b"".join(self._roles.ports.cells(cells)) or b"443" in b"".join(
+            self._several_ports(cells)
+        )
 
     def _key(self, cells: list[bytes], roles: _Roles, device: _Device) -> _Key:
         """Return all that `Enricher.find` depends on."""
@@ -299,13 +302,13 @@ class RowEnricher:
                 devices = roles.devices.cells(cells)
         period = None
         if self._enricher.has_periods:
-            period = self._enricher.period("".join(map(unquote, self._time(cells))))
+            period = self._enricher.period("".join(map(unquote, self._times.cells(cells))))
         return addresses, roles.names.cells(cells), devices, ports, period
 
     def _reader_of(self, key: _Key, roles: _Roles, cells: list[bytes]) -> EventReader:
         """Return an event with what is in a key, and nothing else but its time."""
         addresses, names, devices, ports, _ = key
-        event: dict[str, Value] = {"_time": unquote(cell) for cell in self._time(cells)}
+        event: dict[str, Value] = self._times.values(self._times.cells(cells))
         event.update(roles.addresses.values(addresses))
         event.update(roles.names.values(names))
         event.update(roles.devices.values(devices))
@@ -406,7 +409,9 @@ class RowEnricher:
             names = [name for name in names if name in self._places]
             return _Fields(names, self._getter_of(names))
 
-        return _Roles(*map(fields_of, ("address", "name", "device", "source_port", "action", "responder_bytes")))
+        return _Roles(
+            *map(fields_of, ("address", "name", "device", "source_port", "action", "responder_bytes"))
+        )
 
     def _several_of(self, *roles: str) -> _Getter:
         return self._getter_of([MV + name for role in roles for name in self._enricher.fields_of(role)])
@@ -415,7 +420,7 @@ class RowEnricher:
         """Return a function that takes the cells of some columns, as far as they exist, out of a row."""
         places = [self._places[name] for name in dict.fromkeys(names) if name in self._places]
         if not places:
-            return lambda cells: ()
+            return lambda _: ()
         if len(places) == 1:
             (place,) = places
             return lambda cells: (cells[place],)

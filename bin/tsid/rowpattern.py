@@ -1,11 +1,11 @@
 """Builds, for the rows under one header, the expression that tells at once which cannot be licensing traffic.
 
-It is made for the forms that cells have been seen to take: a column that was always empty has to be empty, one
-that was always quoted has to be quoted. A row that differs is none the worse for it, it is only looked at more
-closely. So the expression may be as narrow as makes it fast.
+It is made for the forms that cells have been seen to take: a column that was always empty has to be empty,
+one that was always quoted has to be quoted. A row that differs is none the worse for it, it is only looked at
+more closely. So the expression may be as narrow as makes it fast.
 
-Every part of it can match a given text in one way only, because Python has neither atomic groups nor possessive
-quantifiers before 3.11: a row that does not match is given up in linear time.
+Every part of it can match a given text in one way only, because Python has neither atomic groups nor
+possessive quantifiers before 3.11: a row that does not match is given up in linear time.
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ _UNQUOTED = rb'[^",\r\n]*' + _P
 _TO_QUOTE = rb'[^"]*%b""' % _P
 _MANY_QUOTES = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, _P, _TO_QUOTE, _P, _P)
 
-# What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6 address
-# in its canonical form, or the whole name.
+# What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6
+# address in its canonical form, or the whole name.
 _KEY = (
     rb"[0-9]+%b\.[0-9]+%b\.[0-9]+%b"
     rb"|[1-9a-f][0-9a-f]*%b:[1-9a-f][0-9a-f]*%b"
     rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
 )
 _ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
-# A port without digits would let a scheme pass for a host. A name of more than 253 characters may be shortened.
-_NAME = (
-    rb'"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_P, _P, _P, _P)
+# A port without digits would let a scheme pass for a host. Longer names than 252 characters may be shortened.
+_NAME = rb'"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (
+    _P,
+    _P,
+    _P,
+    _P,
 )
 _NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
 _WORD = rb"[0-9A-Za-z]*" + _P
@@ -63,8 +66,8 @@ class RowPattern(NamedTuple):
         expression: matches one row with its line end. Its groups are the row if it is ordinary, then keys of
             addresses and names and, of no further use, whole cells, then any other well-formed row, then the
             rest.
-        keys: what holds a key: whether it is that of an address (else of a name), and the number of its group,
-            which follows that of the whole cell.
+        keys: what holds a key: whether it is that of an address (else of a name), and the number of its
+            group, which follows that of the whole cell.
     """
 
     expression: re.Pattern[bytes]

@@ -1,8 +1,8 @@
 """The hot path: takes the body of a chunk and returns it enriched, decoding only what has to be decided.
 
 Rows that cannot be licensing traffic, which is nearly all, are copied as bytes with one constant suffix: one
-regular expression finds them (`tsid.rowpattern`). The others are looked at one by one (`tsid.rowevents`). What
-is not written as splunkd writes it is read by a slower, tolerant reader instead.
+regular expression finds them (`tsid.rowpattern`). The others are looked at one by one (`tsid.rowevents`).
+What is not written as splunkd writes it is read by a slower, tolerant reader instead.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ class ChunkEnricher:
             The pieces of the new body, in order, none if no event is returned; and the counts.
         """
         self._seen = self._returned = self._enriched = self._rewritten = 0
-        source, pieces = _Source(body), []
+        source = _Source(body)
+        pieces: list[bytes] = []
         start = source.take(1)
         while (header := _HEADER.match(start)) is None:
             more = source.take(len(start))

@@ -77,7 +77,7 @@ class Suspicion:
         return found.group() if found else cell
 
     def _find_keys(self) -> Optional[frozenset[bytes]]:
-        keys = set()
+        keys: set[bytes] = set()
         for name in self._names:
             if _LIKE_IPV6.match(name):
                 return None

@@ -103,7 +103,9 @@ def compare(bench: Bench, kind: str) -> Iterator[Run]:
     """All commands over the same data set; those that are slow over its first part."""
     names = NAMES if kind != MIXED else (WIDECOPY, BYTECOPY, OURS, IDENTITY)
     subjects = {
-        name: with_table(subject, SITE_ROWS, bench.folder) if name in (OURS, TYPICAL, TYPICAL_LRU) else subject
+        name: with_table(subject, SITE_ROWS, bench.folder)
+        if name in (OURS, TYPICAL, TYPICAL_LRU)
+        else subject
         for name, subject in bench.subjects.items()
     }
     dataset = bench.data.make(kind, bench.size.events if kind != MIXED else bench.size.slow_events)

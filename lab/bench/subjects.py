@@ -71,9 +71,7 @@ def with_table(subject: Subject, rows: int, folder: Path) -> Subject:
     """
     home = subject.script.parent.parent
     app = folder / f"{home.name}-table-{rows}"
-    shutil.copytree(
-        home, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
-    )
+    shutil.copytree(home, app, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     dice = random.Random(rows)  # noqa: S311 - nothing secret
     networks: set[str] = set()
     while len(networks) < rows:
