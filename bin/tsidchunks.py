@@ -36,10 +36,10 @@ except ImportError:
 _HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n\Z")
 _LONGEST_HEADER = 200
 
-# Of Linux; Python knows it from 3.10 on.
-_SET_PIPE_SIZE = 1031
-# The most that Linux allows everybody.
-_PIPE_SIZE = 1 << 20
+# Of Linux; Python knows them from 3.10 on.
+_SET_PIPE_SIZE, _GET_PIPE_SIZE = 1031, 1032
+# Linux allows every user 64 MiB in all pipes that are larger than usual: more than a hundred commands.
+_PIPE_SIZE = 256 * 1024
 
 
 class ChunkCommand(TsidCommand):
@@ -65,14 +65,15 @@ class ChunkCommand(TsidCommand):
         _widen(stream)
         _widen(writer.ofile)
         while True:
+            # Until the reply is written, an error still has to be reported.
+            writer.is_flushed = False
             request = _read_metadata(stream)
             if request is None:
+                writer.is_flushed = True
                 return
             metadata, length = request
             if metadata.get("action") != "execute":
                 raise RuntimeError(f"expected an execute chunk from Splunk, not {metadata.get('action')}")
-            # Until the reply is written, an error still has to be reported.
-            writer.is_flushed = False
             pieces = self.transform(_read_body(stream, length))
             try:
                 self._write_chunk(writer, pieces, bool(metadata.get("finished", False)))
@@ -126,7 +127,8 @@ def _widen(stream: Any) -> None:
     if fcntl is not None and sys.platform == "linux":
         # It may be no pipe, or this user's pipes may hold much already.
         with contextlib.suppress(OSError, ValueError):
-            fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_SIZE)
+            if fcntl(stream.fileno(), _GET_PIPE_SIZE) < _PIPE_SIZE:
+                fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_SIZE)
 
 
 def _leave_quietly(writer: Any) -> NoReturn:

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from lab.generator import ALL_SHAPES, generate
 from lab.wire import columns_of, encode_body
 from tests import oracle
-from tsid import rows
+from tsid import rowevents, rows
 from tsid.csvbytes import decode_multivalue, encode_multivalue, quote, read_rows, split_cells, unquote
 from tsid.enrich import KEEP, Enricher, Options
 from tsid.lookups import Lookups, load_lookups
-from tsid.rowevents import MV
+from tsid.rowevents import MV, Memory
 from tsid.rows import ChunkEnricher
 from tsid.suspicion import Suspicion
 
@@ -88,7 +88,7 @@ def learning_after(lesson: int) -> Iterator[None]:
     """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "_LESSON", lesson or 1_000_000)
-        patch.setattr(rows, "_PATIENCE", lesson)
+        patch.setattr(rows, "_PATIENCE", 1)
         yield
 
 
@@ -258,11 +258,26 @@ def test_chunks_in_other_dialects(
         b'dest_ip,note,dest_ip,__mv_note\n"72.163.4.38","x","203.0.113.1",\n',
         b'tsid_verdict,dest_ip,tsid_host\nstale,"203.0.113.1",\n,"72.163.4.38",\n,"203.0.113.1",\n',
         b'"dest ip","Destination IP"\nx,"72.163.4.38"\n',
+        b'dest_ip,url,__mv_tsid_observed\n"72.163.4.38","tools.cisco.com","$toos.cisco.com$;$x$"\n"203.0.113.1",,"$a$;$b$"\n',
+        b"dest_ip,dest,__mv_dest_ip,SrcIP,src_ip,src,__mv_note,note\n"
+        b'"8.8.8.8","toos.cisco.com","$8.8.8.8$;$8.8.4.4$","10.0.0.1\n10.0.0.1","72.163.4.38","$10.0.0.1$;$10.0.0.1$",,\n'
+        b'"10.0.0.1\n10.0.0.1","72.163.4.38","$10.0.0.1$;$10.0.0.1$","10.0.0.1",,,,\n',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("keep", KEEP)
 def test_odd_bodies(lookups: Lookups, folder: Path, body: bytes, keep: str) -> None:
     same(lookups, Options(keep=keep), [body, body], folder)
+
+
+def test_a_raw_text_in_several_values(lookups: Lookups, folder: Path) -> None:
+    body = b'_raw,__mv__raw\n"%FTD-1-430003: DstIP:\n72.163.4.38","$%FTD-1-430003: DstIP:$;$72.163.4.38$"\n'
+    same(lookups, Options(raw=True), [body], folder)
+
+
+@pytest.mark.parametrize("name", ["tsid_observed", "tsid_ip"])
+def test_a_field_that_is_read_and_added(lookups: Lookups, folder: Path, name: str) -> None:
+    body = b'%b,dest_ip\n"toos.cisco.com","72.163.4.38"\n' % name.encode()
+    same(lookups, Options(name=name), [body, body], folder)
 
 
 def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> None:
@@ -359,9 +374,8 @@ def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups
     body = encode_body(events, columns_of(events))
     header, _, table = body.partition(b"\n")
     suspicion = Suspicion(lookups)
-    plan = rows._Plan(
-        header, [unquote(cell) for cell in split_cells(header)], Enricher(lookups, Options()), suspicion
-    )
+    columns = [unquote(cell) for cell in split_cells(header)]
+    plan = rows._Plan(header, columns, Enricher(lookups, Options()), suspicion, Memory())
     every = [row for _, row, _ in plan.pattern.expression.findall(table)]
     assert len(every) == 1000
     plan.learn(every, 1000, 1000)
@@ -378,6 +392,38 @@ def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) ->
         b'"72.163.4.38",%b,%b' % (huge, huge),
     ]
     same(lookups, Options(), [b"dest_ip,url,note\n" + b"\n".join(rows_ * 3) + b"\n"], folder)
+
+
+@pytest.mark.parametrize("most", [0, 20_000])
+def test_what_is_forgotten_is_found_again(
+    lookups: Lookups, folder: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rowevents, "MOST_REMEMBERED", most)
+    events = [item.event for item in generate(300, seed=6, licensing_share=1)]
+    body = encode_body(events, columns_of(events))
+    same(lookups, Options(), [body, body], folder)
+
+
+def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rowevents, "MOST_REMEMBERED", 2_000_000)
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+
+    def chunk(number: int) -> bytes:
+        lines = [
+            b'"72.163.4.38","https://tools.cisco.com/%d/%b"' % (number + i, b"x" * 50_000) for i in range(20)
+        ]
+        return b"\n".join([b"dest_ip,url", *lines, b""])
+
+    chunks.enrich([chunk(0)])
+    tracemalloc.start()
+    try:
+        for number in range(20, 200, 20):
+            chunks.enrich([chunk(number)])
+        now, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The names alone have nine million bytes.
+    assert now < 4_000_000
 
 
 def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None:

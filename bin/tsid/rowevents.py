@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Callable, Generic, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from tsid.addresses import canonical_address
 from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_cells, unquote
-from tsid.enrich import Enricher, Finding
+from tsid.enrich import Answer, Enricher, Finding
 from tsid.fields import CONNECTION, Value, values_of
 from tsid.rawlines import read_raw
 from tsid.reader import EventReader
@@ -25,8 +25,11 @@ V = TypeVar("V")
 MV = "__mv_"
 _EMPTY = (b"", b'""')
 
-#: How many answers to remember of each kind.
-_MEMO_SIZE = 20_000
+#: How many bytes all answers that are remembered may take, more or less. Hostile traffic has unlimited
+#: distinct values, of any length.
+MOST_REMEMBERED = 48 << 20
+# What an entry takes besides the bytes of its key; a finding has templates.
+_ENTRY, _FINDING = 300, 3_000
 
 #: How many rows in a row to split at all commas in vain, before it is given up.
 _FAILURES = 20
@@ -41,14 +44,43 @@ _NOTHING: _Cells = ()
 
 
 class Memo(dict[K, V], Generic[K, V]):
-    """Answers that were given before; starts afresh when it has grown too large."""
+    """Answers that were given before.
 
-    def put(self, key: K, value: V) -> V:
-        """Remember a value, and return it."""
-        if len(self) >= _MEMO_SIZE:
-            self.clear()
+    Args:
+        memory: that of which this is a part.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def put(self, key: K, value: V, size: int) -> V:
+        """Remember a value that takes so many bytes, and return it."""
+        self._memory.make_room(size)
         self[key] = value
         return value
+
+
+class Memory:
+    """All answers that are remembered: forgets everything when it has grown too large."""
+
+    def __init__(self) -> None:
+        self._memos: list[Memo[Any, Any]] = []
+        self._used = 0
+
+    def memo(self) -> Memo[Any, Any]:
+        """Return a new, empty part."""
+        memo: Memo[Any, Any] = Memo(self)
+        self._memos.append(memo)
+        return memo
+
+    def make_room(self, size: int) -> None:
+        """Take account of so many more bytes."""
+        self._used += size
+        if self._used > MOST_REMEMBERED:
+            self._used = size
+            for memo in self._memos:
+                memo.clear()
 
 
 class Column(NamedTuple):
@@ -99,7 +131,7 @@ class _Found(NamedTuple):
 class _Fields(NamedTuple):
     """The fields of a role, with or without those for several values, and what takes their cells."""
 
-    names: Sequence[str]
+    names: tuple[str, ...]
     cells: _Getter
 
     def values(self, cells: _Cells) -> dict[str, Value]:
@@ -140,9 +172,12 @@ class RowEnricher:
         header: the names of the columns, all different.
         enricher: decides.
         suspicion: tells at little cost what needs no decision.
+        memory: where to remember answers.
     """
 
-    def __init__(self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion) -> None:
+    def __init__(
+        self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion, memory: Memory
+    ) -> None:
         self._enricher = enricher
         self._suspicion = suspicion
         self.width = len(header)
@@ -150,6 +185,9 @@ class RowEnricher:
         #: The fields that the command adds behind a row, and those that have a column already.
         self.added = [name for name in enricher.output_fields if name not in self._places]
         self._own = [name for name in enricher.output_fields if name in self._places]
+        own = [name for field in enricher.output_fields for name in (field, MV + field)]
+        # Columns for several values of fields that the command adds: whatever they hold is out of date.
+        self._orphans = [name for name in self.added if MV + name in self._places]
         self._columns = [
             Column(name, self._places.get(name), self._places.get(MV + name))
             for name in enricher.required_fields
@@ -160,14 +198,12 @@ class RowEnricher:
         self._several = self._several_of("address", "name")
         self._several_devices = self._several_of("device")
         self._several_ports = self._several_of("source_port")
-        own = [*self._own, *(MV + name for name in self._own)]
         self._own_cells = self._getter_of(own)
         # More than one value in a field, or the fields of an earlier run.
         self._unusual = self._getter_of([*own, *(MV + name for name in enricher.required_fields)])
         self._several_times = self._getter_of([MV + "_time"])
-        times = [name for name in ("_time",) if name in self._places]
-        self._times = _Fields(times, self._getter_of(times))
-        self._raw = self._getter_of(["_raw", MV + "_raw"])
+        self._times = self._fields_of(["_time"])
+        self._raw, self._several_raw = self._getter_of(["_raw"]), self._getter_of([MV + "_raw"])
         self._connection = [
             [self._places[name] for name in enricher.fields_of(role) if name in self._places]
             for role in CONNECTION
@@ -178,11 +214,11 @@ class RowEnricher:
         if not enricher.reads_raw and all(name in self.added for name in variable):
             self._slots = self.added.index(variable[0]), self.added.index(variable[1])
         self._split_failures = 0
-        self._found: Memo[_Key, _Found] = Memo()
-        self._outcomes: Memo[tuple[_Cells, _Cells, bool], str] = Memo()
-        self._known_devices: Memo[_Cells, _Device] = Memo()
-        self._addresses_in: Memo[_Cells, frozenset[str]] = Memo()
-        self._texts: Memo[bytes, bytes] = Memo()
+        self._found: Memo[_Key, _Found] = memory.memo()
+        self._outcomes: Memo[tuple[_Cells, _Cells, bool], str] = memory.memo()
+        self._known_devices: Memo[_Cells, _Device] = memory.memo()
+        self._addresses_in: Memo[tuple[tuple[str, ...], _Cells], frozenset[str]] = memory.memo()
+        self._texts: Memo[bytes, bytes] = memory.memo()
 
     def enrich(self, row: bytes, suspect: bool = False) -> Optional[Result]:
         """Enrich a well-formed row.
@@ -202,7 +238,7 @@ class RowEnricher:
             return None
         if self._slots is None or (unusual and any(self._several_times(cells))):
             return self.enrich_exactly(cells, row)
-        return self._enrich_as_before(cells, row, self._slots, unusual)
+        return self._enrich_as_remembered(cells, row, self._slots, unusual)
 
     def enrich_exactly(self, cells: list[bytes], row: Optional[bytes]) -> Result:
         """Enrich a row without any short cut.
@@ -215,8 +251,7 @@ class RowEnricher:
         enriched, rewritten = answer.verdict != "", bool(answer.rewritten)
         if not self._enricher.keeps(answer):
             return Result(None, enriched, rewritten)
-        changed: dict[str, Value] = {name: answer.fields[name] for name in self._own}
-        changed.update(answer.rewritten)
+        changed = self._changed(answer)
         if changed or row is None:
             for place, cell in self._edits(changed):
                 cells[place] = cell
@@ -224,7 +259,7 @@ class RowEnricher:
         added = [quote(answer.fields[name]) for name in self.added]
         return Result(b",".join([row, *added]) + b"\n", enriched, rewritten)
 
-    def _enrich_as_before(
+    def _enrich_as_remembered(
         self, cells: list[bytes], text: bytes, slots: tuple[int, int], several: bool
     ) -> Optional[Result]:
         """Enrich a suspect row by what was found for others like it."""
@@ -236,7 +271,8 @@ class RowEnricher:
             finding = self._enricher.find(self._reader_of(key, roles, cells))
             if finding is None:
                 return None
-            found = self._found.put(key, _Found(finding, {}))
+            size = _FINDING + sum(map(_size_of, key[:4]))
+            found = self._found.put(key, _Found(finding, {}), size)
         swapped = found.finding.swapped
         outcome = self._outcome(cells, roles, swapped)
         template = found.templates.get(outcome)
@@ -273,10 +309,14 @@ class RowEnricher:
                 values += _values(cell)
             if any(cell and suspicion.endpoint[cell] for cell in values):
                 return True
-        return enricher.reads_raw and any(cell and self._may_hold(cell) for cell in self._raw(cells))
+        if not enricher.reads_raw:
+            return False
+        return any(self._several_raw(cells)) or any(
+            cell and self._may_hold(cell) for cell in self._raw(cells)
+        )
 
     def _may_hold(self, cell: bytes) -> bool:
-        """Tell whether a raw text could hold licensing traffic; a multivalue one is read as it stands."""
+        """Tell whether a raw text could hold licensing traffic."""
         fields = read_raw(unquote(cell))
         return any(
             field in fields and self._suspicion.endpoint_or_name[quote(fields[field])]
@@ -317,11 +357,13 @@ class RowEnricher:
 
     def _canonical(self, fields: _Fields, cells: _Cells) -> frozenset[str]:
         """Return the addresses in some fields in their canonical form."""
-        addresses = self._addresses_in.get(cells)
+        # The same cells may mean something else in other fields.
+        key = fields.names, cells
+        addresses = self._addresses_in.get(key)
         if addresses is None:
             values = [text for value in fields.values(cells).values() for text in values_of(value)]
             canonical = frozenset(canonical_address(text.strip()) for text in values)
-            addresses = self._addresses_in.put(cells, canonical)
+            addresses = self._addresses_in.put(key, canonical, _size_of(cells))
         return addresses
 
     def _device(self, cells: list[bytes], roles: _Roles) -> _Device:
@@ -330,7 +372,8 @@ class RowEnricher:
         if device is None:
             reader = self._enricher.reader(roles.devices.values(key))
             cell = quote(self._enricher.device(reader, swapped=False))
-            device = self._known_devices.put(key, _Device(cell, self._canonical(roles.devices, key)))
+            device = _Device(cell, self._canonical(roles.devices, key))
+            self._known_devices.put(key, device, _size_of(key))
         return device
 
     def _outcome(self, cells: list[bytes], roles: _Roles, swapped: bool) -> str:
@@ -340,8 +383,9 @@ class RowEnricher:
         key = (roles.actions.cells(cells), sizes, swapped)
         outcome = self._outcomes.get(key)
         if outcome is None:
-            event = {**roles.actions.values(key[0]), **roles.bytes.values(sizes)}
-            outcome = self._outcomes.put(key, self._enricher.outcome(self._enricher.reader(event), swapped))
+            event = {**roles.bytes.values(sizes), **roles.actions.values(key[0])}
+            outcome = self._enricher.outcome(self._enricher.reader(event), swapped)
+            self._outcomes.put(key, outcome, _size_of(key[0]) + _size_of(sizes))
         return outcome
 
     def _connection_of_several(self, cells: list[bytes]) -> bytes:
@@ -366,19 +410,23 @@ class RowEnricher:
         text = self._texts.get(cell)
         if text is None:
             values = values_of(unquote(cell))
-            text = self._texts.put(cell, escape(values[0].strip()) if values else b"")
+            text = escape(values[0].strip()) if values else b""
+            self._texts.put(cell, text, _size_of((cell, text)))
         return text
 
     def _template(self, finding: Finding, outcome: str) -> _Template:
         answer = self._enricher.answer(finding, "", outcome, "")
-        changed: dict[str, Value] = {name: answer.fields[name] for name in self._own}
-        changed.update(answer.rewritten)
         return _Template(
-            edits=tuple(self._edits(changed)),
+            edits=tuple(self._edits(self._changed(answer))),
             added=[_quote_again(answer.fields[name]) for name in self.added],
             kept=self._enricher.keeps(answer),
             rewritten=bool(answer.rewritten),
         )
+
+    def _changed(self, answer: Answer) -> dict[str, Value]:
+        """Return the fields that have a column and get another value; the new fields count most."""
+        own = {name: answer.fields[name] for name in self._own}
+        return {**answer.rewritten, **own, **dict.fromkeys(self._orphans, "")}
 
     def _edits(self, changed: Mapping[str, Value]) -> Iterator[tuple[int, bytes]]:
         """Yield the places and the new cells of fields that get other values."""
@@ -388,7 +436,7 @@ class RowEnricher:
             if place is not None:
                 yield place, quote("\n".join(values))
             if multivalue is not None:
-                several = len(values) > 1 or place is None
+                several = len(values) > 1 or (place is None and values != [""])
                 yield multivalue, quote(encode_multivalue(values)) if several else b""
 
     def _split(self, row: bytes) -> list[bytes]:
@@ -406,12 +454,15 @@ class RowEnricher:
             names = self._enricher.fields_of(role)
             if several:
                 names = (*names, *(MV + name for name in names))
-            names = [name for name in names if name in self._places]
-            return _Fields(names, self._getter_of(names))
+            return self._fields_of(names)
 
         return _Roles(
             *map(fields_of, ("address", "name", "device", "source_port", "action", "responder_bytes"))
         )
+
+    def _fields_of(self, names: Iterable[str]) -> _Fields:
+        names = tuple(name for name in names if name in self._places)
+        return _Fields(names, self._getter_of(names))
 
     def _several_of(self, *roles: str) -> _Getter:
         return self._getter_of([MV + name for role in roles for name in self._enricher.fields_of(role)])
@@ -437,6 +488,11 @@ def _event(cells: Sequence[bytes], columns: Iterable[Column]) -> dict[str, Value
         elif cell is not None and cells[cell]:
             event[name] = unquote(cells[cell])
     return event
+
+
+def _size_of(cells: _Cells) -> int:
+    """Return how many bytes it takes to remember something by some cells."""
+    return _ENTRY + sum(map(len, cells))
 
 
 # Few texts make most of the fields.

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from tsid.csvbytes import quote, read_rows, split_cells, unquote
 from tsid.enrich import Enricher
-from tsid.rowevents import MV, Result, RowEnricher
+from tsid.rowevents import MV, Memory, Result, RowEnricher
 from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, FIELD, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
 from tsid.suspicion import Suspicion
 
@@ -23,11 +23,16 @@ from tsid.suspicion import Suspicion
 BLOCK = 256 * 1024
 
 #: How many different headers to remember.
-_PLANS = 64
+_PLANS = 32
 
-#: How many rows to learn from at a time, how often to learn, and after how many rows to do so again, if more
-#: than this share of them was looked at in vain.
-_LESSON, _LESSONS, _PATIENCE, _VAIN = 128, 4, 2_000, 0.05
+#: How many rows to learn from at a time.
+_LESSON = 128
+#: After how many rows to learn again; twice as many after each time, up to a limit.
+_PATIENCE, _MOST_PATIENCE = 2_000, 1_000_000
+# If more than this share of them was looked at in vain.
+_VAIN = 0.05
+# Longer rows, in bytes, are not learned from: they are kept for a while.
+_LONGEST_EXAMPLE = 16 * 1024
 
 
 class Counts(NamedTuple):
@@ -47,12 +52,13 @@ class _Plan:
         columns: the names in it, all different.
         enricher: decides.
         suspicion: tells what need not be decided.
+        memory: where to remember answers.
     """
 
     def __init__(
-        self, header: bytes, columns: Sequence[str], enricher: Enricher, suspicion: Suspicion
+        self, header: bytes, columns: Sequence[str], enricher: Enricher, suspicion: Suspicion, memory: Memory
     ) -> None:
-        self.rows = RowEnricher(columns, enricher, suspicion)
+        self.rows = RowEnricher(columns, enricher, suspicion, memory)
         self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
         #: What follows an ordinary row.
         self.end = b"," * len(self.rows.added) + b"\n"
@@ -62,7 +68,8 @@ class _Plan:
         self._suspicion = suspicion
         self._sample: list[list[bytes]] = []
         self._fresh: list[list[bytes]] = []
-        self._lessons = 0 if self._can_learn() else _LESSONS
+        self._learns = self._can_learn()
+        self._patience = _PATIENCE
         self._looked_at = self._in_vain = 0
 
     def learn(self, others: Sequence[bytes], looked_at: int, in_vain: int) -> None:
@@ -73,16 +80,20 @@ class _Plan:
             looked_at: how many rows there were in all.
             in_vain: how many of the others turned out to be nothing special.
         """
-        if self._lessons >= _LESSONS:
+        if not self._learns:
             return
         self._looked_at += looked_at
         self._in_vain += in_vain
-        self._fresh += map(split_cells, others[: _LESSON - len(self._fresh)])
-        if len(self._fresh) < _LESSON if self._lessons == 0 else self._looked_at < _PATIENCE:
+        usual = [row for row in others if len(row) <= _LONGEST_EXAMPLE]
+        self._fresh += map(split_cells, usual[: _LESSON - len(self._fresh)])
+        first = not self._sample
+        due = len(self._fresh) >= _LESSON if first else self._looked_at >= self._patience
+        if not due:
             return
-        if self._lessons == 0 or self._in_vain > _VAIN * self._looked_at:
-            self._lessons += 1
-            self._sample += self._fresh
+        if first or self._in_vain > _VAIN * self._looked_at:
+            # What was seen long ago may come no more.
+            self._sample = [*self._sample[-_LESSON:], *self._fresh]
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
             words = not self._suspicion.has_words
             self.pattern = ordinary_pattern(self._roles(), self._sample, words=words)
         self._fresh = []
@@ -150,6 +161,7 @@ class ChunkEnricher:
         self._enricher = enricher
         self._suspicion = suspicion
         self._plans: dict[bytes, _Plan] = {}
+        self._memory = Memory()
         self._seen = self._returned = self._enriched = self._rewritten = 0
 
     def enrich(self, body: Iterable[bytes]) -> tuple[list[bytes], Counts]:
@@ -188,7 +200,9 @@ class ChunkEnricher:
                 return None
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            plan = self._plans[header] = _Plan(header, columns, self._enricher, self._suspicion)
+                self._memory = Memory()
+            plan = _Plan(header, columns, self._enricher, self._suspicion, self._memory)
+            self._plans[header] = plan
         return plan
 
     def _fast(self, rest: bytes, source: _Source, plan: _Plan, pieces: list[bytes]) -> None:
@@ -279,7 +293,7 @@ class ChunkEnricher:
             kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
         else:
             kept = list({name: place for place, name in enumerate(header)}.values())
-        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion)
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, Memory())
         names = [*(header[place] for place in kept), *rows.added]
         pieces.append(b",".join(map(quote, names)) + b"\n")
         self._tolerant_rows(table, rows, kept, pieces)

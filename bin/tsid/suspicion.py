@@ -29,8 +29,8 @@ MOST_KEYS = 500_000
 _NAT64_KEY = b"64:ff9b"
 
 
-class Memo(dict[bytes, bool]):
-    """What a question about a cell was answered with; starts afresh when it has grown too large."""
+class Question(dict[bytes, bool]):
+    """A question about a cell, and what it was answered with; starts afresh when that has grown too large."""
 
     def __init__(self, question: Callable[[bytes], bool]) -> None:
         super().__init__()
@@ -55,16 +55,16 @@ class Suspicion:
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
         self._names = lookups.canonical.union(lookups.aliases)
-        self._opened_name = Memo(self._may_be_name)
+        self._opened_name = Question(self._may_be_name)
         #: What `tsid.rowpattern` knows suspect cells by, addresses and names: a cell with another key can be
         #: neither an endpoint's address nor a licensing name. None if keys cannot be relied on.
         self.keys = self._find_keys()
         #: Whether a licensing name is all letters and digits, so that splunkd does not quote it.
         self.has_words = any(name.isalnum() for name in self._names)
         #: Could this cell be the address of an endpoint?
-        self.endpoint = Memo(self._may_be_endpoint)
+        self.endpoint = Question(self._may_be_endpoint)
         #: Could this cell be that, or a licensing name?
-        self.endpoint_or_name = Memo(lambda cell: self.endpoint[cell] or self.name(cell))
+        self.endpoint_or_name = Question(lambda cell: self.endpoint[cell] or self.name(cell))
 
     def name(self, cell: bytes) -> bool:
         """Tell whether a cell could be a licensing name, or a URL with one."""
