@@ -6,6 +6,8 @@ import csv
 import random
 import re
 import shutil
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from hypothesis import strategies as st
 
 from lab.errors import SearchFailed
 from lab.events import read_events
-from lab.host import CommandHost
+from lab.host import CommandHost, SearchInfo
 from lab.peer import installed_on_peer, tree_digest
 from lab.search import Result
+from lab.wire import decode_frames, encode_frame
 from tests.interpreters import PYTHONS
 from tsid.enrich import OUTPUT_FIELDS
 
@@ -352,3 +355,36 @@ class TestLookup:
     def test_an_unknown_table_is_refused(self, packaged_app: Path) -> None:
         host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
         assert "use one of endpoints, aliases, networks, relays, candidates" in failure(host, "table=hosts")
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        (b"chunked 1.0,9,0\n{}", "metadata from Splunk ends after 2 of 9 bytes"),
+        (b"chunked 1.0,20,9\n" + b'{"action":"execute"}abc', "body from Splunk ends after 3 of 9 bytes"),
+        (b"nonsense\n", "expected the header of a chunk from Splunk"),
+        (encode_frame({"action": "getinfo"}), "expected an execute chunk from Splunk, not getinfo"),
+    ],
+)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_input_that_breaks_off_ends_with_one_message(
+    packaged_app: Path, python: str, rest: bytes, words: str
+) -> None:
+    searchinfo = {
+        **asdict(SearchInfo()),
+        "args": [],
+        "raw_args": [],
+        "dispatch_dir": str(packaged_app),
+        "search": "",
+    }
+    getinfo = encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})
+    script = packaged_app / "bin" / "tsidenrich.py"
+    done = subprocess.run(
+        [python, str(script)], input=getinfo + rest, capture_output=True, timeout=60, check=False
+    )
+    _, reply = decode_frames(done.stdout)
+    ((level, text),) = reply.metadata["inspector"]["messages"]
+    assert level == "ERROR"
+    assert words in text
+    assert reply.body == b""
+    assert done.returncode == 1

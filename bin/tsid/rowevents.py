@@ -27,9 +27,9 @@ _EMPTY = (b"", b'""')
 
 #: How many bytes all answers that are remembered may take, more or less. Hostile traffic has unlimited
 #: distinct values, of any length.
-MOST_REMEMBERED = 48 << 20
+MOST_REMEMBERED = 96 << 20
 # What an entry takes besides the bytes of its key; a finding has templates.
-_ENTRY, _FINDING = 300, 3_000
+_ENTRY, _FINDING = 300, 1_600
 
 #: How many rows in a row to split at all commas in vain, before it is given up.
 _FAILURES = 20

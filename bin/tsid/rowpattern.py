@@ -11,21 +11,14 @@ possessive quantifiers before 3.11: a row that does not match is given up in lin
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Optional
 
-# Where Python has possessive quantifiers, they save it from remembering what it could try again.
-_P = b"+" if sys.version_info >= (3, 11) else b""
-#: One well-formed field.
-FIELD = rb'(?:"[^"]*%b(?:""[^"]*%b)*%b"|[^",\r\n]*%b)' % (_P, _P, _P, _P)
+from tsid.csvbytes import CELL, QUOTED
+from tsid.csvbytes import POSSESSIVE as _P
 
-_QUOTED = rb'"[^"]*%b"' % _P
+_WITHOUT_QUOTES = rb'"[^"]*%b"' % _P
 _UNQUOTED = rb'[^",\r\n]*' + _P
-# A text with many quotes, such as JSON: eight at a time, then the remaining ones.
-_TO_QUOTE = rb'[^"]*%b""' % _P
-_MANY_QUOTES = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, _P, _TO_QUOTE, _P, _P)
-
 # What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6
 # address in its canonical form, or the whole name.
 _KEY = (
@@ -132,7 +125,7 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
 
 
 def _any_row(width: int) -> bytes:
-    return rb"(?:%b,){%d}%b" % (FIELD, width - 1, FIELD)
+    return rb"(?:%b,){%d}%b" % (CELL, width - 1, CELL)
 
 
 def _same_as(
@@ -153,9 +146,9 @@ def _form_of(cells: Collection[bytes]) -> bytes:
     quoted = [cell for cell in cells if cell.startswith(b'"')]
     empty = sum(not cell for cell in cells)
     seldom = _SELDOM * len(cells)
-    form = _QUOTED
+    form = _WITHOUT_QUOTES
     if sum(b'""' in cell[1:-1] for cell in quoted) > seldom:
-        form = _MANY_QUOTES
+        form = QUOTED
     if len(quoted) <= seldom:
         return _UNQUOTED if len(cells) - len(quoted) - empty > seldom else b""
     if len(cells) - len(quoted) <= seldom:

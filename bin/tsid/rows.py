@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from tsid.csvbytes import quote, read_rows, split_cells, unquote
+from tsid.csvbytes import CELL, quote, read_rows, split_cells, unquote
 from tsid.enrich import Enricher
 from tsid.rowevents import MV, Memory, Result, RowEnricher
-from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, FIELD, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
+from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
 from tsid.suspicion import Suspicion
 
 #: The best size of a block: large enough for the expression to get going, small enough for the processor's
@@ -316,4 +316,4 @@ class ChunkEnricher:
             self._add(rows.enrich_exactly([cells[place] for place in kept], None), pieces)
 
 
-_HEADER = re.compile(rb"%b(?:,%b)*\n" % (FIELD, FIELD))
+_HEADER = re.compile(rb"%b(?:,%b)*\n" % (CELL, CELL))
