@@ -20,7 +20,6 @@ QUOTED = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, POSSESSIVE, _TO_Q
 #: The expression for any well-formed cell.
 CELL = rb'(?:%b|[^",\r\n]*%b)' % (QUOTED, POSSESSIVE)
 
-_PLAIN = re.compile(rb"[0-9A-Za-z]*\Z")
 # One field in whatever form it comes, and what ends it. A quoted field may lack its closing quote at the end
 # of the body, or be followed by junk; an unquoted one may hold quotes.
 _ANY_FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z)([^,\n]*)|([^,\n]*))(,|\n|\Z)')
@@ -31,7 +30,7 @@ _MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
 def quote(text: str) -> bytes:
     """Return the cell of a text: quoted unless it is all ASCII letters and digits, as splunkd does it."""
     data = escape(text)
-    return data if _PLAIN.match(data) else b'"' + data + b'"'
+    return data if data.isalnum() or not data else b'"' + data + b'"'
 
 
 def escape(text: str) -> bytes:

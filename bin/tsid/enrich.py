@@ -10,7 +10,7 @@ from tsid.actions import ALLOWED, BLOCKED, UNKNOWN
 from tsid.addresses import canonical_address
 from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.lookups import Lookups
-from tsid.names import parse_name, replace_host
+from tsid.names import ReportedName, parse_name, replace_host
 from tsid.reader import EventReader
 from tsid.verdict import Decision, Judge
 from tsid.verdicts import ALIASED, CANONICAL
@@ -74,6 +74,18 @@ class Answer(NamedTuple):
     verdict: str
     fields: Mapping[str, str]
     rewritten: Mapping[str, Value]
+
+
+class Side(NamedTuple):
+    """The licensing side of a connection.
+
+    Attributes:
+        addresses: as the event has them, normally one.
+        swapped: they stand where the device's should: the event shows the two sides the wrong way round.
+    """
+
+    addresses: Sequence[str]
+    swapped: bool
 
 
 class Finding(NamedTuple):
@@ -175,10 +187,34 @@ class Enricher:
         It depends on the fields for addresses and names, on `earlier_field` and on the `period` of ``_time``;
         on the device's only if it shares an address with the addresses' fields, or if the source port is 443.
         """
-        event = reader.event
-        time = _time_in(values_of(event.get("_time"))) if self.has_periods else None
-        addresses, swapped = self._licensing_side(reader, time)
-        name_field, names = reader.names(swapped)
+        side = self.side(reader)
+        return self.find_between(reader, side, reader.names(side.swapped))
+
+    def side(self, reader: EventReader) -> Side:
+        """Find the licensing side; it depends on the fields for addresses.
+
+        On the device's, and on ``_time``, it depends only as `find` does.
+        """
+        if not self.may_swap:
+            return Side(reader.values("address"), False)
+        devices = reader.values("device")
+        addresses = reader.addresses(devices)
+        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
+        if _port_of(reader.text("source_port")) != _HTTPS:
+            return Side(addresses, False)
+        time = self._time_of(reader)
+        swapped = not any(self._judge.is_endpoint(address, time) for address in addresses) and any(
+            self._judge.is_endpoint(device, time) for device in devices
+        )
+        return Side(devices if swapped else addresses, swapped)
+
+    def find_between(
+        self, reader: EventReader, side: Side, reported: tuple[str, Sequence[ReportedName]]
+    ) -> Optional[Finding]:
+        """Do as `find`, where its first steps are known: the licensing side and `EventReader.names`."""
+        event, time = reader.event, self._time_of(reader)
+        addresses, swapped = side
+        name_field, names = reported
         if self._options.name is None and not swapped and all(name.is_address for name in names):
             # Any other name there is what the site calls the address, not what the firewall reported.
             found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
@@ -239,19 +275,8 @@ class Enricher:
         )
         return Answer(decision.verdict, dict(zip(self.output_fields, fields)), finding.rewritten)
 
-    def _licensing_side(self, reader: EventReader, time: Optional[float]) -> tuple[list[str], bool]:
-        """Return the addresses of the licensing side, and whether they stand where the device's should."""
-        if not self.may_swap:
-            return reader.values("address"), False
-        devices = reader.values("device")
-        addresses = reader.addresses(devices)
-        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
-        swapped = (
-            not any(self._judge.is_endpoint(address, time) for address in addresses)
-            and any(self._judge.is_endpoint(device, time) for device in devices)
-            and _port_of(reader.text("source_port")) == _HTTPS
-        )
-        return (devices if swapped else addresses), swapped
+    def _time_of(self, reader: EventReader) -> Optional[float]:
+        return _time_in(values_of(reader.event.get("_time"))) if self.has_periods else None
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]

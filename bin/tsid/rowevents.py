@@ -13,11 +13,13 @@ from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from tsid.addresses import canonical_address
 from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_cells, unquote
-from tsid.enrich import Answer, Enricher, Finding
+from tsid.enrich import Answer, Enricher, Finding, Side
 from tsid.fields import CONNECTION, Value, values_of
+from tsid.names import ReportedName
 from tsid.rawlines import read_raw
 from tsid.reader import EventReader
 from tsid.suspicion import Suspicion
+from tsid.verdict import Decision
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -28,8 +30,8 @@ _EMPTY = (b"", b'""')
 #: How many bytes all answers that are remembered may take, more or less. Hostile traffic has unlimited
 #: distinct values, of any length.
 MOST_REMEMBERED = 96 << 20
-# What an entry takes besides the bytes of its key; a finding has templates.
-_ENTRY, _FINDING = 300, 1_600
+# What an entry takes besides the bytes of its key; a finding may have templates of its own.
+_ENTRY, _FINDING, _TEMPLATE = 300, 1_600, 1_600
 
 #: How many rows in a row to split at all commas in vain, before it is given up.
 _FAILURES = 20
@@ -83,14 +85,6 @@ class Memory:
                 memo.clear()
 
 
-class Column(NamedTuple):
-    """A field, and where it stands: its cell and its multivalue cell, None for the one that is missing."""
-
-    name: str
-    cell: Optional[int]
-    multivalue: Optional[int]
-
-
 class Result(NamedTuple):
     """What becomes of a row.
 
@@ -129,9 +123,9 @@ class _Found(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """The fields of a role, with or without those for several values, and what takes their cells."""
+    """Some fields, with or without those for several values, and what takes their cells out of a row."""
 
-    names: tuple[str, ...]
+    names: Sequence[str]
     cells: _Getter
 
     def values(self, cells: _Cells) -> dict[str, Value]:
@@ -146,6 +140,10 @@ class _Fields(NamedTuple):
                     values[name[len(MV) :]] = decode_multivalue(unquote(cell))
         return values
 
+    def values_in(self, row: Sequence[bytes]) -> dict[str, Value]:
+        """Return the fields' values in a row."""
+        return self.values(self.cells(row))
+
 
 class _Roles(NamedTuple):
     """The fields of the roles."""
@@ -156,6 +154,27 @@ class _Roles(NamedTuple):
     ports: _Fields
     actions: _Fields
     bytes: _Fields
+
+
+class _Addresses(NamedTuple):
+    """What the cells for addresses hold.
+
+    Attributes:
+        values: the fields' values.
+        canonical: all of them in canonical form.
+        side: the licensing side, if no other field matters.
+    """
+
+    values: Mapping[str, Value]
+    canonical: frozenset[str]
+    side: Side
+
+
+class _Names(NamedTuple):
+    """What the cells for names hold: the fields' values; the field that names the server, and its names."""
+
+    values: Mapping[str, Value]
+    reported: tuple[str, Sequence[ReportedName]]
 
 
 class _Device(NamedTuple):
@@ -188,11 +207,8 @@ class RowEnricher:
         own = [name for field in enricher.output_fields for name in (field, MV + field)]
         # Columns for several values of fields that the command adds: whatever they hold is out of date.
         self._orphans = [name for name in self.added if MV + name in self._places]
-        self._columns = [
-            Column(name, self._places.get(name), self._places.get(MV + name))
-            for name in enricher.required_fields
-            if name in self._places or MV + name in self._places
-        ]
+        required = enricher.required_fields
+        self._all = self._fields_of(required, several=True)
         self._roles = self._roles_of(several=False)
         self._roles_of_several = self._roles_of(several=True)
         self._several = self._several_of("address", "name")
@@ -200,10 +216,13 @@ class RowEnricher:
         self._several_ports = self._several_of("source_port")
         self._own_cells = self._getter_of(own)
         # More than one value in a field, or the fields of an earlier run.
-        self._unusual = self._getter_of([*own, *(MV + name for name in enricher.required_fields)])
+        self._unusual = self._getter_of([*own, *(MV + name for name in required)])
         self._several_times = self._getter_of([MV + "_time"])
-        self._times = self._fields_of(["_time"])
+        self._times = self._fields_of(["_time"], several=False)
         self._raw, self._several_raw = self._getter_of(["_raw"]), self._getter_of([MV + "_raw"])
+        self._several_connections = self._fields_of(
+            [name for role in CONNECTION for name in enricher.fields_of(role)], several=True
+        )
         self._connection = [
             [self._places[name] for name in enricher.fields_of(role) if name in self._places]
             for role in CONNECTION
@@ -216,8 +235,11 @@ class RowEnricher:
         self._split_failures = 0
         self._found: Memo[_Key, _Found] = memory.memo()
         self._outcomes: Memo[tuple[_Cells, _Cells, bool], str] = memory.memo()
+        # Roles with the fields for several values have more cells: the same cells always mean the same.
+        self._known_addresses: Memo[_Cells, _Addresses] = memory.memo()
+        self._known_names: Memo[_Cells, _Names] = memory.memo()
         self._known_devices: Memo[_Cells, _Device] = memory.memo()
-        self._addresses_in: Memo[tuple[tuple[str, ...], _Cells], frozenset[str]] = memory.memo()
+        self._templates: Memo[tuple[Decision, str], _Template] = memory.memo()
         self._texts: Memo[bytes, bytes] = memory.memo()
 
     def enrich(self, row: bytes, suspect: bool = False) -> Optional[Result]:
@@ -247,7 +269,7 @@ class RowEnricher:
             cells: the row's cells; they may be changed.
             row: the row as it stands, if the cells are as they stand in it.
         """
-        answer = self._enricher.enrich(_event(cells, self._columns))
+        answer = self._enricher.enrich(self._all.values_in(cells))
         enriched, rewritten = answer.verdict != "", bool(answer.rewritten)
         if not self._enricher.keeps(answer):
             return Result(None, enriched, rewritten)
@@ -268,7 +290,7 @@ class RowEnricher:
         key = self._key(cells, roles, device)
         found = self._found.get(key)
         if found is None:
-            finding = self._enricher.find(self._reader_of(key, roles, cells))
+            finding = self._find(key, roles, cells)
             if finding is None:
                 return None
             size = _FINDING + sum(map(_size_of, key[:4]))
@@ -338,42 +360,59 @@ class RowEnricher:
             asked_from = roles.ports.cells(cells)
             if b"443" in b"".join(asked_from):
                 devices, ports = roles.devices.cells(cells), asked_from
-            elif not device.addresses.isdisjoint(self._canonical(roles.addresses, addresses)):
+            elif not device.addresses.isdisjoint(self._in_addresses(roles, addresses).canonical):
                 devices = roles.devices.cells(cells)
         period = None
         if self._enricher.has_periods:
             period = self._enricher.period("".join(map(unquote, self._times.cells(cells))))
         return addresses, roles.names.cells(cells), devices, ports, period
 
+    def _find(self, key: _Key, roles: _Roles, cells: list[bytes]) -> Optional[Finding]:
+        reader = self._reader_of(key, roles, cells)
+        addresses, names, devices, ports, _ = key
+        if devices or ports:
+            return self._enricher.find(reader)
+        side, reported = self._in_addresses(roles, addresses).side, self._in_names(roles, names).reported
+        return self._enricher.find_between(reader, side, reported)
+
     def _reader_of(self, key: _Key, roles: _Roles, cells: list[bytes]) -> EventReader:
         """Return an event with what is in a key, and nothing else but its time."""
-        addresses, names, devices, ports, _ = key
-        event: dict[str, Value] = self._times.values(self._times.cells(cells))
-        event.update(roles.addresses.values(addresses))
-        event.update(roles.names.values(names))
-        event.update(roles.devices.values(devices))
-        event.update(roles.ports.values(ports))
+        addresses, names, devices, ports, period = key
+        event: dict[str, Value] = {
+            **self._in_addresses(roles, addresses).values,
+            **self._in_names(roles, names).values,
+        }
+        if devices or ports:
+            event.update(roles.devices.values(devices))
+            event.update(roles.ports.values(ports))
+        if period is not None:
+            event.update(self._times.values_in(cells))
         return self._enricher.reader(event)
 
-    def _canonical(self, fields: _Fields, cells: _Cells) -> frozenset[str]:
-        """Return the addresses in some fields in their canonical form."""
-        # The same cells may mean something else in other fields.
-        key = fields.names, cells
-        addresses = self._addresses_in.get(key)
-        if addresses is None:
-            values = [text for value in fields.values(cells).values() for text in values_of(value)]
-            canonical = frozenset(canonical_address(text.strip()) for text in values)
-            addresses = self._addresses_in.put(key, canonical, _size_of(cells))
-        return addresses
+    def _in_addresses(self, roles: _Roles, cells: _Cells) -> _Addresses:
+        known = self._known_addresses.get(cells)
+        if known is None:
+            values = roles.addresses.values(cells)
+            side = self._enricher.side(self._enricher.reader(values))
+            known = _Addresses(values, _addresses_in(values), side)
+            self._known_addresses.put(cells, known, _size_of(cells))
+        return known
+
+    def _in_names(self, roles: _Roles, cells: _Cells) -> _Names:
+        known = self._known_names.get(cells)
+        if known is None:
+            values = roles.names.values(cells)
+            known = _Names(values, self._enricher.reader(values).names(swapped=False))
+            self._known_names.put(cells, known, _size_of(cells))
+        return known
 
     def _device(self, cells: list[bytes], roles: _Roles) -> _Device:
         key = roles.devices.cells(cells)
         device = self._known_devices.get(key)
         if device is None:
-            reader = self._enricher.reader(roles.devices.values(key))
-            cell = quote(self._enricher.device(reader, swapped=False))
-            device = _Device(cell, self._canonical(roles.devices, key))
-            self._known_devices.put(key, device, _size_of(key))
+            values = roles.devices.values(key)
+            cell = quote(self._enricher.device(self._enricher.reader(values), swapped=False))
+            device = self._known_devices.put(key, _Device(cell, _addresses_in(values)), _size_of(key))
         return device
 
     def _outcome(self, cells: list[bytes], roles: _Roles, swapped: bool) -> str:
@@ -389,7 +428,8 @@ class RowEnricher:
         return outcome
 
     def _connection_of_several(self, cells: list[bytes]) -> bytes:
-        return quote(self._enricher.connection(self._enricher.reader(_event(cells, self._columns))))
+        reader = self._enricher.reader(self._several_connections.values_in(cells))
+        return quote(self._enricher.connection(reader))
 
     def _connection_of(self, cells: list[bytes]) -> bytes:
         """Do as `Enricher.connection`, with bytes."""
@@ -415,6 +455,15 @@ class RowEnricher:
         return text
 
     def _template(self, finding: Finding, outcome: str) -> _Template:
+        """Make what is the same for all rows of a finding and an outcome."""
+        if finding.rewritten:
+            return self._new_template(finding, outcome)
+        # Many findings come to one decision.
+        key = finding.decision, outcome
+        template = self._templates.get(key)
+        return template or self._templates.put(key, self._new_template(finding, outcome), _TEMPLATE)
+
+    def _new_template(self, finding: Finding, outcome: str) -> _Template:
         answer = self._enricher.answer(finding, "", outcome, "")
         return _Template(
             edits=tuple(self._edits(self._changed(answer))),
@@ -450,18 +499,12 @@ class RowEnricher:
         return split_cells(row)
 
     def _roles_of(self, several: bool) -> _Roles:
-        def fields_of(role: str) -> _Fields:
-            names = self._enricher.fields_of(role)
-            if several:
-                names = (*names, *(MV + name for name in names))
-            return self._fields_of(names)
+        roles = "address", "name", "device", "source_port", "action", "responder_bytes"
+        return _Roles(*(self._fields_of(self._enricher.fields_of(role), several) for role in roles))
 
-        return _Roles(
-            *map(fields_of, ("address", "name", "device", "source_port", "action", "responder_bytes"))
-        )
-
-    def _fields_of(self, names: Iterable[str]) -> _Fields:
-        names = tuple(name for name in names if name in self._places)
+    def _fields_of(self, fields: Sequence[str], several: bool) -> _Fields:
+        columns = [*fields, *(MV + field for field in fields)] if several else fields
+        names = [name for name in columns if name in self._places]
         return _Fields(names, self._getter_of(names))
 
     def _several_of(self, *roles: str) -> _Getter:
@@ -478,16 +521,10 @@ class RowEnricher:
         return itemgetter(*places)
 
 
-def _event(cells: Sequence[bytes], columns: Iterable[Column]) -> dict[str, Value]:
-    """Return the fields that some columns hold."""
-    event: dict[str, Value] = {}
-    for name, cell, multivalue in columns:
-        several = b"" if multivalue is None else cells[multivalue]
-        if several and several not in _EMPTY:
-            event[name] = decode_multivalue(unquote(several))
-        elif cell is not None and cells[cell]:
-            event[name] = unquote(cells[cell])
-    return event
+def _addresses_in(values: Mapping[str, Value]) -> frozenset[str]:
+    """Return the addresses in some fields in their canonical form, and other texts as they are."""
+    texts = (text for value in values.values() for text in values_of(value))
+    return frozenset(canonical_address(text.strip()) for text in texts)
 
 
 def _size_of(cells: _Cells) -> int:
