@@ -7,7 +7,6 @@ most rows of licensing traffic need not be decoded.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
@@ -123,10 +122,17 @@ class _Found(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """Some fields, with or without those for several values, and what takes their cells out of a row."""
+    """Some fields, with or without those for several values.
+
+    Attributes:
+        names: the names of the columns.
+        cells: takes their cells out of a row.
+        places: where each field stands: its cell and its multivalue cell, None for the one that is missing.
+    """
 
     names: Sequence[str]
     cells: _Getter
+    places: Sequence[tuple[Optional[int], Optional[int]]]
 
     def values(self, cells: _Cells) -> dict[str, Value]:
         """Return the fields' values, from cells that were taken out of a row."""
@@ -139,6 +145,19 @@ class _Fields(NamedTuple):
                     # These come behind the others, and count more.
                     values[name[len(MV) :]] = decode_multivalue(unquote(cell))
         return values
+
+    def texts(self, row: Sequence[bytes]) -> set[bytes]:
+        """Return the different values in a row, as cells."""
+        texts, multivalues = set(), set()
+        for cell, multivalue in self.places:
+            if multivalue is not None and row[multivalue] not in _EMPTY:
+                multivalues.add(row[multivalue])
+            elif cell is not None:
+                texts.add(row[cell])
+        for several in multivalues:
+            texts.update(map(quote, decode_multivalue(unquote(several))))
+        texts.discard(b"")
+        return texts
 
     def values_in(self, row: Sequence[bytes]) -> dict[str, Value]:
         """Return the fields' values in a row."""
@@ -211,9 +230,6 @@ class RowEnricher:
         self._all = self._fields_of(required, several=True)
         self._roles = self._roles_of(several=False)
         self._roles_of_several = self._roles_of(several=True)
-        self._several = self._several_of("address", "name")
-        self._several_devices = self._several_of("device")
-        self._several_ports = self._several_of("source_port")
         self._own_cells = self._getter_of(own)
         # More than one value in a field, or the fields of an earlier run.
         self._unusual = self._getter_of([*own, *(MV + name for name in required)])
@@ -256,7 +272,7 @@ class RowEnricher:
         unusual = any(self._unusual(cells))
         if unusual and any(self._own_cells(cells)):
             return self.enrich_exactly(cells, row)
-        if not suspect and not self._is_suspect(cells):
+        if not suspect and not self._is_suspect(cells, unusual):
             return None
         if self._slots is None or (unusual and any(self._several_times(cells))):
             return self.enrich_exactly(cells, row)
@@ -313,24 +329,17 @@ class RowEnricher:
             text = b",".join(cells)
         return Result(b",".join([text, *added]) + b"\n", True, template.rewritten)
 
-    def _is_suspect(self, cells: list[bytes]) -> bool:
-        suspicion = self._suspicion
-        for cell in set(self._roles.addresses.cells(cells)):
-            if cell and suspicion.endpoint_or_name[cell]:
-                return True
-        for cell in set(self._roles.names.cells(cells)):
-            if cell and suspicion.name(cell):
-                return True
-        for cell in set(self._several(cells)):
-            if cell and any(suspicion.endpoint_or_name[value] for value in _values(cell)):
-                return True
+    def _is_suspect(self, cells: list[bytes], several: bool) -> bool:
+        suspicion, roles = self._suspicion, self._roles_of_several if several else self._roles
+        if any(map(suspicion.endpoint_or_name.__getitem__, roles.addresses.texts(cells))):
+            return True
+        if any(map(suspicion.name, roles.names.texts(cells))):
+            return True
         enricher = self._enricher
-        if enricher.reads_raw or (enricher.may_swap and self._asks_from_https(cells)):
-            values = [*self._roles.devices.cells(cells)]
-            for cell in self._several_devices(cells):
-                values += _values(cell)
-            if any(cell and suspicion.endpoint[cell] for cell in values):
-                return True
+        if (enricher.reads_raw or (enricher.may_swap and self._asks_from_https(cells, roles))) and any(
+            map(suspicion.endpoint.__getitem__, roles.devices.texts(cells))
+        ):
+            return True
         if not enricher.reads_raw:
             return False
         return any(self._several_raw(cells)) or any(
@@ -346,11 +355,10 @@ class RowEnricher:
             for field in self._enricher.fields_of(role)
         )
 
-    def _asks_from_https(self, cells: list[bytes]) -> bool:
+    @staticmethod
+    def _asks_from_https(cells: list[bytes], roles: _Roles) -> bool:
         """Tell whether the source port might be 443."""
-        return b"443" in b"".join(self._roles.ports.cells(cells)) or b"443" in b"".join(
-            self._several_ports(cells)
-        )
+        return b"443" in b"".join(roles.ports.cells(cells))
 
     def _key(self, cells: list[bytes], roles: _Roles, device: _Device) -> _Key:
         """Return all that `Enricher.find` depends on."""
@@ -467,7 +475,7 @@ class RowEnricher:
         answer = self._enricher.answer(finding, "", outcome, "")
         return _Template(
             edits=tuple(self._edits(self._changed(answer))),
-            added=[_quote_again(answer.fields[name]) for name in self.added],
+            added=[quote(answer.fields[name]) for name in self.added],
             kept=self._enricher.keeps(answer),
             rewritten=bool(answer.rewritten),
         )
@@ -505,10 +513,8 @@ class RowEnricher:
     def _fields_of(self, fields: Sequence[str], several: bool) -> _Fields:
         columns = [*fields, *(MV + field for field in fields)] if several else fields
         names = [name for name in columns if name in self._places]
-        return _Fields(names, self._getter_of(names))
-
-    def _several_of(self, *roles: str) -> _Getter:
-        return self._getter_of([MV + name for role in roles for name in self._enricher.fields_of(role)])
+        places = [(self._places.get(f), self._places.get(MV + f) if several else None) for f in fields]
+        return _Fields(names, self._getter_of(names), places)
 
     def _getter_of(self, names: Iterable[str]) -> _Getter:
         """Return a function that takes the cells of some columns, as far as they exist, out of a row."""
@@ -530,12 +536,3 @@ def _addresses_in(values: Mapping[str, Value]) -> frozenset[str]:
 def _size_of(cells: _Cells) -> int:
     """Return how many bytes it takes to remember something by some cells."""
     return _ENTRY + sum(map(len, cells))
-
-
-# Few texts make most of the fields.
-_quote_again = lru_cache(5_000)(quote)
-
-
-def _values(cell: bytes) -> list[bytes]:
-    """Return the values of a multivalue cell, as cells."""
-    return [quote(value) for value in decode_multivalue(unquote(cell))]

@@ -42,6 +42,8 @@ _HTTPS = re.compile(rb'"?443')
 #: A form counts if it is seen in more than this share of the rows.
 _SELDOM = 0.05
 _find_key = re.compile(_KEY).match
+_match_address = re.compile(_ADDRESS).fullmatch
+_match_host = re.compile(rb'"?(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+)?').fullmatch
 
 ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
 
@@ -50,6 +52,18 @@ def key_of(text: bytes) -> bytes:
     """Return what the expression will know an address cell of this text by; empty if it would not match."""
     found = _find_key(text + b'"')
     return found.group() if found else b""
+
+
+def address_key(cell: bytes) -> Optional[bytes]:
+    """Return what the expression knows an address cell by; None if it would not match."""
+    found = _match_address(cell)
+    return found.group(1) if found else None
+
+
+def name_key(opened: bytes) -> Optional[bytes]:
+    """Do the same for a name's cell up to where its authority ends, in lower case."""
+    found = _match_host(opened)
+    return found.group(1) if found else None
 
 
 class RowPattern(NamedTuple):

@@ -9,7 +9,7 @@ from tsid.addresses import parse_address
 from tsid.csvbytes import decode, escape, unquote
 from tsid.lookups import Lookups
 from tsid.names import parse_name
-from tsid.rowpattern import key_of
+from tsid.rowpattern import address_key, key_of, name_key
 
 # A quoted name up to where its authority ends; what is behind it differs from event to event.
 _AUTHORITY = re.compile(rb'"?(?:(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*')
@@ -64,7 +64,7 @@ class Suspicion:
         #: Could this cell be the address of an endpoint?
         self.endpoint = Question(self._may_be_endpoint)
         #: Could this cell be that, or a licensing name?
-        self.endpoint_or_name = Question(lambda cell: self.endpoint[cell] or self.name(cell))
+        self.endpoint_or_name = Question(self._may_be_endpoint_or_name)
 
     def name(self, cell: bytes) -> bool:
         """Tell whether a cell could be a licensing name, or a URL with one."""
@@ -95,11 +95,22 @@ class Suspicion:
             keys.add(b"%x:%x" % (prefix >> 16, prefix & 0xFFFF))
         return frozenset(keys)
 
+    def _is_other(self, key: Optional[bytes]) -> bool:
+        """Tell whether a cell with this key, None if it has none, is plainly something else."""
+        return key is not None and self.keys is not None and key not in self.keys
+
     def _may_be_endpoint(self, cell: bytes) -> bool:
+        if self._is_other(address_key(cell)):
+            return False
         address = parse_address(unquote(cell)) if cell else None
         return address is not None and self._lookups.endpoints.longest(address) is not None
 
+    def _may_be_endpoint_or_name(self, cell: bytes) -> bool:
+        return not self._is_other(address_key(cell)) and (self.endpoint[cell] or self.name(cell))
+
     def _may_be_name(self, opened: bytes) -> bool:
+        if self._is_other(name_key(opened.lower())):
+            return False
         text = opened[1:].replace(b'""', b'"') if opened.startswith(b'"') else opened
         if not _ORDINARY_START.match(text):
             return text != b""
