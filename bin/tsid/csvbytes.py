@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Optional
 
 # Text that is not valid UTF-8 occurs in logs; this way it comes out as it went in.
 _ERRORS = "surrogateescape"
@@ -69,6 +70,38 @@ def split_cells(row: bytes) -> list[bytes]:
     if not row.endswith(b",") and row:
         cells.pop()
     return cells
+
+
+def split_around(row: bytes, width: int, place: int) -> Optional[list[bytes]]:
+    """Do as `split_cells`, much faster, if no other cell than that at one place holds a comma.
+
+    Args:
+        row: a well-formed row, without its line end.
+        width: how many cells it has.
+        place: that of the cell which may hold commas.
+
+    Returns:
+        The cells; None if another one holds a comma, or if there are not as many.
+    """
+    if row.count(b",") == width - 1:
+        # As many commas as separate the cells: none is within a cell.
+        return row.split(b",")
+    cells = row.split(b",", place)
+    if len(cells) <= place:
+        return None
+    last = cells.pop()
+    others = last.rsplit(b",", width - place - 1)
+    before, behind = row[: len(row) - len(last)], last[len(others[0]) :]
+    if len(others) < width - place or not (_splits(before) and _splits(behind)):
+        return None
+    return cells + others
+
+
+def _splits(part: bytes) -> bool:
+    """Tell whether all of the commas in a part of a row stand between cells."""
+    # Every other piece between quotes is within a quoted cell, escaped quotes or not.
+    pieces = part.split(b'"')
+    return len(pieces) % 2 == 1 and b"," not in b"".join(pieces[1::2])
 
 
 def read_rows(body: bytes) -> Iterator[list[bytes]]:

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from tsid.addresses import canonical_address
-from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_cells, unquote
+from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_around, split_cells, unquote
 from tsid.enrich import Answer, Enricher, Finding, Side
 from tsid.fields import CONNECTION, Value, values_of
 from tsid.names import ReportedName
@@ -32,7 +32,7 @@ MOST_REMEMBERED = 96 << 20
 # What an entry takes besides the bytes of its key; a finding may have templates of its own.
 _ENTRY, _FINDING, _TEMPLATE = 300, 1_600, 1_600
 
-#: How many rows in a row to split at all commas in vain, before it is given up.
+#: How many rows in a row to split in the quick way in vain, before it is given up.
 _FAILURES = 20
 
 _NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
@@ -249,6 +249,8 @@ class RowEnricher:
         if not enricher.reads_raw and all(name in self.added for name in variable):
             self._slots = self.added.index(variable[0]), self.added.index(variable[1])
         self._split_failures = 0
+        #: The only column whose cells hold commas, as far as is known.
+        self._with_commas = self.width - 1
         self._found: Memo[_Key, _Found] = memory.memo()
         self._outcomes: Memo[tuple[_Cells, _Cells, bool], str] = memory.memo()
         # Roles with the fields for several values have more cells: the same cells always mean the same.
@@ -497,14 +499,19 @@ class RowEnricher:
                 yield multivalue, quote(encode_multivalue(values)) if several else b""
 
     def _split(self, row: bytes) -> list[bytes]:
-        if self._split_failures < _FAILURES:
-            cells = row.split(b",")
-            # As many commas as separate the cells: then none is within a cell.
-            if len(cells) == self.width:
-                self._split_failures = 0
-                return cells
-            self._split_failures += 1
-        return split_cells(row)
+        if self._split_failures >= _FAILURES:
+            return split_cells(row)
+        cells = split_around(row, self.width, self._with_commas)
+        if cells is not None:
+            self._split_failures = 0
+            return cells
+        self._split_failures += 1
+        cells = split_cells(row)
+        with_commas = [place for place, cell in enumerate(cells) if b"," in cell]
+        if len(with_commas) == 1:
+            # Mostly _raw.
+            (self._with_commas,) = with_commas
+        return cells
 
     def _roles_of(self, several: bool) -> _Roles:
         roles = "address", "name", "device", "source_port", "action", "responder_bytes"
