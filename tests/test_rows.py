@@ -20,9 +20,19 @@ from lab.generator import ALL_SHAPES, generate
 from lab.wire import columns_of, encode_body
 from tests import oracle
 from tsid import rowevents, rows
-from tsid.csvbytes import decode_multivalue, encode_multivalue, quote, read_rows, split_cells, unquote
+from tsid.addresses import parse_address
+from tsid.csvbytes import (
+    decode_multivalue,
+    encode_multivalue,
+    quote,
+    read_rows,
+    split_around,
+    split_cells,
+    unquote,
+)
 from tsid.enrich import KEEP, Enricher, Options
 from tsid.lookups import Lookups, load_lookups
+from tsid.names import parse_name
 from tsid.rowevents import MV, Memory
 from tsid.rows import ChunkEnricher
 from tsid.suspicion import Suspicion
@@ -452,3 +462,55 @@ def test_cells_round_trip(texts: list[str]) -> None:
 @given(st.lists(st.text(), min_size=1))
 def test_multivalues_round_trip(values: list[str]) -> None:
     assert decode_multivalue(encode_multivalue(values)) == values
+
+
+CELLS = st.lists(st.text(alphabet='a,"\n', max_size=4), min_size=1, max_size=6)
+
+
+@given(CELLS, st.data())
+def test_a_row_is_never_taken_apart_wrongly(texts: list[str], data: st.DataObject) -> None:
+    row = b",".join(map(quote, texts))
+    place = data.draw(st.integers(0, len(texts) - 1))
+    cells = split_around(row, len(texts), place)
+    others = [text for number, text in enumerate(texts) if number != place]
+    if any("," in text for text in others):
+        assert cells in (None, split_cells(row))
+    else:
+        assert cells == split_cells(row)
+
+
+ADDRESS_TEXTS = [
+    "72.163.4.38",
+    "72.163.4.39",
+    "::ffff:72.163.4.38",
+    "64:ff9b::72.163.4.38",
+    "2001:420:1101:5::a",
+    "2001:420:1101:5:0:0:0:A",
+    "2001:0420:1101:5::a",
+    "[2001:420:1101:5::a]",
+    "2001:db8::1",
+]
+NAME_TEXTS = [
+    "tools.cisco.com",
+    "toos.cisco.com",
+    "Tools.Cisco.Com",
+    "tools.cisco.com.",
+    "www.example.com",
+    "tools",
+]
+BEFORE = ["", " ", "http://", "HTTPS://", "//", "ftp://", "https://user@", "x"]
+BEHIND = ["", " ", ":443", ":", ":x", "/", "/a,b", "?q=1", "\\@example.com", "%65", '"', "\n"]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("behind", BEHIND)
+def test_nothing_is_beyond_suspicion_that_is_licensing(lookups: Lookups, before: str, behind: str) -> None:
+    suspicion = Suspicion(lookups)
+    for text in [*ADDRESS_TEXTS, *NAME_TEXTS]:
+        cell = before + text + behind
+        address, name = parse_address(cell), parse_name(cell)
+        endpoint = address is not None and lookups.endpoints.longest(address) is not None
+        licensing = name is not None and (name.host in lookups.canonical or name.host in lookups.aliases)
+        assert suspicion.endpoint[quote(cell)] or not endpoint, cell
+        assert suspicion.name(quote(cell)) or not licensing, cell
+        assert suspicion.endpoint_or_name[quote(cell)] or not (endpoint or licensing), cell

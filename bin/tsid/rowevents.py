@@ -11,7 +11,15 @@ from operator import itemgetter
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from tsid.addresses import canonical_address
-from tsid.csvbytes import decode_multivalue, encode_multivalue, escape, quote, split_around, split_cells, unquote
+from tsid.csvbytes import (
+    decode_multivalue,
+    encode_multivalue,
+    escape,
+    quote,
+    split_around,
+    split_cells,
+    unquote,
+)
 from tsid.enrich import Answer, Enricher, Finding, Side
 from tsid.fields import CONNECTION, Value, values_of
 from tsid.names import ReportedName
