@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import asdict
+from fcntl import fcntl
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +23,7 @@ from lab.events import read_events
 from lab.host import CommandHost, SearchInfo
 from lab.peer import installed_on_peer, tree_digest
 from lab.search import Result
-from lab.wire import decode_frames, encode_frame
+from lab.wire import FrameReader, decode_frames, encode_frame
 from tests.interpreters import PYTHONS
 from tsid.enrich import OUTPUT_FIELDS
 
@@ -357,6 +360,12 @@ class TestLookup:
         assert "use one of endpoints, aliases, networks, relays, candidates" in failure(host, "table=hosts")
 
 
+def getinfo(app: Path) -> bytes:
+    """Return the first request of a search without arguments."""
+    searchinfo = {**asdict(SearchInfo()), "args": [], "raw_args": [], "dispatch_dir": str(app), "search": ""}
+    return encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})
+
+
 @pytest.mark.parametrize(
     ("rest", "words"),
     [
@@ -370,17 +379,13 @@ class TestLookup:
 def test_input_that_breaks_off_ends_with_one_message(
     packaged_app: Path, python: str, rest: bytes, words: str
 ) -> None:
-    searchinfo = {
-        **asdict(SearchInfo()),
-        "args": [],
-        "raw_args": [],
-        "dispatch_dir": str(packaged_app),
-        "search": "",
-    }
-    getinfo = encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})
     script = packaged_app / "bin" / "tsidenrich.py"
     done = subprocess.run(
-        [python, str(script)], input=getinfo + rest, capture_output=True, timeout=60, check=False
+        [python, str(script)],
+        input=getinfo(packaged_app) + rest,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     _, reply = decode_frames(done.stdout)
     ((level, text),) = reply.metadata["inspector"]["messages"]
@@ -388,3 +393,24 @@ def test_input_that_breaks_off_ends_with_one_message(
     assert words in text
     assert reply.body == b""
     assert done.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and sets the size of a pipe")
+@pytest.mark.parametrize(("before", "after"), [(65536, 262144), (1048576, 1048576)])
+def test_pipes_are_widened_and_never_narrowed(packaged_app: Path, before: int, after: int) -> None:
+    read_size, write_size = 1032, 1031
+    script = packaged_app / "bin" / "tsidenrich.py"
+    source, sink = os.pipe()
+    try:
+        assert fcntl(sink, write_size, before) == before
+        os.write(sink, getinfo(packaged_app) + encode_frame({"action": "execute", "finished": True}))
+        with subprocess.Popen([sys.executable, str(script)], stdin=source, stdout=subprocess.PIPE) as command:
+            # The pipes are widened before the first chunk is read: its reply says that they are.
+            frames = FrameReader(cast(BinaryIO, command.stdout))
+            frames.read()
+            frames.read()
+            assert fcntl(sink, read_size) == after
+            os.close(sink)
+        assert command.returncode == 0
+    finally:
+        os.close(source)

@@ -436,6 +436,18 @@ def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytes
     assert now < 4_000_000
 
 
+def test_long_rows_are_not_kept_to_learn_from(lookups: Lookups) -> None:
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    rows = [b'"192.0.2.%d","%b"' % (number, b"x" * 100_000) for number in range(100)]
+    tracemalloc.start()
+    try:
+        chunks.enrich([b"\n".join([b"dest_ip,_raw", *rows, b""])])
+        now, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert now < sum(map(len, rows)) / 4
+
+
 def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None:
     events = [item.event for item in generate(4000, seed=1)]
     body = encode_body(events, columns_of(events))

@@ -80,10 +80,7 @@ class EventReader:
         for rank, field in enumerate(fields):
             if swapped and field in self._fields.of_destination:
                 continue
-            value = event.get(field)
-            if not value:
-                continue
-            names = [name for name in map(parse_name, values_of(value)) if name is not None]
+            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
             if not all(name.is_address for name in names):
                 return rank, field, names
             if names and not best[2]:
@@ -92,10 +89,7 @@ class EventReader:
 
     def _first_of(self, event: Event, role: str, unwanted: frozenset[str] = _NOTHING) -> list[str]:
         for field in self._fields.of(role):
-            value = event.get(field)
-            if not value:
-                continue
-            values = values_of(value)
+            values = values_of(event.get(field))
             if values and not (unwanted and all(_canonical(value) in unwanted for value in values)):
                 return values
         return []

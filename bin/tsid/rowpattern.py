@@ -28,12 +28,8 @@ _KEY = (
 )
 _ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
 # A port without digits would let a scheme pass for a host. Longer names than 252 characters may be shortened.
-_NAME = rb'"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (
-    _P,
-    _P,
-    _P,
-    _P,
-)
+_AUTHORITY = rb"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
+_NAME = rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P)
 _NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
 _WORD = rb"[0-9A-Za-z]*" + _P
 _PORT = rb'(?:(?!443[,\n])[0-9]+%b|(?:"(?!443)[0-9][^"]*%b")?)' % (_P, _P)
@@ -41,17 +37,11 @@ _HTTPS = re.compile(rb'"?443')
 
 #: A form counts if it is seen in more than this share of the rows.
 _SELDOM = 0.05
-_find_key = re.compile(_KEY).match
 _match_address = re.compile(_ADDRESS).fullmatch
-_match_host = re.compile(rb'"?(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+)?').fullmatch
+_match_authority = re.compile(rb'"?' + _AUTHORITY).fullmatch
 
 ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
-
-
-def key_of(text: bytes) -> bytes:
-    """Return what the expression will know an address cell of this text by; empty if it would not match."""
-    found = _find_key(text + b'"')
-    return found.group() if found else b""
+OTHER, REST = -2, -1
 
 
 def address_key(cell: bytes) -> Optional[bytes]:
@@ -62,23 +52,35 @@ def address_key(cell: bytes) -> Optional[bytes]:
 
 def name_key(opened: bytes) -> Optional[bytes]:
     """Do the same for a name's cell up to where its authority ends, in lower case."""
-    found = _match_host(opened)
+    found = _match_authority(opened)
     return found.group(1) if found else None
+
+
+class Suspect(NamedTuple):
+    """A column in which licensing traffic would show.
+
+    Attributes:
+        is_address: it holds addresses, else names.
+        cell: which of the expression's groups (from 0) is the whole cell.
+        key: which one is what the cell is known by.
+    """
+
+    is_address: bool
+    cell: int
+    key: int
 
 
 class RowPattern(NamedTuple):
     """The expression for the rows under one header.
 
     Attributes:
-        expression: matches one row with its line end. Its groups are the row if it is ordinary, then keys of
-            addresses and names and, of no further use, whole cells, then any other well-formed row, then the
-            rest.
-        keys: what holds a key: whether it is that of an address (else of a name), and the number of its
-            group, which follows that of the whole cell.
+        expression: matches one row with its line end. Its groups, from 0: the row if it is ordinary; the
+            groups of the suspects; any other well-formed row (`OTHER`); else the rest (`REST`).
+        suspects: the columns in which an ordinary row has to be looked at.
     """
 
     expression: re.Pattern[bytes]
-    keys: Sequence[tuple[bool, int]]
+    suspects: Sequence[Suspect]
 
 
 def any_pattern(width: int) -> RowPattern:
@@ -109,8 +111,7 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
     ) > _SELDOM * len(rows)
     word = _WORD if words else b""
     parts: list[bytes] = []
-    keys: list[tuple[bool, int]] = []
-    groups = 1
+    suspects: list[Suspect] = []
     firsts: list[tuple[str, int]] = []
     for place, role in enumerate(roles):
         kind = role
@@ -132,10 +133,10 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
             body = _ADDRESS if kind == ADDRESS else _NAME
             parts.append(rb"(?:(?P<c%d>%b)|%b|%b)" % (place, body, word, _NOT_AVAILABLE))
             firsts.append((kind, place))
-            keys.append((kind == ADDRESS, groups + 2))
-            groups += 2
+            group = 2 * len(suspects) + 1
+            suspects.append(Suspect(kind == ADDRESS, group, group + 1))
     expression = rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
-    return RowPattern(re.compile(expression), keys)
+    return RowPattern(re.compile(expression), suspects)
 
 
 def _any_row(width: int) -> bytes:

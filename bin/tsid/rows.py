@@ -15,7 +15,18 @@ from typing import NamedTuple, Optional
 from tsid.csvbytes import CELL, quote, read_rows, split_cells, unquote
 from tsid.enrich import Enricher
 from tsid.rowevents import MV, Memory, Result, RowEnricher
-from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
+from tsid.rowpattern import (
+    ADDRESS,
+    DEVICE,
+    EMPTY,
+    NAME,
+    ORDINARY,
+    OTHER,
+    PORT,
+    REST,
+    any_pattern,
+    ordinary_pattern,
+)
 from tsid.suspicion import Suspicion
 
 #: The best size of a block: large enough for the expression to get going, small enough for the processor's
@@ -211,7 +222,7 @@ class ChunkEnricher:
         while True:
             found = plan.pattern.expression.findall(rest)
             if found:
-                rest = found[-1][-1]
+                rest = found[-1][REST]
                 if rest:
                     found.pop()
                 self._block(found, plan, pieces)
@@ -233,14 +244,14 @@ class ChunkEnricher:
         """Append the enriched rows of a block to the pieces."""
         if not found:
             return
-        columns = list(zip(*found))
-        rows, others = list(columns[0]), columns[-2]
+        groups = list(zip(*found))
+        rows, others = list(groups[0]), groups[OTHER]
         strange = [place for place, row in enumerate(others) if row] if any(others) else []
         for place in strange:
             rows[place] = others[place]
         suspects: set[int] = set()
-        for of_address, number in plan.pattern.keys:
-            suspects.update(self._suspects(of_address, columns[number - 2], columns[number - 1]))
+        for is_address, cell, key in plan.pattern.suspects:
+            suspects.update(self._suspects(is_address, groups[cell], groups[key]))
         everything, first, in_vain = self._enricher.keeps_all, 0, 0
         block: list[bytes] = []
         for place in sorted(suspects.union(strange)):
@@ -259,14 +270,14 @@ class ChunkEnricher:
         self._seen += len(rows)
         plan.learn([rows[place] for place in strange], len(rows), in_vain)
 
-    def _suspects(self, of_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
+    def _suspects(self, is_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
         """Return the places of the cells that may belong to licensing traffic, looking at the keys first."""
         suspicion = self._suspicion
         known = suspicion.keys
         if known is None or known.isdisjoint(keys):
             return []
         places = [place for place, key in enumerate(keys) if key in known]
-        if of_address:
+        if is_address:
             return [place for place in places if suspicion.endpoint_or_name[cells[place]]]
         return [place for place in places if suspicion.name(cells[place])]
 

@@ -9,7 +9,7 @@ from tsid.addresses import parse_address
 from tsid.csvbytes import decode, escape, unquote
 from tsid.lookups import Lookups
 from tsid.names import parse_name
-from tsid.rowpattern import address_key, key_of, name_key
+from tsid.rowpattern import address_key, name_key
 
 # A quoted name up to where its authority ends; what is behind it differs from event to event.
 _AUTHORITY = re.compile(rb'"?(?:(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*')
@@ -68,13 +68,8 @@ class Suspicion:
 
     def name(self, cell: bytes) -> bool:
         """Tell whether a cell could be a licensing name, or a URL with one."""
-        return bool(cell) and self._opened_name[self.authority(cell)]
-
-    @staticmethod
-    def authority(cell: bytes) -> bytes:
-        """Return the start of a name's cell, its opening quote included, up to where the authority ends."""
-        found = _AUTHORITY.match(cell)
-        return found.group() if found else cell
+        opened = _AUTHORITY.match(cell)
+        return bool(cell) and self._opened_name[opened.group() if opened else cell]
 
     def _find_keys(self) -> Optional[frozenset[bytes]]:
         keys: set[bytes] = set()
@@ -83,7 +78,7 @@ class Suspicion:
                 return None
             for text in (name, name + "."):
                 data = escape(text)
-                keys.update((data, key_of(data)))
+                keys.update((data, address_key(b'"%b"' % data) or data))
         for prefix in self._lookups.endpoints.prefixes(4, 24):
             if len(keys) > MOST_KEYS:
                 return None
