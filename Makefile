@@ -13,14 +13,18 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test lint format package inspect vendor icons lock clean
+.PHONY: help demo refresh-demo bench test lint format package inspect vendor icons lock clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 23
 
 demo: vendor ## show the app at work, without a Splunk
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
 	@$(LAB)/bin/python -m lab.demo
+
+refresh-demo: vendor ## show the refresh at work with servers on loopback; needs the DNS server NSD
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.refreshdemo
 
 bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt

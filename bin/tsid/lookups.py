@@ -96,6 +96,7 @@ class Lookups(NamedTuple):
         boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
         rows: how many rows are in force, over all tables.
+        endpoint_rows: the endpoints with their networks, longest prefix first.
     """
 
     endpoints: PrefixTable[Endpoint]
@@ -108,30 +109,32 @@ class Lookups(NamedTuple):
     boundaries: Sequence[int]
     tables: Mapping[str, Sequence[Row]]
     rows: int
+    endpoint_rows: Sequence[tuple[Prefix, Endpoint]]
 
     def period(self, time: Optional[float]) -> Optional[int]:
         """Number the periods between the boundaries: within one, all events meet the same endpoints."""
         return None if time is None else bisect.bisect_right(self.boundaries, time)
 
 
-def load_lookups(folder: Path) -> Lookups:
+def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
     """Read every lookup of the app.
 
     Args:
         folder: the app's ``lookups`` folder.
+        instead: files to read in the place of those of some names, to try them out.
 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint)
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
     def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
-    aliases = read_table(folder, ALIASES, parse_alias)
-    cisco = read_table(folder, CISCO_NETWORKS, _parse_network)
-    relays = read_table(folder, RELAYS, _parse_network)
+    aliases = read_table(folder, ALIASES, parse_alias, instead)
+    cisco = read_table(folder, CISCO_NETWORKS, parse_network)
+    relays = read_table(folder, RELAYS, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
     actions = read_table(folder, ACTIONS, parse_action)
     # Where several hosts share a network and the name does not decide, a confirmed row speaks before an
@@ -156,6 +159,7 @@ def load_lookups(folder: Path) -> Lookups:
             "relays": [network.row for _, network in relays],
         },
         rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
+        endpoint_rows=endpoints,
     )
 
 
@@ -167,7 +171,7 @@ def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:
 def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
-    host = _parse_host(row)
+    host = parse_host(row)
     status = values.get("status", "").lower() or "active"
     if status not in _STATUSES:
         row.refuse(f"status '{status}' is unknown", f"Use one of {', '.join(_STATUSES)}.")
@@ -194,7 +198,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
             f"alias '{row.values['alias']}' is no name",
             "Write the name as the firewall reports it, without https://.",
         )
-    host = _parse_host(row)
+    host = parse_host(row)
     if host not in hosts:
         row.refuse(
             f"host '{host}' has no endpoint",
@@ -205,7 +209,8 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
     return (alias,), Alias(alias, host, row)
 
 
-def _parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
+def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
+    """Read a row of a table of networks."""
     network = _parse_cidr(row)
     return (str(network),), (network, Network(str(network), row.values.get("owner", ""), row))
 
@@ -234,12 +239,12 @@ def _parse_cidr(row: Row) -> Prefix:
 _host_again = lru_cache(1_000)(ascii_host)
 
 
-def _parse_host(row: Row) -> str:
-    host = _host_again(row.values["host"])
+def parse_host(row: Row, column: str = "host") -> str:
+    """Return the host, in the form in which names are compared, that a row's column names."""
+    text = row.values[column]
+    host = _host_again(text)
     if not host:
-        row.refuse(
-            f"host '{row.values['host']}' is no host name", "Write a DNS name such as tools.cisco.com."
-        )
+        row.refuse(f"{column} '{text}' is no host name", "Write a DNS name such as tools.cisco.com.")
     return host
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, NoReturn, TypeVar
+from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.errors import LookupTableError
 
@@ -49,7 +49,10 @@ class TableFormat(NamedTuple):
 
 
 def read_table(
-    folder: Path, table: TableFormat, parse: Callable[[Row], tuple[tuple[object, ...], T]]
+    folder: Path,
+    table: TableFormat,
+    parse: Callable[[Row], tuple[tuple[object, ...], T]],
+    instead: Optional[Mapping[str, Path]] = None,
 ) -> list[T]:
     """Read all layers of a table.
 
@@ -57,6 +60,7 @@ def read_table(
         folder: the app's ``lookups`` folder.
         table: what the files must look like.
         parse: turns a row into its normalised key and its value; refuses a row that makes no sense.
+        instead: files to read in the place of those of some names.
 
     Returns:
         The values, for each key that of the strongest layer.
@@ -66,7 +70,8 @@ def read_table(
     """
     merged: dict[tuple[object, ...], T] = {}
     for layer in LAYERS:
-        path = folder / f"{table.name}{layer}.csv"
+        name = f"{table.name}{layer}.csv"
+        path = (instead or {}).get(name, folder / name)
         # A dangling link or a folder of that name is a broken file, not an absent one.
         if layer and not path.exists() and not path.is_symlink():
             continue

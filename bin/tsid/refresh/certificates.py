@@ -1,0 +1,192 @@
+"""Looks at a server's certificate as TLS Server Identity Discovery (TSID) does, and verifies it besides."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Optional
+
+from tsid.addresses import Address
+from tsid.names import parse_name
+from tsid.refresh.settings import Settings, SettingsError
+
+_AT_ONCE = 32
+_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class Certificate(NamedTuple):
+    """The names in a certificate, in its order and as they are written.
+
+    Attributes:
+        common_names: of its subject.
+        alternatives: the DNS names among its subject alternative names (SAN).
+        units: the organisational units (OU) of its subject.
+    """
+
+    common_names: Sequence[str]
+    alternatives: Sequence[str]
+    units: Sequence[str]
+
+    @property
+    def reported(self) -> str:
+        """The name that a firewall reports for a client without SNI; empty if there is none.
+
+        TSID takes the common name, else the first alternative name, else the organisational unit (Cisco KB
+        226091).
+        """
+        for names in (self.common_names, self.alternatives, self.units):
+            for name in names[:1]:
+                if name.strip():
+                    return name.strip()
+        return ""
+
+    def is_for(self, host: str) -> bool:
+        """Tell whether it is a host's certificate (RFC 6125): the common name counts without a SAN only."""
+        names = self.alternatives or self.common_names
+        return any(_covers(name.strip().lower(), host) for name in names)
+
+
+class Sight(NamedTuple):
+    """What was seen at an address.
+
+    Attributes:
+        address: of the server.
+        sni: the server name in the ClientHello; empty if there was none.
+        certificate: verified against the trusted authorities; None if it was not, or not seen.
+        unverified: there was a certificate, and it did not verify.
+        unreachable: this machine has no way to the address.
+        problem: why there is no certificate; empty if there is one.
+    """
+
+    address: Address
+    sni: str
+    certificate: Optional[Certificate] = None
+    unverified: bool = False
+    unreachable: bool = False
+    problem: str = ""
+
+
+def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list[Sight]:
+    """Look at servers, several at once.
+
+    Args:
+        targets: address, and the name for the SNI, empty for none.
+        settings: port, proxy, trusted authorities, time limits.
+
+    Raises:
+        SettingsError: the file of trusted authorities cannot be used.
+    """
+    context = _context(settings)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda target: _look(target[0], target[1], context, settings), targets))
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_bundle and str(settings.ca_bundle))
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"ca_bundle = {settings.ca_bundle} cannot be used: {error.strerror or error}. Give a file of "
+            "certificates in PEM form."
+        ) from None
+    # The server is known by its address; which names its certificate has is what is to be found out.
+    context.check_hostname = False
+    return context
+
+
+def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Settings) -> Sight:
+    failed = Sight(address, sni)
+    for _ in range(settings.attempts):
+        try:
+            with (
+                _connect(address, settings) as plain,
+                _hurry(plain, settings.timeout),
+                context.wrap_socket(plain, server_hostname=sni or None) as secure,
+            ):
+                return Sight(address, sni, _read(secure.getpeercert()))
+        except ssl.SSLCertVerificationError as error:
+            problem = f"its certificate does not verify: {error.verify_message}"
+            return failed._replace(unverified=True, problem=problem)
+        except ssl.SSLError as error:
+            problem = f"the TLS handshake fails: {(error.reason or str(error)).lower().replace('_', ' ')}"
+            failed = failed._replace(problem=problem)
+        except (socket.timeout, TimeoutError):
+            failed = failed._replace(problem=f"no answer within {settings.timeout:g} seconds")
+        except (OSError, http.client.HTTPException) as error:
+            problem = f"no connection: {getattr(error, 'strerror', None) or error}"
+            unreachable = getattr(error, "errno", None) in _NO_WAY
+            failed = failed._replace(problem=problem, unreachable=unreachable)
+    return failed
+
+
+def _connect(address: Address, settings: Settings) -> socket.socket:
+    if settings.proxy is None:
+        return socket.create_connection((str(address), settings.tls_port), settings.timeout)
+    tunnel = http.client.HTTPConnection(settings.proxy.host, settings.proxy.port, timeout=settings.timeout)
+    # Brackets belong to the form of the request only.
+    host = f"[{address}]" if address.version == 6 else str(address)
+    tunnel.set_tunnel(host, settings.tls_port, settings.proxy.headers)
+    try:
+        tunnel.connect()
+    except BaseException:
+        tunnel.close()
+        raise
+    return tunnel.sock
+
+
+@contextlib.contextmanager
+def _hurry(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Break a handshake off after a time, also where the server sends a little ever again.
+
+    Raises:
+        TimeoutError: it was broken off.
+    """
+    # The socket itself is handed over to the TLS layer; its double is the same connection.
+    double = connection.dup()
+    late = threading.Event()
+
+    def break_off() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            double.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, break_off)
+    timer.start()
+    try:
+        yield
+    except OSError:
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        double.close()
+
+
+def _read(found: Any) -> Certificate:
+    subject = [pair for names in found.get("subject", ()) for pair in names]
+
+    def of_subject(kind: str) -> list[str]:
+        return [value for name, value in subject if name == kind]
+
+    return Certificate(
+        of_subject("commonName"),
+        [value for kind, value in found.get("subjectAltName", ()) if kind == "DNS"],
+        of_subject("organizationalUnitName"),
+    )
+
+
+def _covers(pattern: str, host: str) -> bool:
+    name = parse_name(pattern)
+    if name is None or not name.host:
+        return False
+    if name.host.startswith("*."):
+        return host.partition(".")[2] == name.host[2:]
+    return name.host == host

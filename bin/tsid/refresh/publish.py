@@ -1,0 +1,150 @@
+"""Writes the refreshed tables so that whoever reads them finds the old ones or the new ones, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tsid.errors import TsidError
+from tsid.lookups import ALIASES, ENDPOINTS, load_lookups
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
+
+#: The refreshed tables, in the order in which they are written: an alias needs the endpoints of its host.
+FILES = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
+
+# Splunk leaves *.tmp out of what it sends to indexers.
+_LOCK = "tsidrefresh.lock.tmp"
+
+
+class PublishError(TsidError):
+    """The tables cannot be written; those that were there are as before."""
+
+
+@contextlib.contextmanager
+def only_one(folder: Path, seconds: float) -> Iterator[None]:
+    """Keep other refreshes out of the lookups.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+        seconds: for how long to wait for another one.
+
+    Raises:
+        PublishError: another one is at work, or the folder cannot be written to.
+    """
+    lock = FileLock(str(folder / _LOCK))
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise PublishError(
+            "Another refresh is at work on these lookups. Try again when it is done."
+        ) from None
+    except OSError as error:
+        raise _refusal(folder, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def contents(plan: Plan) -> dict[str, bytes]:
+    """Return what the refreshed tables are to hold, by file name; a table without rows has no entry."""
+    tables = ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases))
+    return {name: as_csv(columns, rows) for name, (columns, rows) in zip(FILES, tables) if rows}
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
+    """Return a lookup file: UTF-8, a header row, lines that end with LF."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return those files that hold something else now, or are not there."""
+    return {name: data for name, data in files.items() if _data_of(folder / name) != data}
+
+
+def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Put files into the lookups, each in one step, and keep what they held before as ``*.csv.bak``.
+
+    All of them are written beside the old ones and read with the loader of the search command first. Nothing
+    is touched where nothing changes.
+
+    Args:
+        folder: the app's ``lookups`` folder, kept by `only_one`.
+        files: new contents, as `contents` gives them.
+
+    Returns:
+        The names of the files that were replaced.
+
+    Raises:
+        PublishError: there is no room or no permission.
+        LookupTableError: the new tables would be refused by the loader.
+    """
+    files = changed(folder, files)
+    temporary = {name: folder / f"{name}.tmp" for name in files}
+    try:
+        for name, path in temporary.items():
+            _write(path, files[name])
+        load_lookups(folder, instead=temporary)
+        # What needs room comes before the first table is replaced.
+        for name in files:
+            _keep(folder / name)
+        for name, path in temporary.items():
+            path.replace(folder / name)
+        _sync_folder(folder)
+    except OSError as error:
+        raise _refusal(folder, error) from None
+    finally:
+        for path in temporary.values():
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return list(files)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _keep(path: Path) -> None:
+    """Keep a copy of a file, itself written beside and then put in place."""
+    if path.exists():
+        copy = path.with_name(f"{path.name}.bak.tmp")
+        shutil.copy2(path, copy)
+        copy.replace(path.with_name(f"{path.name}.bak"))
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder; there, os.replace has to do.
+    with contextlib.suppress(PermissionError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _data_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _refusal(folder: Path, error: OSError) -> PublishError:
+    return PublishError(
+        f"Nothing can be written to {folder}: {error.strerror or error}. The lookups are as before. "
+        "Make room, or run the refresh as the user that Splunk runs as."
+    )

@@ -1,0 +1,167 @@
+"""The refresh as a script: shows what would change, or writes it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tsid.errors import TsidError
+from tsid.lookups import load_lookups
+from tsid.refresh import report
+from tsid.refresh.plan import ADVICE
+from tsid.refresh.publish import contents, only_one, publish
+from tsid.refresh.settings import load_settings
+from tsid.refresh.survey import Refresh, refresh, today
+
+_WAIT = 10.0
+
+_EPILOG = """\
+exit status:
+  0  the lookups are fresh; with --write: or have been brought up to date
+  1  something would change
+  2  something was refused: it is not believed, and never written
+  3  something could not be checked
+  4  a lookup, a setting or the command line cannot be used, or nothing can be written
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # 2 is taken.
+        self.print_usage(sys.stderr)
+        self.exit(report.ERROR, f"{self.prog}: {message}\n")
+
+
+def main(app: Path, arguments: Sequence[str]) -> int:
+    """Run a command line.
+
+    Args:
+        app: the app's folder.
+        arguments: without the program's name.
+
+    Returns:
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    lookups = app / "lookups"
+    try:
+        if options.status:
+            return _show_status(lookups, options)
+        given = {
+            name: value
+            for name, value in (
+                ("resolvers", ",".join(options.resolver)),
+                ("proxy", options.proxy),
+                ("ca_bundle", options.ca_bundle),
+                ("tls", options.tls),
+            )
+            if value
+        }
+        settings = load_settings(app, given)
+        progress = _Progress()
+        with only_one(lookups, _WAIT) if options.write else contextlib.nullcontext():
+            found = refresh(lookups, settings, today(), progress.tell)
+            progress.done()
+            written = publish(lookups, contents(found.plan)) if options.write and found.plan.checked else []
+        status = report.exit_status(found.plan, written=options.write)
+        _show(found, written, status, options)
+        return status
+    except TsidError as error:
+        print(f"tsidrefresh: {error}", file=sys.stderr)
+        return report.ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tsidrefresh.py",
+        description="Finds out at which addresses, and under which names, Cisco's licensing servers are now.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--diff", action="store_true", help="show what would change, and why (the default)")
+    modes.add_argument("--check", action="store_true", help="show nothing, tell by the exit status")
+    modes.add_argument("--write", action="store_true", help="bring the refreshed lookups up to date")
+    modes.add_argument("--status", action="store_true", help="show how old the rows are; asks nobody")
+    parser.add_argument("--json", action="store_true", help="show it as JSON")
+    parser.add_argument(
+        "--resolver",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="ask this resolver, 'system' for those of this machine; may be repeated",
+    )
+    parser.add_argument(
+        "--no-tls", dest="tls", action="store_const", const="false", help="do not look at certificates"
+    )
+    parser.add_argument("--ca-bundle", metavar="FILE", help="trusted authorities, PEM")
+    parser.add_argument("--proxy", metavar="URL", help="http://host:port, or none")
+    return parser
+
+
+class _Progress:
+    """Tells on a terminal what is going on, in one line that goes away."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def tell(self, text: str) -> None:
+        if self._shown:
+            print(f"\r\x1b[K{text} ...", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _show(found: Refresh, written: Sequence[str], status: int, options: argparse.Namespace) -> None:
+    plan = found.plan
+    if options.json:
+        _print_json(
+            {
+                "exit_status": status,
+                "written": list(written),
+                "items": [{**item._asdict(), "advice": ADVICE.get(item.what, "")} for item in plan.items],
+                "answers": [
+                    {**answer._asdict(), "addresses": [str(address) for address in answer.addresses]}
+                    for answer in found.survey.answers
+                ],
+                "servers": [
+                    {
+                        "address": str(sight.address),
+                        "sni": sight.sni,
+                        "problem": sight.problem,
+                        "reported": sight.certificate.reported if sight.certificate else "",
+                        **(sight.certificate._asdict() if sight.certificate else {}),
+                    }
+                    for sight in found.survey.sights.values()
+                ],
+            }
+        )
+    elif not options.check:
+        print(report.as_text(plan))
+        if options.write:
+            names = " and ".join(f"lookups/{name}" for name in written)
+            print(f"\nWritten: {names}." if written else "\nNothing was written.")
+
+
+def _show_status(folder: Path, options: argparse.Namespace) -> int:
+    rows = list(report.status_rows(folder, load_lookups(folder), today()))
+    if options.json:
+        _print_json(rows)
+    else:
+        print(report.status_as_text(rows))
+    return report.FRESH
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    print()

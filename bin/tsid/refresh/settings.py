@@ -1,0 +1,248 @@
+"""What a site sets for the refresh: ``tsidrefresh.conf``, first the app's, then the site's own."""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from tsid.addresses import parse_address
+from tsid.errors import TsidError
+from tsid.names import ascii_host
+
+#: The stanza of ``tsidrefresh.conf``.
+STANZA = "refresh"
+
+#: The resolver that the system itself uses.
+SYSTEM = "system"
+
+_DNS_PORT = 53
+
+
+class SettingsError(TsidError):
+    """A setting that cannot be used."""
+
+
+class Resolver(NamedTuple):
+    """A resolver to ask.
+
+    Attributes:
+        name: as it was given.
+        address: its IP address; None for those of the system.
+        port: UDP and TCP port.
+    """
+
+    name: str
+    address: Optional[str]
+    port: int
+
+
+class Proxy(NamedTuple):
+    """An HTTP proxy that takes CONNECT.
+
+    Attributes:
+        host: its name or address.
+        port: its TCP port.
+        headers: what it is told beside the target: who asks, if it wants to know.
+    """
+
+    host: str
+    port: int
+    headers: Mapping[str, str]
+
+
+class Settings(NamedTuple):
+    """How to refresh; each attribute is a setting of ``tsidrefresh.conf``, where its meaning stands.
+
+    Attributes:
+        resolvers: asked all of them, for comparison.
+        members: hosts behind a licensing host, beside the aliases in the lookups: name and licensing host.
+        tls: look at the servers' certificates.
+        tls_port: TCP port of the servers.
+        ca_bundle: file of trusted certificates in PEM form; None for the system's.
+        proxy: for the TLS connections; None for none.
+        timeout: seconds for one attempt.
+        attempts: how often to ask a resolver, or a server, that does not answer.
+        misses: how many checks in a row have to miss an endpoint before it is retired.
+        grace_days: for how many days they have to miss it.
+        seen_days: how old ``last_seen`` may become before it is brought up to date.
+    """
+
+    resolvers: Sequence[Resolver]
+    members: Mapping[str, str]
+    tls: bool
+    tls_port: int
+    ca_bundle: Optional[Path]
+    proxy: Optional[Proxy]
+    timeout: float
+    attempts: int
+    misses: int
+    grace_days: int
+    seen_days: int
+
+
+def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Args:
+        app: the app's folder; a missing file counts as an empty one.
+        given: settings that count more than those of the files, such as a command line's.
+
+    Raises:
+        SettingsError: a file or a setting cannot be used; the message says which, and what to do.
+    """
+    values: dict[str, tuple[str, str]] = {}
+    for folder in ("default", "local"):
+        for name, value in _read(app / folder / "tsidrefresh.conf").items():
+            values[name] = (value, f"{folder}/tsidrefresh.conf")
+    unknown = sorted(set(values) - set(Settings._fields))
+    if unknown:
+        raise SettingsError(
+            f"{values[unknown[0]][1]}: unknown setting {unknown[0]}. "
+            f"The settings are {', '.join(Settings._fields)}."
+        )
+    missing = [name for name in Settings._fields if name not in values]
+    if missing:
+        raise SettingsError(
+            f"default/tsidrefresh.conf: no setting {missing[0]}. Restore the file from the app's package."
+        )
+    values.update((name, (value, "command line")) for name, value in given.items())
+    reader = _Reader(values, app)
+    return Settings(
+        resolvers=reader.resolvers(),
+        members=reader.members(),
+        tls=reader.flag("tls"),
+        tls_port=reader.number("tls_port", 1, 65535),
+        ca_bundle=reader.file("ca_bundle"),
+        proxy=reader.proxy(),
+        timeout=reader.number("timeout", 1, 300),
+        attempts=reader.number("attempts", 1, 10),
+        misses=reader.number("misses", 1, 1000),
+        grace_days=reader.number("grace_days", 0, 3650),
+        seen_days=reader.number("seen_days", 0, 3650),
+    )
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    # What Splunk reads as a setting, this must read as one too: no interpolation, "=" only.
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            parser.read_file(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(
+            f"{path.parent.name}/{path.name} cannot be read: {reason}. Correct it, or restore it."
+        ) from None
+    others = [name for name in parser.sections() if name != STANZA]
+    if others:
+        raise SettingsError(
+            f"{path.parent.name}/{path.name}: unknown stanza [{others[0]}]. The only one is [{STANZA}]."
+        )
+    return dict(parser[STANZA]) if parser.has_section(STANZA) else {}
+
+
+class _Reader:
+    """Turns the text of settings into what they mean."""
+
+    def __init__(self, values: Mapping[str, tuple[str, str]], app: Path) -> None:
+        self._values = values
+        self._app = app
+
+    def number(self, name: str, least: int, most: int) -> int:
+        text = self._text(name)
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise self._refusal(name, f"Give a whole number from {least} to {most}.")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        text = self._text(name).lower()
+        if text not in ("1", "true", "yes", "0", "false", "no"):
+            raise self._refusal(name, "Use true or false.")
+        return text in ("1", "true", "yes")
+
+    def file(self, name: str) -> Optional[Path]:
+        text = self._text(name)
+        if not text:
+            return None
+        path = self._app / text
+        if not path.is_file():
+            raise self._refusal(name, "There is no such file; a relative path starts at the app's folder.")
+        return path
+
+    def resolvers(self) -> list[Resolver]:
+        found = [self._resolver(text) for text in self._list("resolvers")]
+        if not found:
+            raise self._refusal("resolvers", f"Name one at least: an IP address, or {SYSTEM}.")
+        return list(dict.fromkeys(found))
+
+    def members(self) -> dict[str, str]:
+        members = {}
+        for text in self._list("members"):
+            member, colon, host = text.partition(":")
+            name, of = ascii_host(member.strip()), ascii_host(host.strip())
+            if not (colon and name and of):
+                raise self._refusal("members", "Write each as member:host, both DNS names.")
+            members[name] = of
+        return members
+
+    def proxy(self) -> Optional[Proxy]:
+        text = self._text("proxy")
+        of_system = text.lower() == SYSTEM
+        if of_system:
+            text = urllib.request.getproxies().get("https", "")
+        if not text or text.lower() == "none":
+            return None
+        try:
+            parts = urllib.parse.urlsplit(text if "//" in text else f"//{text}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if not host or parts.scheme not in ("", "http"):
+            raise self._refusal("proxy", "Write it as http://host:port.", hidden=True)
+        if parts.username is None:
+            return Proxy(host, port or 80, {})
+        if not of_system:
+            raise self._refusal(
+                "proxy",
+                "It holds a user name, and files are no place for secrets: use system, and the environment "
+                "variable HTTPS_PROXY.",
+                hidden=True,
+            )
+        user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        token = base64.b64encode(user.encode("utf-8")).decode("ascii")
+        return Proxy(host, port or 80, {"Proxy-Authorization": f"Basic {token}"})
+
+    def _resolver(self, text: str) -> Resolver:
+        if text.lower() == SYSTEM:
+            return Resolver(SYSTEM, None, _DNS_PORT)
+        host, port = text, str(_DNS_PORT)
+        if text.startswith("["):
+            host, _, rest = text[1:].partition("]")
+            port = rest[1:] if rest.startswith(":") else port
+        elif text.count(":") == 1:
+            host, _, port = text.partition(":")
+        address = parse_address(host)
+        if address is None or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+            raise self._refusal(
+                "resolvers",
+                f"'{text}' is neither {SYSTEM} nor an IP address, which may have a port behind a colon (IPv6 "
+                "then in square brackets).",
+            )
+        return Resolver(text, str(address), int(port))
+
+    def _list(self, name: str) -> list[str]:
+        return [text.strip() for text in self._text(name).split(",") if text.strip()]
+
+    def _text(self, name: str) -> str:
+        return self._values[name][0].strip()
+
+    def _refusal(self, name: str, cure: str, *, hidden: bool = False) -> SettingsError:
+        text, where = self._values[name]
+        return SettingsError(f"{where}: {name}{'' if hidden else ' = ' + text} cannot be used. {cure}")

@@ -1,0 +1,65 @@
+"""The search command `tsidrefresh`: yields the lookups as a refresh would write them, or its report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+
+# First, because it puts the app's own copies of the libraries on the path.
+from tsidcommand import APP, LOOKUPS, Choice, TsidCommand
+
+# isort: split
+from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
+
+from tsid.refresh import report
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, FAILURE, REFUSAL
+from tsid.refresh.settings import load_settings
+from tsid.refresh.survey import refresh, today
+
+ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
+
+# The search's own message is no place for more; the report has them all.
+_MOST_WARNINGS = 5
+
+
+@Configuration()
+class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
+    """Asks DNS and the licensing servers, and yields rows; it writes nothing itself."""
+
+    table = Option(
+        doc="""
+        **Syntax:** **table=***endpoints|aliases|report*
+        **Description:** The new refreshed table, for outputlookup, or what was found. Default: report""",
+        default=REPORT,
+        validate=Choice((ENDPOINTS, ALIASES, REPORT)),
+    )
+
+    def load(self) -> None:
+        """Read the settings."""
+        self._settings = load_settings(APP, {})
+
+    def generate(self) -> Iterator[Mapping[str, str]]:
+        """Yield the rows of the chosen table."""
+        found = refresh(LOOKUPS, self._settings, today())
+        plan = found.plan
+        if self.table == REPORT:
+            yield from report.rows_of(plan.items)
+            yield from report.status_rows(LOOKUPS, found.lookups, today())
+            return
+        if not plan.checked:
+            self.stop(
+                "no resolver has an address of any licensing host, so nothing changes. Check that the search "
+                "head may ask its resolver, or name another one in local/tsidrefresh.conf."
+            )
+        doubtful = [*plan.of_kind(REFUSAL), *plan.of_kind(FAILURE)]
+        for item in doubtful[:_MOST_WARNINGS]:
+            self.write_warning("{}", f"tsidrefresh: {item.kind} of {item.item} ({item.what}): {item.reason}")
+        if len(doubtful) > _MOST_WARNINGS:
+            more = len(doubtful) - _MOST_WARNINGS
+            self.write_warning("{}", f"tsidrefresh: {more} more are in | tsidrefresh table=report")
+        columns = ENDPOINT_COLUMNS if self.table == ENDPOINTS else ALIAS_COLUMNS
+        for row in plan.endpoints if self.table == ENDPOINTS else plan.aliases:
+            yield {column: row.get(column, "") for column in columns}
+
+
+dispatch(TsidRefreshCommand, sys.argv, sys.stdin, sys.stdout, __name__)

@@ -1,0 +1,248 @@
+"""Whatever happens while lookups are published: they are whole, the old ones or the new ones."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lab.host import CommandHost
+from tests.interpreters import PYTHONS
+from tsid.lookups import load_lookups
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.publish import FILES, as_csv, only_one, publish
+
+ROOT = Path(__file__).resolve().parent.parent
+PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]
+
+# Publishes in a process of its own. As an audit hook sees it, so many steps on files are done, then comes the
+# worst that can happen.
+PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+paths, folder, fatal, *names = sys.argv[1:]
+sys.path[:0] = paths.split(os.pathsep)
+from tsid.refresh.publish import only_one, publish
+folder = Path(folder)
+files = {name: (folder.parent / "new" / name).read_bytes() for name in names}
+steps = 0
+def hook(event, arguments):
+    global steps
+    if event == "open" or event.startswith(("os.", "shutil.")):
+        steps += 1
+        if steps == int(fatal):
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+with only_one(folder, 10):
+    publish(folder, files)
+"""
+
+
+def files(mark: str) -> dict[str, bytes]:
+    """Return refreshed tables of two thousand rows that bear a mark."""
+    endpoints = [
+        {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": f"72.163.{i // 250}.{i % 250}/32"}
+        | {"host": "tools.cisco.com", "status": "active", "source": mark}
+        for i in range(2000)
+    ]
+    alias = {
+        **dict.fromkeys(ALIAS_COLUMNS, ""),
+        "alias": "tool.cisco.com",
+        "host": "tools.cisco.com",
+        "note": mark,
+    }
+    return dict(zip(FILES, (as_csv(ENDPOINT_COLUMNS, endpoints), as_csv(ALIAS_COLUMNS, [alias]))))
+
+
+OLD, NEW = files("old"), files("new")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return lookups with the old tables, beside a folder with the new ones."""
+    shutil.copytree(ROOT / "lookups", tmp_path / "lookups")
+    (tmp_path / "new").mkdir()
+    publish(tmp_path / "lookups", OLD)
+    for name, data in NEW.items():
+        (tmp_path / "new" / name).write_bytes(data)
+    return tmp_path / "lookups"
+
+
+def held(folder: Path) -> Mapping[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def start(folder: Path, fatal: int = 0) -> subprocess.Popen[bytes]:
+    arguments = [os.pathsep.join(PATHS), str(folder), str(fatal), *FILES]
+    return subprocess.Popen([sys.executable, "-B", "-c", PUBLISH, *arguments], stderr=subprocess.PIPE)
+
+
+def check_whole(folder: Path) -> None:
+    """Each table is the old or the new one, they load, and the next run works."""
+    for name, data in held(folder).items():
+        assert data in (OLD[name], NEW[name])
+    load_lookups(folder)
+    with only_one(folder, 10):
+        publish(folder, NEW)
+    assert held(folder) == NEW
+    assert not list(folder.glob("*.csv*.tmp"))
+
+
+def test_the_old_ones_are_kept(folder: Path) -> None:
+    assert publish(folder, NEW) == list(FILES)
+    assert held(folder) == NEW
+    for name, data in OLD.items():
+        assert (folder / f"{name}.bak").read_bytes() == data
+
+
+def test_nothing_is_written_when_nothing_changes(folder: Path) -> None:
+    def state() -> dict[str, tuple[int, int]]:
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    before = state()
+    assert publish(folder, OLD) == []
+    assert state() == before
+
+
+def test_killed_at_any_step(folder: Path) -> None:
+    points, before, after = 0, 0, 0
+    while True:
+        publish(folder, OLD)
+        points += 1
+        with start(folder, points) as process:
+            status = process.wait(60)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        before += held(folder) == OLD
+        after += held(folder) == NEW
+        check_whole(folder)
+    # It was killed before, between and after what counts.
+    assert points > before + after + 1
+    assert before > 5
+    assert after > 0
+
+
+def test_killed_at_any_time(folder: Path) -> None:
+    dice = random.Random(226091)
+    begin = time.monotonic()
+    with start(folder) as process:
+        process.wait(60)
+    lasts = time.monotonic() - begin
+    for _ in range(10):
+        publish(folder, OLD)
+        with start(folder) as process:
+            time.sleep(dice.uniform(0.3, 1) * lasts)
+            process.kill()
+        check_whole(folder)
+
+
+def test_two_at_once_wait_for_each_other(folder: Path) -> None:
+    with start(folder) as one, start(folder) as two:
+        assert (one.wait(60), two.wait(60)) == (0, 0)
+    check_whole(folder)
+
+
+def test_who_reads_meanwhile_never_sees_a_broken_table(folder: Path) -> None:
+    over = threading.Event()
+    seen: set[str] = set()
+
+    def read() -> None:
+        while not over.is_set():
+            rows = load_lookups(folder).endpoint_rows
+            marks = {endpoint.row.values["source"] for _, endpoint in rows} & {"old", "new"}
+            assert len(marks) == 1
+            seen.update(marks)
+
+    failures: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            read()
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=guarded) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        publish(folder, NEW)
+        publish(folder, OLD)
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
+    assert seen == {"old", "new"}
+
+
+def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
+    folder: Path, packaged_app: Path, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(packaged_app, app, ignore=shutil.ignore_patterns("lookups"))
+    folder.rename(app / "lookups")
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            for tables in (NEW, OLD):
+                publish(app / "lookups", tables)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        host = CommandHost(app, "tsidenrich")
+        event = {"dest_ip": "72.163.0.1", "url": "https://tool.cisco.com"}
+        answers = [host.run([event]).raise_for_error().events for _ in range(10)]
+    finally:
+        over.set()
+        writer.join()
+    assert {answer["tsid_verdict"] for (answer,) in answers} == {"aliased"}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_a_full_disk_is_told_and_loses_nothing(folder: Path, python: str) -> None:
+    # To the process, a file that may not grow is a disk that is full.
+    limit = 50_000
+    arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
+    done = subprocess.run(
+        [python, "-B", "-c", PUBLISH, *arguments],
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 1
+    assert f"Nothing can be written to {folder}: File too large" in done.stderr.decode()
+    assert b"The lookups are as before" in done.stderr
+    assert held(folder) == OLD
+    check_whole(folder)
+
+
+def test_a_folder_that_may_not_be_written_to_is_told(folder: Path) -> None:
+    arguments = [os.pathsep.join(PATHS), ".", "0"]
+    # Root may write everywhere: what is needed is imported, then the process becomes nobody.
+    code = PUBLISH.replace(
+        "folder = Path(folder)",
+        "folder = Path(folder)\nif not os.getuid(): os.setgid(65534), os.setuid(65534)",
+    )
+    folder.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", code, *arguments], capture_output=True, check=False, cwd=folder
+        )
+    finally:
+        folder.chmod(0o755)
+    assert done.returncode == 1
+    assert b"Permission denied" in done.stderr
+    assert held(folder) == OLD
