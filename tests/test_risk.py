@@ -1,0 +1,222 @@
+"""The licence clock: states, deadlines, scores, and the search command that tells them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.errors import SearchFailed
+from lab.host import CommandHost
+from tests.interpreters import PYTHONS
+from tsid.clocks import CLASSIC, load_clocks
+from tsid.errors import LookupTableError
+from tsid.risk import DAY, OUTPUT_FIELDS, Assessment, Assessor, FieldNames
+
+ROOT = Path(__file__).resolve().parent.parent
+CLOCKS = load_clocks(ROOT / "lookups")
+NOW = 1_800_000_000
+MODELS = sorted(CLOCKS)
+TIMED = [model for model in MODELS if CLOCKS[model].expire is not None]
+
+
+def assess(now: float = NOW, **row: Any) -> Assessment:
+    return Assessor(CLOCKS, FieldNames(), CLASSIC, now).assess(row)
+
+
+def ago(days: float) -> str:
+    return str(NOW - days * DAY)
+
+
+# What is known of these models: see the sources in lookups/license_clocks.csv.
+@pytest.mark.parametrize(
+    ("model", "days", "blocked", "state", "days_left"),
+    [
+        ("classic", 0, None, "healthy", 90),
+        ("classic", 30, None, "healthy", 60),
+        ("classic", 0.5, 0.1, "blocked", 89),
+        ("classic", 0.5, 0.9, "healthy", 89),
+        ("classic", 30.01, None, "overdue", 59),
+        ("classic", 45, 1, "overdue", 45),
+        ("classic", 59.99, None, "overdue", 30),
+        ("classic", 60, None, "expiring", 30),
+        ("classic", 90, None, "expiring", 0),
+        ("classic", 90.01, None, "expired", -1),
+        ("classic", 365, None, "expired", -275),
+        ("classic", 365.01, None, "deregistered", -276),
+        ("", 60, None, "expiring", 30),
+        ("CLASSIC", 60, None, "expiring", 30),
+        ("fmc", 60, None, "expiring", 30),
+        ("fmc", 90.01, None, "deregistered", -1),
+        ("slp_subscription", 59, 1, "blocked", 31),
+        ("slp_subscription", 60, None, "expiring", 30),
+        ("slp_subscription", 400, None, "expired", -310),
+        ("slp_perpetual", 330, None, "healthy", 35),
+        ("slp_perpetual", 335, None, "expiring", 30),
+        ("on_prem", 31, None, "overdue", 59),
+    ],
+)
+def test_states(model: str, days: float, blocked: Optional[float], state: str, days_left: int) -> None:
+    found = assess(model=model, last_allowed=ago(days), last_blocked="" if blocked is None else ago(blocked))
+    expire = CLOCKS[model.lower() or CLASSIC].expire
+    assert expire is not None
+    assert (found.state, found.days_left) == (state, days_left)
+    assert found.deadline == math.floor(NOW - days * DAY + expire * DAY)
+
+
+def test_offline_devices_are_left_alone() -> None:
+    found = assess(model="offline", last_allowed=ago(4000), last_blocked=ago(1), blocked_since_allowed="7")
+    assert (found.state, found.score, found.deadline, found.next_step) == ("offline", 0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({}, "No success of this device was seen"),
+        (
+            {"first_seen": ago(3), "last_blocked": ago(1)},
+            "first seen on 2027-01-12, so its deadline is not known",
+        ),
+        ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is no time in epoch seconds"),
+        ({"last_allowed": "nan"}, "'nan' is no time"),
+        ({"last_allowed": "-5"}, "'-5' is no time"),
+        ({"last_allowed": "1e300"}, "'1e300' is no time"),
+        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 lies in the future"),
+        ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is no time"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "many"}, "'many' is no count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "-1"}, "'-1' is no count"),
+        ({"last_allowed": ago(1), "model": "abacus"}, "Model 'abacus' is in no row of license_clocks.csv"),
+    ],
+)
+def test_what_cannot_be_told_is_unknown_with_the_reason(row: dict[str, Any], words: str) -> None:
+    found = assess(**row)
+    assert found.state == "unknown"
+    assert words in found.reason
+    assert found.next_step
+    assert (found.deadline, found.days_left) == (None, None)
+
+
+def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
+    found = assess(
+        last_allowed=ago(40),
+        blocked_since_allowed="3",
+        last_blocked=ago(1),
+        last_rule="Block URLs",
+        last_policy="Branch",
+        last_firewall="ftd-7",
+        last_advice="Allow toos.cisco.com in URL filtering.",
+    )
+    assert found.next_step == (
+        "Change rule Block URLs of policy Branch on ftd-7: allow toos.cisco.com in URL filtering. Then on the "
+        "device run license smart renew auth and show license status."
+    )
+
+
+def test_without_advice_both_treatments_and_the_safer_form_are_named() -> None:
+    step = assess(last_allowed=ago(1), blocked_since_allowed="1").next_step
+    for words in ("the rule that blocks it", "destination network", "URL category", "Security Intelligence"):
+        assert words in step
+
+
+def test_silence_is_named_as_such() -> None:
+    found = assess(last_allowed=ago(50))
+    assert "a handshake that never completes" in found.reason
+    assert "Find out why the device is silent" in found.next_step
+
+
+def test_of_several_times_the_latest_counts() -> None:
+    assert assess(last_allowed=[ago(80), ago(2), ""]).days_left == 88
+
+
+DAYS = st.floats(0, 800)
+
+
+@given(st.sampled_from(TIMED), DAYS, DAYS, st.booleans())
+def test_the_risk_never_falls_as_time_goes_by(model: str, one: float, other: float, blocked: bool) -> None:
+    row = {"model": model, "last_allowed": str(NOW), "blocked_since_allowed": str(int(blocked))}
+    early, late = (assess(NOW + days * DAY, **row) for days in sorted((one, other)))
+    assert early.score <= late.score
+    assert early.deadline == late.deadline
+
+
+@given(st.sampled_from(MODELS), DAYS)
+def test_a_block_never_lowers_the_risk_nor_moves_the_deadline(model: str, days: float) -> None:
+    free = assess(model=model, last_allowed=ago(days))
+    blocked = assess(model=model, last_allowed=ago(days), blocked_since_allowed="1", last_blocked=ago(0))
+    assert free.score <= blocked.score
+    assert free.deadline == blocked.deadline
+
+
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.lists(st.text(max_size=9), max_size=3),
+    st.floats().map(str),
+    st.integers().map(str),
+)
+
+
+@given(st.dictionaries(st.sampled_from(FieldNames()), VALUES))
+def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
+    found = assess(**row)
+    assert 0 <= found.score <= 100
+    assert found.reason.endswith(".")
+    assert list(found.fields()) == list(OUTPUT_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("x,30,30,90,80", "days are out of order"),
+        ("x,100,30,90,", "days are out of order"),
+        ("x,30,30,,", "expire_days is missing"),
+        ("x,,,90,", "renew_days or warn_days is missing"),
+        ("x,30,30,ninety,", "expire_days 'ninety' is no number of days"),
+        ("x,30,30,0,", "expire_days '0' is no number of days"),
+    ],
+)
+def test_a_broken_clock_is_named(tmp_path: Path, row: str, words: str) -> None:
+    header = "model,renew_days,warn_days,expire_days,deregister_days"
+    (tmp_path / "license_clocks.csv").write_text(f"{header}\n{row}\n", encoding="ascii")
+    with pytest.raises(LookupTableError, match=f"license_clocks.csv, line 2: .*{words}"):
+        load_clocks(tmp_path)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+class TestCommand:
+    """`| tsidrisk`, in a process of its own as splunkd starts it."""
+
+    def test_each_row_gets_the_fields_and_keeps_its_own(self, packaged_app: Path, python: str) -> None:
+        rows: list[dict[str, Any]] = [
+            {"device": f"192.0.2.{number}", "last_allowed": ago(number), "model": model, "label": 'a "b", c'}
+            for number, model in enumerate(["", *MODELS])
+        ]
+        host = CommandHost(packaged_app, "tsidrisk", python=python)
+        found = host.run(rows, f"now={NOW}").raise_for_error().events
+        assert found == [
+            {name: value for name, value in {**row, **assess(**row).fields()}.items() if value}
+            for row in rows
+        ]
+
+    def test_fields_of_other_names(self, packaged_app: Path, python: str) -> None:
+        host = CommandHost(packaged_app, "tsidrisk", python=python)
+        arguments = f"success=ok blocked=bad rule=why model=fmc now={NOW}"
+        (found,) = host.run([{"ok": ago(70), "bad": ago(1), "why": "R1"}], arguments).raise_for_error().events
+        assert (found["license_state"], found["license_days_left"]) == ("expiring", "20")
+        assert "rule R1" in found["license_next_step"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ("model=abacus", "use one of classic, fmc, offline"),
+            ("now=soon", "give a time in epoch seconds"),
+            ("limit=3", "unknown option limit"),
+        ],
+    )
+    def test_a_wrong_option(self, packaged_app: Path, python: str, arguments: str, words: str) -> None:
+        host = CommandHost(packaged_app, "tsidrisk", python=python)
+        with pytest.raises(SearchFailed, match=words):
+            host.run([{"device": "192.0.2.1"}], arguments).raise_for_error()
