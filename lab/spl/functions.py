@@ -1,0 +1,243 @@
+"""The functions of expressions that the app's searches use (Splunk, Search Reference, "Evaluation functions")."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Optional
+
+import netaddr
+
+from lab.spl.values import Row, SplError, Value, field, number, text, texts
+
+Part = Callable[[Row], Value]
+
+
+class Function(NamedTuple):
+    """A function.
+
+    Attributes:
+        name: as it is called.
+        least: how many arguments it takes at least.
+        most: and at most; None for any number.
+        is_boolean: it yields a truth value.
+        conditions: which arguments are conditions: their places; ``case`` has one at every other place.
+        body: computes it from the row, the arguments, not evaluated yet, and the time of the search.
+    """
+
+    name: str
+    least: int
+    most: Optional[int]
+    is_boolean: bool
+    conditions: Sequence[int]
+    body: Callable[[Row, Sequence[Part], float], Value]
+
+    def wants_boolean(self, place: int, _: int) -> bool:
+        """Tell whether an argument has to be a condition."""
+        return place % 2 == 0 if self.name == "case" else place in self.conditions
+
+    def apply(self, row: Row, parts: Sequence[Part], now: float) -> Value:
+        """Compute it for a row."""
+        return self.body(row, parts, now)
+
+
+def _eager(function: Callable[..., Value]) -> Callable[[Row, Sequence[Part], float], Value]:
+    """Return a body that evaluates all arguments; null if the first one is."""
+
+    def body(row: Row, parts: Sequence[Part], _: float) -> Value:
+        values = [part(row) for part in parts]
+        return None if not values or values[0] is None else function(*values)
+
+    return body
+
+
+def _if(row: Row, parts: Sequence[Part], _: float) -> Value:
+    return parts[1](row) if parts[0](row) is True else parts[2](row)
+
+
+def _case(row: Row, parts: Sequence[Part], _: float) -> Value:
+    if len(parts) % 2:
+        raise SplError("case needs pairs of a condition and a value")
+    for condition, value in zip(parts[::2], parts[1::2]):
+        if condition(row) is True:
+            return value(row)
+    return None
+
+
+def _coalesce(row: Row, parts: Sequence[Part], _: float) -> Value:
+    return next((value for value in (part(row) for part in parts) if value is not None), None)
+
+
+def _in(row: Row, parts: Sequence[Part], _: float) -> Value:
+    value = parts[0](row)
+    if value is None:
+        return False
+    wanted = text(value)
+    return any(text(part(row)) == wanted for part in parts[1:])
+
+
+def _replace(value: Value, pattern: Value, by: Value) -> Value:
+    return _not_empty(re.sub(text(pattern), text(by), text(value)))
+
+
+def _match(value: Value, pattern: Value) -> Value:
+    return re.search(text(pattern), text(value)) is not None
+
+
+def _like(value: Value, pattern: Value) -> Value:
+    parts = re.split(r"([%_])", text(pattern))
+    expression = "".join({"%": ".*", "_": "."}.get(part, re.escape(part)) for part in parts)
+    return re.fullmatch(expression, text(value), re.DOTALL) is not None
+
+
+def _cidrmatch(network: Value, address: Value) -> Value:
+    if address is None:
+        return None
+    try:
+        return netaddr.IPAddress(text(address)) in netaddr.IPNetwork(text(network))
+    except (netaddr.AddrFormatError, ValueError):
+        return False
+
+
+def _mvindex(value: Value, first: Value, last: Value = None) -> Value:
+    values = texts(value)
+    start = _whole(first)
+    end = start if last is None else _whole(last)
+    start, end = (place + len(values) if place < 0 else place for place in (start, end))
+    return field(values[max(start, 0) : end + 1]) if end >= 0 else None
+
+
+def _round(value: Value, digits: Value = 0.0) -> Value:
+    found = number(value)
+    if found is None:
+        return None
+    places = _whole(digits)
+    # Half away from zero, as C does it; Python rounds half to even.
+    scaled = math.floor(abs(found) * 10**places + 0.5) / 10**places
+    return math.copysign(scaled, found)
+
+
+def _extreme(largest: bool) -> Callable[..., Value]:
+    def body(*values: Value) -> Value:
+        kept = [value for value in values if value is not None]
+        numbers = [number(value) for value in kept]
+        if any(value is None for value in numbers):
+            raise SplError("min or max of what is no number")
+        return (max if largest else min)(value for value in numbers if value is not None)
+
+    return body
+
+
+def _strftime(value: Value, form: Value) -> Value:
+    moment = number(value)
+    if moment is None:
+        return None
+    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime(text(form))
+
+
+_RELATIVE = re.compile(r"(?:([+-])(\d*)(s|m|h|d|w))?(?:@(s|m|h|d))?\Z")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def relative_time(moment: float, modifier: str) -> float:
+    """Return a time moved and snapped by a modifier such as ``-1h@h``, in UTC.
+
+    Raises:
+        SplError: it is none of those that are known here.
+    """
+    found = _RELATIVE.match(modifier)
+    if found is None or not modifier:
+        raise SplError(f"unknown time modifier {modifier}")
+    sign, count, unit, snap = found.groups()
+    if unit:
+        moment += (-1 if sign == "-" else 1) * int(count or 1) * _UNITS[unit]
+    return moment // _UNITS[snap] * _UNITS[snap] if snap else moment
+
+
+def _relative_time(value: Value, modifier: Value) -> Value:
+    moment = number(value)
+    return None if moment is None else relative_time(moment, text(modifier))
+
+
+def _tostring(value: Value, form: Value = None) -> Value:
+    if form is not None:
+        raise SplError("tostring with a format is not known here")
+    return {True: "True", False: "False"}[value] if isinstance(value, bool) else text(value)
+
+
+def _substr(value: Value, start: Value, length: Value = None) -> Value:
+    source, first = text(value), _whole(start)
+    begin = first - 1 if first > 0 else max(len(source) + first, 0)
+    return _not_empty(source[begin:] if length is None else source[begin : begin + _whole(length)])
+
+
+def _whole(value: Value) -> int:
+    found = number(value)
+    if found is None or found != int(found):
+        raise SplError(f"{value!r} is no whole number")
+    return int(found)
+
+
+def _not_empty(value: str) -> Value:
+    # To eval an empty text is a value of its own, which a row does not keep (see `lab.spl.commands`).
+    return value
+
+
+def _numeric(function: Callable[[float], float]) -> Callable[..., Value]:
+    def body(value: Value) -> Value:
+        found = number(value)
+        return None if found is None else function(found)
+
+    return body
+
+
+_ALL: Sequence[Function] = (
+    Function("if", 3, 3, False, (0,), _if),
+    Function("case", 2, None, False, (), _case),
+    Function("coalesce", 1, None, False, (), _coalesce),
+    Function("true", 0, 0, True, (), lambda *_: True),
+    Function("false", 0, 0, True, (), lambda *_: False),
+    Function("null", 0, 0, False, (), lambda *_: None),
+    Function("now", 0, 0, False, (), lambda _, __, now: now),
+    Function("time", 0, 0, False, (), lambda _, __, now: now),
+    Function("isnull", 1, 1, True, (), lambda row, parts, _: parts[0](row) is None),
+    Function("isnotnull", 1, 1, True, (), lambda row, parts, _: parts[0](row) is not None),
+    Function("in", 2, None, True, (), _in),
+    Function("match", 2, 2, True, (), _eager(_match)),
+    Function("like", 2, 2, True, (), _eager(_like)),
+    Function("cidrmatch", 2, 2, True, (), _eager(_cidrmatch)),
+    Function("replace", 3, 3, False, (), _eager(_replace)),
+    Function("lower", 1, 1, False, (), _eager(lambda value: text(value).lower())),
+    Function("upper", 1, 1, False, (), _eager(lambda value: text(value).upper())),
+    Function("trim", 1, 1, False, (), _eager(lambda value: text(value).strip(" \t"))),
+    Function("len", 1, 1, False, (), _eager(lambda value: float(len(text(value))))),
+    Function("substr", 2, 3, False, (), _eager(_substr)),
+    Function("tostring", 1, 2, False, (), _eager(_tostring)),
+    Function("tonumber", 1, 1, False, (), _eager(number)),
+    Function("round", 1, 2, False, (), _eager(_round)),
+    Function("floor", 1, 1, False, (), _eager(_numeric(math.floor))),
+    Function("ceiling", 1, 1, False, (), _eager(_numeric(math.ceil))),
+    Function("abs", 1, 1, False, (), _eager(_numeric(abs))),
+    Function("min", 1, None, False, (), _eager(_extreme(False))),
+    Function("max", 1, None, False, (), _eager(_extreme(True))),
+    Function("strftime", 2, 2, False, (), _eager(_strftime)),
+    Function("relative_time", 2, 2, False, (), _eager(_relative_time)),
+    Function("mvcount", 1, 1, False, (), _eager(lambda value: float(len(texts(value))) or None)),
+    Function("mvindex", 2, 3, False, (), _eager(_mvindex)),
+    Function("mvdedup", 1, 1, False, (), _eager(lambda value: field(list(dict.fromkeys(texts(value)))))),
+    Function("mvsort", 1, 1, False, (), _eager(lambda value: field(sorted(texts(value))))),
+    Function("mvjoin", 2, 2, False, (), _eager(lambda value, by: text(by).join(texts(value)))),
+    Function(
+        "mvappend",
+        1,
+        None,
+        False,
+        (),
+        lambda row, parts, _: field([item for part in parts for item in texts(part(row))]),
+    ),
+    Function("split", 2, 2, False, (), _eager(lambda value, by: field(text(value).split(text(by))))),
+)
+
+FUNCTIONS = {function.name: function for function in _ALL}

@@ -1,0 +1,57 @@
+"""What a field may hold in a search, and how Splunk reads it as a number or as text."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Union
+
+from lab.errors import LabError
+
+#: Null, a truth value (of expressions only), a number, a text, or several texts. A field never holds an empty
+#: text or list: to Splunk, a field without a value is not there.
+Value = Union[None, bool, float, str, list[str]]
+Row = dict[str, Value]
+
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*\Z")
+
+
+class SplError(LabError):
+    """A search that Splunk would refuse, or whose meaning is not established here."""
+
+
+def number(value: Value) -> float | None:
+    """Return the number that a value is or that its text reads as, else None."""
+    if isinstance(value, bool) or value is None or isinstance(value, list):
+        return None
+    if isinstance(value, str):
+        return float(value) if _NUMBER.match(value) else None
+    return float(value)
+
+
+def text(value: Value) -> str:
+    """Return the text of a single value: whole numbers without a point, others with 15 digits at most.
+
+    Raises:
+        SplError: it is no single value.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None or isinstance(value, list):
+        raise SplError(f"{value!r} is no single text or number")
+    if math.isfinite(value) and value == int(value):
+        return str(int(value))
+    return f"{value:.15g}"
+
+
+def texts(value: Value) -> list[str]:
+    """Return all of a field's values as texts; none of null."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [text(value)]
+
+
+def field(values: list[str]) -> Value:
+    """Return what a field holds that has these values."""
+    kept = [value for value in values if value != ""]
+    return None if not kept else kept[0] if len(kept) == 1 else kept
