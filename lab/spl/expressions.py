@@ -1,8 +1,8 @@
 """Expressions of `eval`, `where` and of `stats` functions with `eval`.
 
-Order of evaluation and operators: Splunk, Search Manual, "Boolean expressions with logical operators" (NOT before
-AND before OR before XOR) and Search Reference, "eval" (division by zero yields null; a field without a value is
-null, and what is computed from null is null).
+Order of evaluation and operators: Splunk, Search Manual, "Boolean expressions with logical operators" (NOT
+before AND before OR before XOR) and Search Reference, "eval" (division by zero yields null; a field without a
+value is null, and what is computed from null is null).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Context(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A piece of an expression: ``kind`` is number, text, name, field (in single quotes) or the operator itself."""
+    """A piece of an expression: ``kind`` is number, text, name, field (in single quotes) or the operator."""
 
     kind: str
     text: str
@@ -149,7 +149,7 @@ class _Parser:
 
     def _call(self, name: str) -> Expression:
         self._expect("(")
-        arguments = []
+        arguments: list[Expression] = []
         while not self._take(")"):
             if arguments:
                 self._expect(",")
@@ -178,7 +178,7 @@ class _Parser:
 
 
 # Loosest first. Splunk documents the order of the Boolean operators; that arithmetic binds tighter than
-# comparison, and multiplication tighter than addition, is usual. Mixing . with other arithmetic is refused below.
+# comparison, and multiplication tighter than addition, is usual.
 _LEVELS: Sequence[tuple[str, ...]] = (
     ("XOR",),
     ("OR",),

@@ -1,4 +1,4 @@
-"""The functions of expressions that the app's searches use (Splunk, Search Reference, "Evaluation functions")."""
+"""The functions that the app's searches use (Splunk, Search Reference, "Evaluation functions")."""
 
 from __future__ import annotations
 

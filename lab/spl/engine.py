@@ -1,0 +1,192 @@
+"""Runs searches over made-up events, the app's lookups and KV store collections in memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from lab.host import CommandHost
+from lab.spl.commands import COMMANDS
+from lab.spl.expressions import Context
+from lab.spl.syntax import Command, expand, pipeline, split
+from lab.spl.values import Row, SplError, field, texts
+from tools import conf
+
+
+class Table(NamedTuple):
+    """What runs through a search.
+
+    Attributes:
+        rows: the events or results so far.
+        columns: the fields that they may have, in order; None for events, which may have any.
+    """
+
+    rows: list[Row]
+    columns: Optional[list[str]]
+
+    def need(self, names: Iterable[str]) -> None:
+        """Refuse fields that no row can have.
+
+        Raises:
+            SplError: a field is not there after a command that transforms.
+        """
+        if self.columns is not None:
+            missing = [name for name in names if name not in self.columns]
+            if missing:
+                raise SplError(f"no field {missing[0]} here; there are {', '.join(self.columns)}")
+
+
+class Splunk:
+    """An app's searches over data of one's own.
+
+    Args:
+        app: the app's folder, with its lookups; `outputlookup` writes there.
+        events: what the indexes hold, each with ``_time``, ``index`` and ``sourcetype``.
+        now: the time of the search, epoch seconds.
+    """
+
+    def __init__(self, app: Path, events: Sequence[Row], now: float) -> None:
+        self.app = app
+        self.now = now
+        self._events = sorted(events, key=lambda event: -_time_of(event))
+        self._macros = conf.read(app / "default" / "macros.conf")
+        self._transforms = conf.read(app / "default" / "transforms.conf")
+        self._commands = conf.read(app / "default" / "commands.conf")
+        self._hosts: dict[str, CommandHost] = {}
+        #: Of each KV store collection the rows by key.
+        self.collections: dict[str, dict[str, Row]] = {}
+
+    @property
+    def context(self) -> Context:
+        """What expressions may ask for."""
+        return Context(self.now)
+
+    def run(self, search: str, earliest: float = 0, latest: Optional[float] = None) -> list[Row]:
+        """Run a search over the events of a time range.
+
+        Args:
+            search: as it stands in the search bar.
+            earliest: epoch seconds, included.
+            latest: epoch seconds, excluded; None for now.
+
+        Raises:
+            SplError: Splunk would refuse the search, or it uses what is not known here.
+            SearchFailed: one of the app's commands ended it.
+        """
+        return self.table(search, earliest, self.now if latest is None else latest).rows
+
+    def table(self, search: str, earliest: float, latest: float) -> Table:
+        """Run a search and return its whole result."""
+        first, *others = pipeline(self._with_subsearches(expand(search, self._macros), earliest, latest))
+        if first.name == "search":
+            events: list[Row] = [
+                dict(event) for event in self._events if earliest <= _time_of(event) < latest
+            ]
+            table = self.apply(first, Table(events, None))
+        else:
+            table = self.apply(first, Table([], []), leads=True)
+        for command in others:
+            table = self.apply(command, table)
+        return table
+
+    def apply(self, command: Command, table: Table, *, leads: bool = False) -> Table:
+        """Run one command over a table."""
+        if command.name in self._commands:
+            return self._external(command, table, leads)
+        known = COMMANDS.get(command.name)
+        if known is None:
+            raise SplError(f"unknown command {command.name}")
+        if leads != known.generates and not (known.generates and "append=" in command.arguments):
+            raise SplError(f"{command.name} {'cannot' if leads else 'can only'} begin a search")
+        return known.run(self, table, command.arguments)
+
+    def lookup_rows(self, name: str) -> tuple[list[Row], list[str]]:
+        """Return the rows and columns of a lookup by its name in transforms.conf, or of a file.
+
+        Raises:
+            SplError: there is no such lookup.
+        """
+        stanza = self._transforms.get(name, {})
+        if stanza.get("external_type") == "kvstore":
+            columns = [column.strip() for column in stanza["fields_list"].split(",")]
+            return [dict(row) for row in self.collections.get(stanza["collection"], {}).values()], columns
+        path = self.app / "lookups" / stanza.get("filename", name)
+        if not path.is_file():
+            raise SplError(f"no lookup {name}")
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = list(reader.fieldnames or ())
+            return [{key: field([value]) for key, value in row.items()} for row in reader], columns
+
+    def settings_of(self, lookup: str) -> Mapping[str, str]:
+        """Return a lookup's stanza of transforms.conf; empty for a mere file."""
+        return self._transforms.get(lookup, {})
+
+    def _external(self, command: Command, table: Table, leads: bool) -> Table:
+        """Run one of the app's commands as a process."""
+        host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
+        result = host.run(() if leads else table.rows, command.arguments).raise_for_error()
+        rows: list[Row] = [{name: field(texts(value)) for name, value in row.items()} for row in result.events]
+        sent = dict.fromkeys(name for columns in result.columns for name in columns)
+        added = [name for name in sent if not name.startswith("__mv_")]
+        if leads:
+            return Table(rows, added)
+        if table.columns is None:
+            return Table(rows, None)
+        return Table(rows, list(dict.fromkeys([*table.columns, *added])))
+
+    def _with_subsearches(self, search: str, earliest: float, latest: float) -> str:
+        """Replace subsearches by what they return."""
+        result, rest = "", search
+        while "[" in (quoted := _outside_quotes(rest)):
+            start = quoted.index("[")
+            inner = _bracketed(rest[start:])
+            table = self.table(inner, earliest, latest)
+            result += rest[:start] + _as_terms(table)
+            rest = rest[start + len(inner) + 2 :]
+        return result + rest
+
+
+def _time_of(event: Row) -> float:
+    value = event.get("_time")
+    if not isinstance(value, (str, float, int)):
+        raise SplError("an event without _time")
+    return float(value)
+
+
+def _outside_quotes(source: str) -> str:
+    """Return the text with everything in quotes blanked out."""
+    out, quoted, position = [], False, 0
+    while position < len(source):
+        character = source[position]
+        if character == "\\" and position + 1 < len(source):
+            out.append("  ")
+            position += 2
+            continue
+        if character == '"':
+            quoted = not quoted
+        out.append(" " if quoted else character)
+        position += 1
+    return "".join(out)
+
+
+def _bracketed(source: str) -> str:
+    """Return what stands between the bracket at the start and the one that closes it."""
+    blanked, depth = _outside_quotes(source), 0
+    for place, character in enumerate(blanked):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return source[1:place]
+    raise SplError(f"] is missing in: {source[:60]}")
+
+
+def _as_terms(table: Table) -> str:
+    """Return what a subsearch yields as search terms: what `return` made, and nothing else."""
+    if table.columns != ["search"]:
+        raise SplError("a subsearch has to end with return $field")
+    return " OR ".join(f"({value})" for row in table.rows for value in texts(row.get("search"))) or "NOT ()"
+
+
+__all__ = ["Splunk", "Table", "split"]
