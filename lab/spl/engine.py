@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from lab.host import CommandHost
 from lab.spl.commands import COMMANDS
 from lab.spl.expressions import Context
-from lab.spl.syntax import Command, expand, pipeline, split
+from lab.spl.syntax import Command, expand, pipeline
+from lab.spl.table import Table
 from lab.spl.values import Row, SplError, field, texts
 from tools import conf
-
-
-class Table(NamedTuple):
-    """What runs through a search.
-
-    Attributes:
-        rows: the events or results so far.
-        columns: the fields that they may have, in order; None for events, which may have any.
-    """
-
-    rows: list[Row]
-    columns: Optional[list[str]]
-
-    def need(self, names: Iterable[str]) -> None:
-        """Refuse fields that no row can have.
-
-        Raises:
-            SplError: a field is not there after a command that transforms.
-        """
-        if self.columns is not None:
-            missing = [name for name in names if name not in self.columns]
-            if missing:
-                raise SplError(f"no field {missing[0]} here; there are {', '.join(self.columns)}")
 
 
 class Splunk:
@@ -128,7 +106,9 @@ class Splunk:
         """Run one of the app's commands as a process."""
         host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
         result = host.run(() if leads else table.rows, command.arguments).raise_for_error()
-        rows: list[Row] = [{name: field(texts(value)) for name, value in row.items()} for row in result.events]
+        rows: list[Row] = [
+            {name: field(texts(value)) for name, value in row.items()} for row in result.events
+        ]
         sent = dict.fromkeys(name for columns in result.columns for name in columns)
         added = [name for name in sent if not name.startswith("__mv_")]
         if leads:
@@ -187,6 +167,3 @@ def _as_terms(table: Table) -> str:
     if table.columns != ["search"]:
         raise SplError("a subsearch has to end with return $field")
     return " OR ".join(f"({value})" for row in table.rows for value in texts(row.get("search"))) or "NOT ()"
-
-
-__all__ = ["Splunk", "Table", "split"]

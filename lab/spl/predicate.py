@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_COMPARISON = re.compile(r'(.*?)\s*(!=|<=|>=|=|<|>)\s*(.*)\Z', re.DOTALL)
+_COMPARISON = re.compile(r"(.*?)\s*(!=|<=|>=|=|<|>)\s*(.*)\Z", re.DOTALL)
 _MEMBERSHIP = re.compile(r"(\S+)\s+IN\s*\((.*)\)\Z", re.DOTALL)
 _MEMBER = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|\Z)')
 _ESCAPE = re.compile(r'\\(["\\])')
@@ -147,8 +147,13 @@ def _comparison(source: str) -> Predicate:
     def test(row: Row) -> bool:
         numbers = [found for found in map(number, texts(row.get(name))) if found is not None]
         return any(
-            value < limit if sign == "<" else value > limit if sign == ">" else
-            value <= limit if sign == "<=" else value >= limit
+            value < limit
+            if sign == "<"
+            else value > limit
+            if sign == ">"
+            else value <= limit
+            if sign == "<="
+            else value >= limit
             for value in numbers
         )
 

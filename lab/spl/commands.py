@@ -1,0 +1,407 @@
+"""The commands of Splunk that the app's searches use (Splunk, Search Reference, the page of each)."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple, Optional, Protocol
+
+import netaddr
+
+from lab.spl import aggregates
+from lab.spl.expressions import Context, parse
+from lab.spl.predicate import parse_predicate
+from lab.spl.syntax import flag, options, split, words
+from lab.spl.table import Table
+from lab.spl.values import Row, SplError, Value, field, number, text, texts
+
+
+class Engine(Protocol):
+    """What a command may ask of the search that it is in."""
+
+    app: Path
+    collections: dict[str, dict[str, Row]]
+
+    @property
+    def context(self) -> Context:
+        """What expressions may ask for."""
+
+    def lookup_rows(self, name: str) -> tuple[list[Row], list[str]]:
+        """Return a lookup's rows and columns."""
+
+    def settings_of(self, lookup: str) -> Mapping[str, str]:
+        """Return a lookup's stanza of transforms.conf."""
+
+
+class Known(NamedTuple):
+    """A command.
+
+    Attributes:
+        run: computes the new table from the old one and the arguments.
+        generates: it begins a search.
+    """
+
+    run: Callable[[Engine, Table, str], Table]
+    generates: bool = False
+
+
+def _search(_: Engine, table: Table, arguments: str) -> Table:
+    predicate = parse_predicate(arguments)
+    table.need(predicate.fields - {"_raw"})
+    return Table([row for row in table.rows if predicate.test(row)], table.columns)
+
+
+def _where(engine: Engine, table: Table, arguments: str) -> Table:
+    expression = parse(arguments, engine.context)
+    if not expression.is_boolean:
+        raise SplError(f"where needs a condition: {arguments}")
+    table.need(expression.fields)
+    return Table([row for row in table.rows if expression.evaluate(row) is True], table.columns)
+
+
+_ASSIGNMENT = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([\w.:{}]+))\s*=(?!=)(.*)\Z""", re.DOTALL)
+
+
+def _eval(engine: Engine, table: Table, arguments: str) -> Table:
+    rows = [dict(row) for row in table.rows]
+    columns = table.columns
+    for part in split(arguments, ","):
+        found = _ASSIGNMENT.match(part)
+        if found is None:
+            raise SplError(f"no assignment: eval {part.strip()}")
+        name = found[1] or found[2] or found[3]
+        expression = parse(found[4], engine.context)
+        if expression.is_boolean:
+            raise SplError(f"eval cannot assign a condition: {part.strip()}")
+        now = Table(rows, columns)
+        now.need(expression.fields)
+        for row in rows:
+            _set(row, name, expression.evaluate(row))
+        columns = now.with_columns([name])
+    return Table(rows, columns)
+
+
+def _set(row: Row, name: str, value: Value) -> None:
+    """Give a field a value; numbers become text, as in results; a field of null is no field."""
+    if value is None or value == "" or value == []:
+        row.pop(name, None)
+    else:
+        row[name] = value if isinstance(value, list) else text(value)
+
+
+def _fields(_: Engine, table: Table, arguments: str) -> Table:
+    remove = arguments.startswith("-")
+    names = list(words(arguments.lstrip("+-")))
+    if any("*" in name for name in names):
+        raise SplError("fields with a wildcard is not known here")
+    table.need(names)
+    if remove:
+        rows = [{key: value for key, value in row.items() if key not in names} for row in table.rows]
+        columns = None if table.columns is None else [name for name in table.columns if name not in names]
+        return Table(rows, columns)
+    # Internal fields stay unless they are removed by name.
+    rows = [{k: v for k, v in row.items() if k in names or k.startswith("_")} for row in table.rows]
+    if table.columns is None:
+        return Table(
+            rows, [*names, *sorted({k for row in rows for k in row if k.startswith("_")} - set(names))]
+        )
+    return Table(
+        rows, [*names, *(name for name in table.columns if name.startswith("_") and name not in names)]
+    )
+
+
+def _table(_: Engine, table: Table, arguments: str) -> Table:
+    names = list(words(arguments))
+    if not names or any("*" in name for name in names):
+        raise SplError("table needs the names of fields, without wildcards here")
+    table.need(names)
+    return Table([{name: row[name] for name in names if name in row} for row in table.rows], names)
+
+
+_RENAMING = re.compile(r'\s*(?:"([^"]+)"|([\w.:{}]+))\s+AS\s+(?:"([^"]+)"|([\w.:{}]+))\s*\Z', re.IGNORECASE)
+
+
+def _rename(_: Engine, table: Table, arguments: str) -> Table:
+    names: dict[str, str] = {}
+    for part in split(arguments, ","):
+        found = _RENAMING.match(part)
+        if found is None:
+            raise SplError(f"cannot read: rename {part.strip()}")
+        names[found[1] or found[2]] = found[3] or found[4]
+    table.need(names)
+    rows = []
+    for row in table.rows:
+        kept = {key: value for key, value in row.items() if key not in names.values() or key in names}
+        rows.append({names.get(key, key): value for key, value in kept.items()})
+    columns = None
+    if table.columns is not None:
+        old = [name for name in table.columns if name not in names.values() or name in names]
+        columns = [names.get(name, name) for name in old]
+    return Table(rows, columns)
+
+
+_SORT_FIELD = re.compile(r"\s*([-+]?)\s*(?:(num|str)\((\S+)\)|([\w.:{}]+))\s*\Z")
+
+
+def _sort(_: Engine, table: Table, arguments: str) -> Table:
+    limit = 10_000
+    head = re.match(r"\s*(\d+)\s+", arguments)
+    if head:
+        limit = int(head[1])
+        arguments = arguments[head.end() :]
+    keys = []
+    # A sign holds for one field; blanks and commas both separate them.
+    for part in re.findall(r"[-+]?\s*[^\s,]+", arguments):
+        found = _SORT_FIELD.match(part)
+        if found is None:
+            raise SplError(f"cannot read: sort {part}")
+        keys.append((found[3] or found[4], found[1] == "-", found[2]))
+    if not keys:
+        raise SplError("sort needs a field")
+    table.need(name for name, _, _ in keys)
+
+    def order(one: Row, other: Row) -> int:
+        for name, descending, kind in keys:
+            difference = _order(one.get(name), other.get(name), kind)
+            if difference:
+                return -difference if descending else difference
+        return 0
+
+    rows = sorted(table.rows, key=functools.cmp_to_key(order))
+    return Table(rows[:limit] if limit else rows, table.columns)
+
+
+def _order(one: Value, other: Value, kind: Optional[str]) -> int:
+    """Compare as numbers if both are, else as texts; a field that is not there comes last in ascending order."""
+    if one is None or other is None:
+        return (one is None) - (other is None)
+    a, b = number(one), number(other)
+    if kind != "str" and a is not None and b is not None:
+        return (a > b) - (a < b)
+    x, y = texts(one), texts(other)
+    return (x > y) - (x < y)
+
+
+def _head(_: Engine, table: Table, arguments: str) -> Table:
+    count = arguments.strip() or "10"
+    if not count.isdecimal():
+        raise SplError(f"head {arguments}: only a number is known here")
+    return Table(table.rows[: int(count)], table.columns)
+
+
+def _dedup(_: Engine, table: Table, arguments: str) -> Table:
+    names = list(words(arguments))
+    if not names or names[0].isdecimal() or any("=" in name for name in names):
+        raise SplError(f"dedup {arguments}: only fields are known here")
+    table.need(names)
+    seen, rows = set(), []
+    for row in table.rows:
+        key = tuple(tuple(texts(row.get(name))) for name in names)
+        # An event that lacks one of the fields is removed.
+        if all(key) and key not in seen:
+            seen.add(key)
+            rows.append(row)
+    return Table(rows, table.columns)
+
+
+def _fillnull(_: Engine, table: Table, arguments: str) -> Table:
+    given, rest = options(arguments, ("value",))
+    names = list(words(rest))
+    if not names:
+        raise SplError("fillnull without fields is not known here")
+    value = given.get("value", "0")
+    rows = [{**{name: value for name in names if name not in row}, **row} for row in table.rows]
+    return Table(rows, table.with_columns(names))
+
+
+def _mvexpand(_: Engine, table: Table, arguments: str) -> Table:
+    (name,) = words(arguments)
+    table.need([name])
+    rows: list[Row] = []
+    for row in table.rows:
+        rows += [{**row, name: value} for value in texts(row.get(name))] or [row]
+    return Table(rows, table.columns)
+
+
+def _stats(engine: Engine, table: Table, arguments: str) -> Table:
+    plan = aggregates.parse(arguments, engine.context)
+    table.need(plan.fields)
+    return Table(aggregates.stats(plan, table.rows), [*plan.by, *(part.name for part in plan.parts)])
+
+
+def _eventstats(engine: Engine, table: Table, arguments: str) -> Table:
+    plan = aggregates.parse(arguments, engine.context)
+    table.need(plan.fields)
+    return Table(aggregates.eventstats(plan, table.rows), table.with_columns(p.name for p in plan.parts))
+
+
+def _makeresults(engine: Engine, _: Table, arguments: str) -> Table:
+    given, rest = options(arguments, ("count",))
+    if rest.strip():
+        raise SplError(f"makeresults {rest}: only count is known here")
+    return Table(
+        [{"_time": text(engine.context.now)} for _ in range(int(given.get("count", "1")))], ["_time"]
+    )
+
+
+def _inputlookup(engine: Engine, table: Table, arguments: str) -> Table:
+    given, rest = options(arguments, ("append",))
+    name, _, condition = rest.strip().partition(" ")
+    if not name:
+        raise SplError("inputlookup needs a lookup")
+    rows, columns = engine.lookup_rows(name)
+    rows = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    if condition.strip():
+        where = condition.strip()
+        if not where.lower().startswith("where "):
+            raise SplError(f"cannot read: inputlookup {arguments}")
+        rows = _search(engine, Table(rows, columns), where[len("where ") :]).rows
+    if flag(given.get("append", "false"), "append"):
+        return Table([*table.rows, *rows], table.with_columns(columns))
+    return Table(rows, columns)
+
+
+def _outputlookup(engine: Engine, table: Table, arguments: str) -> Table:
+    given, rest = options(arguments, ("append", "key_field", "override_if_empty", "create_empty"))
+    (name,) = words(rest)
+    append = flag(given.get("append", "false"), "append")
+    if not table.rows and not flag(given.get("override_if_empty", "true"), "override_if_empty"):
+        return table
+    stanza = engine.settings_of(name)
+    if stanza.get("external_type") == "kvstore":
+        _write_collection(engine, stanza, table, given.get("key_field"), append)
+        return table
+    if "key_field" in given:
+        raise SplError("key_field is for KV store collections")
+    path = engine.app / "lookups" / stanza.get("filename", name)
+    if path.suffix != ".csv":
+        raise SplError(f"no lookup {name}")
+    old: list[Row] = []
+    columns = [c for c in table.columns or _columns_of(table.rows) if not c.startswith("_")]
+    if append and path.is_file():
+        old, columns = engine.lookup_rows(name)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(["\n".join(texts(row.get(c))) for c in columns] for row in [*old, *table.rows])
+    return table
+
+
+def _columns_of(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _write_collection(
+    engine: Engine, stanza: Mapping[str, str], table: Table, key_field: Optional[str], append: bool
+) -> None:
+    """Write a collection: rows replace those of the same key; without append all others go."""
+    names = [name.strip() for name in stanza["fields_list"].split(",")]
+    collection = engine.collections.setdefault(stanza["collection"], {})
+    if not append and key_field is None:
+        collection.clear()
+    for row in table.rows:
+        key = text(row[key_field]) if key_field and key_field in row else None
+        if key_field and key is None:
+            raise SplError(f"a row without the key field {key_field}")
+        key = key or f"{len(collection):024x}"
+        collection[key] = {**{n: row[n] for n in names if n in row and n != "_key"}, "_key": key}
+
+
+def _lookup(engine: Engine, table: Table, arguments: str) -> Table:
+    given, rest = options(arguments, ("local",))
+    del given
+    listed = list(words(rest))
+    if len(listed) < 2:
+        raise SplError(f"cannot read: lookup {arguments}")
+    name = listed[0]
+    pairs, outputs, overwrite = _lookup_fields(listed[1:])
+    rows, columns = engine.lookup_rows(name)
+    for column in (*pairs, *outputs):
+        if column not in columns:
+            raise SplError(f"lookup {name} has no column {column}")
+    table.need(pairs.values())
+    stanza = engine.settings_of(name)
+    if not outputs:
+        outputs = {column: column for column in columns if column not in pairs}
+    result: list[Row] = []
+    for row in table.rows:
+        wanted = {column: row.get(of) for column, of in pairs.items()}
+        found = [r for r in rows if _meets(r, wanted, stanza)] if None not in wanted.values() else []
+        most = int(stanza.get("max_matches", "1000" if stanza.get("external_type") != "kvstore" else "1000"))
+        new = dict(row)
+        for column, of in outputs.items():
+            value = field([text for match in found[:most] for text in texts(match.get(column))])
+            if overwrite or of not in new:
+                _set(new, of, value)
+        result.append(new)
+    return Table(result, table.with_columns(outputs.values()))
+
+
+def _lookup_fields(listed: list[str]) -> tuple[dict[str, str], dict[str, str], bool]:
+    """Return the fields to match by, those to put out, each by column, and whether these replace others."""
+    pairs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    target, overwrite, position = pairs, True, 0
+    while position < len(listed):
+        word = listed[position]
+        if word in ("OUTPUT", "OUTPUTNEW"):
+            target, overwrite = outputs, word == "OUTPUT"
+        elif listed[position + 1 : position + 2] in (["AS"], ["as"]):
+            target[word] = listed[position + 2]
+            position += 2
+        else:
+            target[word] = word
+        position += 1
+    return pairs, outputs, overwrite
+
+
+def _meets(row: Row, wanted: Mapping[str, Value], stanza: Mapping[str, str]) -> bool:
+    by_cidr = re.findall(r"CIDR\((\S+?)\)", stanza.get("match_type", ""))
+    sensitive = stanza.get("case_sensitive_match", "true").lower() == "true"
+    for column, value in wanted.items():
+        have, want = row.get(column), text(value)
+        if have is None:
+            return False
+        if column in by_cidr:
+            try:
+                if netaddr.IPAddress(want) not in netaddr.IPNetwork(text(have)):
+                    return False
+            except (netaddr.AddrFormatError, ValueError):
+                return False
+        elif text(have) != want and (sensitive or text(have).lower() != want.lower()):
+            return False
+    return True
+
+
+def _return(_: Engine, table: Table, arguments: str) -> Table:
+    names = list(words(arguments))
+    if len(names) != 1 or not names[0].startswith("$"):
+        raise SplError(f"return {arguments}: only return $field is known here")
+    name = names[0][1:]
+    table.need([name])
+    return Table([{"search": row.get(name)} for row in table.rows[:1]], ["search"])
+
+
+COMMANDS: Mapping[str, Known] = {
+    "search": Known(_search),
+    "where": Known(_where),
+    "eval": Known(_eval),
+    "fields": Known(_fields),
+    "table": Known(_table),
+    "rename": Known(_rename),
+    "sort": Known(_sort),
+    "head": Known(_head),
+    "dedup": Known(_dedup),
+    "fillnull": Known(_fillnull),
+    "mvexpand": Known(_mvexpand),
+    "stats": Known(_stats),
+    "eventstats": Known(_eventstats),
+    "lookup": Known(_lookup),
+    "outputlookup": Known(_outputlookup),
+    "return": Known(_return),
+    "inputlookup": Known(_inputlookup, generates=True),
+    "makeresults": Known(_makeresults, generates=True),
+}
