@@ -1,4 +1,4 @@
-"""`stats` and `eventstats` (Splunk, Search Reference, "stats", "eventstats", "Statistical and charting functions")."""
+"""`stats` and `eventstats` (Splunk, Search Reference: both, and "Statistical and charting functions")."""
 
 from __future__ import annotations
 

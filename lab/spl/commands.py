@@ -175,7 +175,7 @@ def _sort(_: Engine, table: Table, arguments: str) -> Table:
 
 
 def _order(one: Value, other: Value, kind: Optional[str]) -> int:
-    """Compare as numbers if both are, else as texts; a field that is not there comes last in ascending order."""
+    """Compare as numbers if both are, else as texts; in ascending order a missing field comes last."""
     if one is None or other is None:
         return (one is None) - (other is None)
     a, b = number(one), number(other)
@@ -330,7 +330,7 @@ def _lookup(engine: Engine, table: Table, arguments: str) -> Table:
     for row in table.rows:
         wanted = {column: row.get(of) for column, of in pairs.items()}
         found = [r for r in rows if _meets(r, wanted, stanza)] if None not in wanted.values() else []
-        most = int(stanza.get("max_matches", "1000" if stanza.get("external_type") != "kvstore" else "1000"))
+        most = int(stanza.get("max_matches", "1000"))
         new = dict(row)
         for column, of in outputs.items():
             value = field([text for match in found[:most] for text in texts(match.get(column))])

@@ -12,7 +12,7 @@ from lab.spl.commands import COMMANDS
 from lab.spl.expressions import Context
 from lab.spl.syntax import Command, expand, pipeline
 from lab.spl.table import Table
-from lab.spl.values import Row, SplError, field, texts
+from lab.spl.values import Row, SplError, Value, field, text, texts
 from tools import conf
 
 
@@ -105,7 +105,8 @@ class Splunk:
     def _external(self, command: Command, table: Table, leads: bool) -> Table:
         """Run one of the app's commands as a process."""
         host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
-        result = host.run(() if leads else table.rows, command.arguments).raise_for_error()
+        events = [] if leads else [{name: _sent(value) for name, value in row.items()} for row in table.rows]
+        result = host.run(events, command.arguments).raise_for_error()
         rows: list[Row] = [
             {name: field(texts(value)) for name, value in row.items()} for row in result.events
         ]
@@ -127,6 +128,10 @@ class Splunk:
             result += rest[:start] + _as_terms(table)
             rest = rest[start + len(inner) + 2 :]
         return result + rest
+
+
+def _sent(value: Value) -> str | list[str]:
+    return value if isinstance(value, list) else text(value)
 
 
 def _time_of(event: Row) -> float:

@@ -1,8 +1,8 @@
 """Conditions of the `search` command (Splunk, Search Reference, "search").
 
 OR comes before AND, which stands between terms that nothing joins. A comparison is true if one of the field's
-values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1`` does not. Texts are
-compared without regard to letter case, and ``*`` stands for anything.
+values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1`` does not. Texts
+are compared without regard to letter case, and ``*`` stands for anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Predicate(NamedTuple):
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<bracket>[()])
-      | (?P<comparison>(?:"(?:[^"\\]|\\.)*"|[\w:.{}*-]+)\s*(?:!=|<=|>=|=|<|>)\s*(?:"(?:[^"\\]|\\.)*"|[^\s()"]+))
+      | (?P<comparison>(?:"(?:[^"\\]|\\.)*"|[\w:.{}*-]+)\s*(?:!=|<=|>=|=|<|>)
+                       \s*(?:"(?:[^"\\]|\\.)*"|[^\s()"]+))
       | (?P<membership>[\w:.{}-]+\s+IN\s*\((?:"(?:[^"\\]|\\.)*"|[^()"])*\))
       | "(?P<phrase>(?:[^"\\]|\\.)*)"
       | (?P<word>[^\s()"]+)
