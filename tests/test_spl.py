@@ -1,48 +1,254 @@
-"""What is seen of a search's shape."""
+"""The SPL subset: each rule with the page of Splunk's documentation that it follows."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tools import spl
+from lab.spl.engine import Splunk
+from lab.spl.syntax import expand, pipeline
+from lab.spl.values import Row, SplError
 
-WHOLE = [
-    "index=a | stats count by b",
-    '| makeresults | eval x="a | | (b"',
-    r'| eval x="a \" ( b"',
-    "[| inputlookup x.csv | return $search]",
-    '`m` `n(1, 2)` ```a comment with " and ( and | |``` | stats count',
-    '| where match(x, "[(]")',
+ROOT = Path(__file__).resolve().parent.parent
+NOW = 1_800_000_000
+
+EVENTS: list[Row] = [
+    {"_time": "1000", "_raw": "tools.cisco.com one", "a": "1", "b": "x", "n": "9"},
+    {"_time": "2000", "_raw": "xtools.cisco.com two", "a": "2", "b": "X", "n": "10"},
+    {"_time": "3000", "_raw": "three", "b": "y z", "n": "-1.5", "m": ["p", "q"]},
 ]
-
-
-@pytest.mark.parametrize("search", WHOLE)
-def test_a_whole_search_has_no_fault(search: str) -> None:
-    assert spl.fault(search) is None
-
-
-BROKEN = {
-    '| eval x="a': "a quotation mark is left open",
-    "`m": "a backtick is left open",
-    "| stats count | | head": "there is no command after a pipe",
-    "| stats count |": "there is no command after a pipe",
-    "[| inputlookup x | ]": "there is no command after a pipe",
-    "| eval x=(1": "a ( is left open",
-    "| eval x=1)": "a ) closes nothing",
-    "[| eval x=(1]": "a ] closes nothing",
+MACROS = {
+    "pair(2)": {"args": "x, y", "definition": "$x$=$y$"},
+    "outer": {"definition": "`pair(a, 1)` OR b=y*"},
 }
 
 
-@pytest.mark.parametrize(("search", "fault"), BROKEN.items())
-def test_a_broken_search_has(search: str, fault: str) -> None:
-    assert spl.fault(search) == fault
+@pytest.fixture(scope="module")
+def splunk(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
+    app = tmp_path_factory.mktemp("spl") / "app"
+    for name in ("bin", "default", "lookups"):
+        shutil.copytree(ROOT / name, app / name)
+    return Splunk(app, EVENTS, NOW)
 
 
-def test_macros_are_named_with_their_number_of_arguments() -> None:
-    search = '`a` | x `b(1)` `c(f(1,2), "x,y", z)` ```no `d` here```'
-    assert list(spl.macros(search)) == ["a", "b(1)", "c(3)"]
+def times(rows: list[Row]) -> list[Any]:
+    return [row["_time"] for row in rows]
 
 
-def test_lookups_are_named() -> None:
-    search = '| inputlookup append=t max=5 a.csv | lookup local=true "b" x OUTPUT y [|inputlookup c]'
-    assert list(spl.lookups(f"{search} | outputlookup d.csv")) == ["a.csv", "b", "c"]
+# Search Reference, "search": Boolean expressions; comparison; wildcards; TERM and phrases match whole words.
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("*", ["3000", "2000", "1000"]),
+        ("a=1", ["1000"]),
+        ("a!=1", ["2000"]),
+        ("NOT a=1", ["3000", "2000"]),
+        ("b=X", ["2000", "1000"]),
+        ('b="y z"', ["3000"]),
+        ("b=y*", ["3000"]),
+        ("m=q", ["3000"]),
+        ("m!=q", ["3000"]),
+        ("n>9", ["2000"]),
+        ("n>=9 n<10", ["1000"]),
+        ("a IN (1, 3)", ["1000"]),
+        ('b IN ("y z", q)', ["3000"]),
+        # OR comes before AND here.
+        ("a=1 a=2 OR b=x", ["1000"]),
+        ("(a=1 a=2) OR b=y*", ["3000"]),
+        ('"tools.cisco.com"', ["1000"]),
+        ("tools.cisco.com", ["1000"]),
+        ('"*tools.cisco.com"', ["2000", "1000"]),
+        ("three OR one", ["3000", "1000"]),
+    ],
+)
+def test_search(splunk: Splunk, search: str, found: list[str]) -> None:
+    assert times(splunk.run(search)) == found
+
+
+# Search Reference, "eval" and "Evaluation functions"; Search Manual, "Boolean expressions with logical operators".
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1+2*3", "7"),
+        ("(1+2)*3", "9"),
+        ("7/2", "3.5"),
+        ("1/0", None),
+        ("-7%3", "-1"),
+        ('"a"."b". 3', "ab3"),
+        ('"a"+"b"', "ab"),
+        ("1+none", None),
+        ("none . 1", None),
+        ('if(1<10, "y", "n")', "y"),
+        ('if("1"<"10", "y", "n")', "y"),
+        ('if("b">"a", "y", "n")', "y"),
+        ('if(none=1, "y", "n")', "n"),
+        ('if(NOT none=1, "y", "n")', "n"),
+        ('if(none=1 OR 1=1, "y", "n")', "y"),
+        ('if(true() OR true() AND false(), "y", "n")', "y"),
+        ('if(true() XOR true(), "y", "n")', "n"),
+        ('if(NOT false() AND true(), "y", "n")', "y"),
+        ('case(1=2, "a", 2=2, "b")', "b"),
+        ('case(1=2, "a")', None),
+        ('coalesce(none, null(), "c", "d")', "c"),
+        ('if(isnull(none), "y", "n")', "y"),
+        ('replace("10.0.0.1/32", "/.*", "")', "10.0.0.1"),
+        ('if(match("abc", "^b"), "y", "n")', "n"),
+        ('if(like("abc", "a%"), "y", "n")', "y"),
+        ('if(cidrmatch("192.0.2.0/24", "192.0.2.7"), "y", "n")', "y"),
+        ('if(in("b", "a", "b"), "y", "n")', "y"),
+        ("round(2.5)", "3"),
+        ("round(-2.5)", "-3"),
+        ("round(3.14159, 2)", "3.14"),
+        ("floor(-1.5)", "-2"),
+        ("ceiling(1.2)", "2"),
+        ("max(1, 3, 2)", "3"),
+        ('substr("abcdef", 2, 3)', "bcd"),
+        ('substr("abcdef", -2)', "ef"),
+        ('mvcount(split("a,b,c", ","))', "3"),
+        ("mvcount(none)", None),
+        ('mvindex(split("a,b,c", ","), -1)', "c"),
+        ('mvindex(split("a,b,c", ","), 0, 1)', ["a", "b"]),
+        ('mvjoin(mvdedup(split("b,a,b", ",")), "+")', "b+a"),
+        ('mvappend("a", none, split("b,c", ","))', ["a", "b", "c"]),
+        ('strftime(0, "%Y-%m-%d")', "1970-01-01"),
+        ('relative_time(100000, "-1d@d")', "0"),
+        ("now()", str(NOW)),
+        ("1000000", "1000000"),
+        ("0.1+0.2", "0.3"),
+    ],
+)
+def test_eval(splunk: Splunk, expression: str, value: Any) -> None:
+    (row,) = splunk.run(f"| makeresults | eval none=null(), value={expression}")
+    assert row.get("value") == value
+
+
+def test_mvmap(splunk: Splunk) -> None:
+    search = '| makeresults | eval v=split("1,5,9", ","), w=mvmap(v, if(v>4, v*2, null()))'
+    assert splunk.run(search)[0]["w"] == ["10", "18"]
+
+
+# Search Reference: the page of each command.
+@pytest.mark.parametrize(
+    ("commands", "rows"),
+    [
+        ("stats count", [{"count": "3"}]),
+        ("search a=7 | stats count max(a) AS m", [{"count": "0"}]),
+        ("stats count(a) AS c dc(b) AS d", [{"c": "2", "d": "3"}]),
+        ("stats count BY a", [{"a": "1", "count": "1"}, {"a": "2", "count": "1"}]),
+        ("stats count BY m", [{"m": "p", "count": "1"}, {"m": "q", "count": "1"}]),
+        (
+            "stats max(n) AS hi min(n) AS lo sum(a) AS s avg(a) AS v",
+            [{"hi": "10", "lo": "-1.5", "s": "3", "v": "1.5"}],
+        ),
+        ("stats values(b) AS v", [{"v": ["X", "x", "y z"]}]),
+        ("stats latest(a) AS l earliest(a) AS e", [{"l": "2", "e": "1"}]),
+        ("stats count(eval(a>1)) AS c", [{"c": "1"}]),
+        ('stats max(eval(if(b="x", _time, null()))) AS t', [{"t": "1000"}]),
+        ("eventstats count AS c | table a c", [{"c": "3"}, {"a": "2", "c": "3"}, {"a": "1", "c": "3"}]),
+        ("sort n | table n", [{"n": "-1.5"}, {"n": "9"}, {"n": "10"}]),
+        ("sort -n | table n", [{"n": "10"}, {"n": "9"}, {"n": "-1.5"}]),
+        ("sort 1 - n | table n", [{"n": "10"}]),
+        ("sort a | table a", [{"a": "1"}, {"a": "2"}, {}]),
+        ("head 1 | table _time", [{"_time": "3000"}]),
+        ("dedup b | table b", [{"b": "y z"}, {"b": "X"}, {"b": "x"}]),
+        ("dedup a | table a", [{"a": "2"}, {"a": "1"}]),
+        ("fillnull value=none a | table a", [{"a": "none"}, {"a": "2"}, {"a": "1"}]),
+        ("where isnull(a) | mvexpand m | table m", [{"m": "p"}, {"m": "q"}]),
+        ("where a=1 | rename a AS c b AS d | table c", SplError),
+        ("where a=1 | rename a AS c, b AS d | table c d", [{"c": "1", "d": "x"}]),
+        ("where a=1 | table a b | fields - b", [{"a": "1"}]),
+    ],
+)
+def test_commands(splunk: Splunk, commands: str, rows: Any) -> None:
+    if rows is SplError:
+        with pytest.raises(SplError):
+            splunk.run(f"* | {commands}")
+    else:
+        assert splunk.run(f"* | {commands}") == rows
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("* | frobnicate", "unknown command frobnicate"),
+        ("* | stats count | table a", "no field a here"),
+        ("* | stats count | where a=1", "no field a here"),
+        ("* | stats count | eval x=a", "no field a here"),
+        ("* | stats count | search a=1", "no field a here"),
+        ("* | stats median(a)", "unknown function of stats: median"),
+        ("* | eval x=frob(1)", "unknown function frob"),
+        ("* | eval x=if(1, 2, 3)", "has to be a condition"),
+        ("* | eval x=(1=1)", "cannot assign a condition"),
+        ("* | where a", "where needs a condition"),
+        ("* | where m=1", "several values"),
+        ("* | eval x=1 y=2", "unexpected y"),
+        ("* | head limit=3", "only a number is known"),
+        ("* | dedup 2 a", "only fields are known"),
+        ("`nothing`", "unknown macro nothing"),
+        ("* | lookup nothing a", "no lookup nothing"),
+        ("* | lookup tsid_aliases nope AS a", "has no column nope"),
+        ("* | inputlookup tsid_aliases", "can only begin a search"),
+        ("| stats count", "cannot begin a search"),
+        ('* | eval x="a', "a quote is open"),
+        ("* | where (a=1", "\\) is missing"),
+        ("| makeresults earliest=1", "only count is known"),
+        ("* [| makeresults]", "return"),
+        ("* | stats latest(b) AS l BY nope", "xxx"),
+    ],
+)
+def test_what_is_not_known_is_an_error(splunk: Splunk, search: str, words: str) -> None:
+    if words == "xxx":
+        # A field that no event has is none that no event could have: before a transforming command that is no error.
+        assert splunk.run(search) == []
+        return
+    with pytest.raises(SplError, match=words):
+        splunk.run(search)
+
+
+# macros.conf.spec
+def test_macros_may_hold_macros_and_take_arguments() -> None:
+    assert expand("x `outer` y", MACROS) == "x a=1 OR b=y* y"
+    with pytest.raises(SplError, match="each other"):
+        expand("`a`", {"a": {"definition": "`a`"}})
+
+
+def test_pipes_in_quotes_and_brackets_belong_to_their_command() -> None:
+    assert [command.name for command in pipeline('a="x|y" [| b | c] | d "|"')] == ["search", "d"]
+
+
+class TestLookups:
+    """Search Reference, "lookup", "inputlookup", "outputlookup"; transforms.conf.spec."""
+
+    def test_by_network_the_first_row_that_matches(self, splunk: Splunk) -> None:
+        search = '| makeresults | eval ip="72.163.4.38" | lookup cisco_licensing_endpoints network AS ip OUTPUT host'
+        assert splunk.run(search)[0]["host"] == "tools.cisco.com"
+
+    def test_without_regard_to_letter_case_where_the_definition_says_so(self, splunk: Splunk) -> None:
+        search = '| makeresults | eval x="TOOS.cisco.com", host="mine" | lookup tsid_aliases alias AS x OUTPUTNEW host'
+        assert splunk.run(search)[0]["host"] == "mine"
+        assert splunk.run(search.replace("OUTPUTNEW", "OUTPUT"))[0]["host"] == "tools.cisco.com"
+
+    def test_a_file_is_written_and_read_again(self, splunk: Splunk) -> None:
+        splunk.run("a=1 | table a b | outputlookup mine.csv")
+        splunk.run("a=2 | table a b | outputlookup append=true mine.csv")
+        splunk.run("a=7 | table a b | outputlookup override_if_empty=false mine.csv")
+        assert splunk.run("| inputlookup mine.csv") == [{"a": "1", "b": "x"}, {"a": "2", "b": "X"}]
+        assert splunk.run("| inputlookup mine.csv where a=2") == [{"a": "2", "b": "X"}]
+
+    def test_rows_of_a_collection_replace_those_of_the_same_key(self, splunk: Splunk) -> None:
+        write = "| makeresults | eval device={}, label={} | outputlookup append=true key_field=device tsid_devices"
+        for device, label in (('"d1"', '"one"'), ('"d2"', '"two"'), ('"d1"', '"three"')):
+            splunk.run(write.format(device, label))
+        rows = splunk.run("| inputlookup tsid_devices | table device label | sort device")
+        assert rows == [{"device": "d1", "label": "three"}, {"device": "d2", "label": "two"}]
+
+
+def test_the_apps_own_commands_run_as_processes(splunk: Splunk) -> None:
+    search = (
+        '| tsidlookup table=endpoints | search host="tools.cisco.com" status="active" | head 1 '
+        '| eval dest_ip=replace(network, "/.*", ""), url="https://toos.cisco.com" | tsidenrich | table url tsid_verdict'
+    )
+    assert splunk.run(search) == [{"url": "https://tools.cisco.com", "tsid_verdict": "aliased"}]

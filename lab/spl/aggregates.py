@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     fields: frozenset[str]
 
 
-_CALL = re.compile(r"\s*([a-z]+)\s*(\()?")
+_CALL = re.compile(r"\s*([a-z]+)(\()?")
 _AS = re.compile(r"""\s+AS\s+(?:"([^"]+)"|([\w.:{}]+))""", re.IGNORECASE)
 _BY = re.compile(r"\s*\bBY\s+(.*)\Z", re.IGNORECASE | re.DOTALL)
 

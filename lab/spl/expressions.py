@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from lab.spl.functions import FUNCTIONS, Function
-from lab.spl.values import Row, SplError, Value, number, text
+from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
 Evaluator = Callable[[Row], Value]
 
@@ -139,7 +139,7 @@ class _Parser:
             return _constant(token.text)
         if token.kind == "field":
             return _field(token.text)
-        if token.kind == "IN" or (token.kind == "name" and self._next() == "("):
+        if token.kind in ("IN", "LIKE", "name") and self._next() == "(":
             return self._call(token.text.lower())
         if token.kind == "name":
             if token.text in ("true", "false"):
@@ -154,12 +154,27 @@ class _Parser:
             if arguments:
                 self._expect(",")
             arguments.append(self._binary(0))
+        if name == "mvmap":
+            return self._mvmap(arguments)
         function = FUNCTIONS.get(name)
         if function is None:
             raise self._error(f"unknown function {name}")
         if not function.least <= len(arguments) <= (function.most or len(arguments)):
             raise self._error(f"wrong number of arguments for {name}")
         return _call(function, arguments, self._context)
+
+    def _mvmap(self, arguments: Sequence[Expression]) -> Expression:
+        """Return ``mvmap``: computes an expression for each value of a field, which bears its name there."""
+        if len(arguments) != 2 or len(arguments[0].fields) != 1 or arguments[1].is_boolean:
+            raise self._error("mvmap takes a field and an expression")
+        (name,) = arguments[0].fields
+        body = arguments[1].evaluate
+
+        def evaluate(row: Row) -> Value:
+            results = (body({**row, name: value}) for value in texts(row.get(name)))
+            return field([item for result in results for item in texts(result)])
+
+        return Expression(evaluate, arguments[0].fields | arguments[1].fields, False)
 
     def _next(self) -> str:
         return self._tokens[self._place].kind if self._place < len(self._tokens) else ""
