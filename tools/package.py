@@ -72,6 +72,7 @@ PACKAGED = (
     "bin/tsid/verdicts.py",
     "bin/tsid/wording.py",
     "default/app.conf",
+    "default/collections.conf",
     "default/commands.conf",
     "default/macros.conf",
     "default/savedsearches.conf",
