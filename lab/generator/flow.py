@@ -94,11 +94,13 @@ class Traffic:
             for number in range(12)
         )
 
-    def flow(self, start: int, to: Destination, actions: Actions) -> Flow:
-        """A connection to a destination, starting at that time."""
+    def flow(
+        self, start: int, to: Destination, actions: Actions, *, device: str = "", outcome: str = ""
+    ) -> Flow:
+        """A connection to a destination, starting at that time; of any device and outcome, if none is given."""
         dice = self._dice
         self._serial += 1
-        outcome = dice.pick(_OUTCOMES)
+        outcome = outcome or dice.pick(_OUTCOMES)
         action, answered = dice.pick(actions[outcome])
         return Flow(
             serial=str(self._serial),
@@ -106,7 +108,7 @@ class Traffic:
             duration=0 if outcome == BLOCKED else dice.below(60),
             sensor=dice.pick(self._sensors),
             instance=str(dice.between(1, 8)),
-            device=to.source or self._device(ipv6=":" in to.address),
+            device=device or to.source or self._device(ipv6=":" in to.address),
             port=str(dice.between(1024, 65535)),
             to=to,
             outcome=outcome,

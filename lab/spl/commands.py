@@ -85,8 +85,14 @@ def _eval(engine: Engine, table: Table, arguments: str) -> Table:
 
 
 def _set(row: Row, name: str, value: Value) -> None:
-    """Give a field a value; numbers become text, as in results; a field of null is no field."""
-    if value is None or value == "" or value == []:
+    """Give a field a value; numbers become text, as in results; a field of null is no field.
+
+    Raises:
+        SplError: it is an empty text: to eval that is a value, to a lookup or a command none.
+    """
+    if value == "" or (isinstance(value, list) and "" in value):
+        raise SplError(f"{name} becomes an empty text here: make it null, with nullif()")
+    if value is None or value == []:
         row.pop(name, None)
     else:
         row[name] = value if isinstance(value, list) else text(value)

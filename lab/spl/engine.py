@@ -10,10 +10,14 @@ from typing import Optional
 from lab.host import CommandHost
 from lab.spl.commands import COMMANDS
 from lab.spl.expressions import Context
+from lab.spl.functions import relative_time
 from lab.spl.syntax import Command, expand, pipeline
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
 from tools import conf
+
+#: The app's commands that ask for the time, and the option that tells them: theirs is the time of the search.
+_CLOCKS = {"tsidrisk": "now"}
 
 
 class Splunk:
@@ -32,6 +36,8 @@ class Splunk:
         self._macros = conf.read(app / "default" / "macros.conf")
         self._transforms = conf.read(app / "default" / "transforms.conf")
         self._commands = conf.read(app / "default" / "commands.conf")
+        #: The saved searches by name.
+        self.saved = conf.read(app / "default" / "savedsearches.conf")
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
@@ -54,6 +60,16 @@ class Splunk:
             SearchFailed: one of the app's commands ended it.
         """
         return self.table(search, earliest, self.now if latest is None else latest).rows
+
+    def dispatch(self, name: str) -> list[Row]:
+        """Run a saved search over its own time range, as the scheduler does."""
+        saved = self.saved[name]
+        latest = saved["dispatch.latest_time"]
+        return self.run(
+            saved["search"],
+            relative_time(self.now, saved["dispatch.earliest_time"]),
+            self.now if latest == "now" else relative_time(self.now, latest),
+        )
 
     def table(self, search: str, earliest: float, latest: float) -> Table:
         """Run a search and return its whole result."""
@@ -105,8 +121,11 @@ class Splunk:
     def _external(self, command: Command, table: Table, leads: bool) -> Table:
         """Run one of the app's commands as a process."""
         host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
+        arguments, clock = command.arguments, _CLOCKS.get(command.name)
+        if clock and f"{clock}=" not in arguments:
+            arguments += f" {clock}={text(self.now)}"
         events = [] if leads else [{name: _sent(value) for name, value in row.items()} for row in table.rows]
-        result = host.run(events, command.arguments).raise_for_error()
+        result = host.run(events, arguments).raise_for_error()
         rows: list[Row] = [
             {name: field(texts(value)) for name, value in row.items()} for row in result.events
         ]

@@ -106,7 +106,12 @@ def _mvindex(value: Value, first: Value, last: Value = None) -> Value:
     start = _whole(first)
     end = start if last is None else _whole(last)
     start, end = (place + len(values) if place < 0 else place for place in (start, end))
-    return field(values[max(start, 0) : end + 1]) if end >= 0 else None
+    return _all(values[max(start, 0) : end + 1]) if end >= 0 else None
+
+
+def _all(values: list[str]) -> Value:
+    """Return several texts, empty ones too, as one value."""
+    return None if not values else values[0] if len(values) == 1 else values
 
 
 def _round(value: Value, digits: Value = 0.0) -> Value:
@@ -224,6 +229,7 @@ _ALL: Sequence[Function] = (
     Function("max", 1, None, False, (), _eager(_extreme(True))),
     Function("strftime", 2, 2, False, (), _eager(_strftime)),
     Function("relative_time", 2, 2, False, (), _eager(_relative_time)),
+    Function("nullif", 2, 2, False, (), _eager(lambda one, other: None if one == other else one)),
     Function("mvcount", 1, 1, False, (), _eager(lambda value: float(len(texts(value))) or None)),
     Function("mvindex", 2, 3, False, (), _eager(_mvindex)),
     Function("mvdedup", 1, 1, False, (), _eager(lambda value: field(list(dict.fromkeys(texts(value)))))),
@@ -237,7 +243,7 @@ _ALL: Sequence[Function] = (
         (),
         lambda row, parts, _: field([item for part in parts for item in texts(part(row))]),
     ),
-    Function("split", 2, 2, False, (), _eager(lambda value, by: field(text(value).split(text(by))))),
+    Function("split", 2, 2, False, (), _eager(lambda value, by: _all(text(value).split(text(by))))),
 )
 
 FUNCTIONS = {function.name: function for function in _ALL}
