@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
 
-from lab.generator.fleet import DAY, EXCLUDED, OFFLINE, Device, Fleet, make_fleet
+from lab.generator import START, LabelledEvent, generate
+from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, OFFLINE, Device, Fleet, make_fleet
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
+from tools import conf
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,6 +59,12 @@ class Moment(NamedTuple):
             and any(day < self.day for day in (*device.allowed, *device.blocked))
         }
 
+    def at(self, day: int, hour: int) -> Moment:
+        """The same ledger at another time."""
+        splunk = Splunk(self.splunk.app, self.fleet.events, self.fleet.start + day * DAY + hour * 3600)
+        splunk.collections = self.splunk.collections
+        return self._replace(day=day, splunk=splunk)
+
     def of_state(self, *states: str) -> set[str]:
         """The devices in one of these states."""
         return {a for a, device in self.watched().items() if state_of(device, self.day) in states}
@@ -98,8 +105,7 @@ def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for day in stops:
         splunk.now = fleet.start + day * DAY
         # A day more than needed: windows overlap.
-        search = splunk.saved["TSID ledger: backfill"]["search"]
-        splunk.run(search, fleet.start + (since - 1) * DAY)
+        splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + (since - 1) * DAY)
         splunk.run(INVENTORY)
         ledger = {key: dict(row) for key, row in splunk.collections["tsid_devices"].items()}
         copy = Splunk(app, fleet.events, splunk.now)
@@ -146,26 +152,115 @@ def _waits_too_long(device: Device, day: int) -> bool:
     return day - device.blocked[0] > RENEWAL[device.model or DEFAULT]
 
 
-def test_the_alerts_about_servers_are_exactly_those_of_the_truth(
-    moments: list[Moment],
-) -> None:
-    for moment in moments[:4]:
-        fleet, splunk = moment.fleet, moment.splunk
-        for days, name in ((fleet.impostors, "impostor of a licensing server"), (fleet.unlisted, "unlisted licensing endpoint")):
-            for day in [*days][:3]:
-                # Half past twelve: the hour before noon is in the last seventy minutes but for its first part.
-                found = set()
-                for hour in (11, 12, 13):
-                    splunk.now = fleet.start + day * DAY + hour * 3600 + 11 * 60
-                    found |= moment.fired(name)
-                assert found == days[day], (name, day)
-                splunk.now += DAY // 2
-                assert moment.fired(name) == set()
+def test_the_alerts_about_servers_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
+    last = moments[-1]
+    for days, name in (
+        (last.fleet.impostors, "impostor of a licensing server"),
+        (last.fleet.unlisted, "unlisted licensing endpoint"),
+    ):
+        for day in list(days)[:4]:
+            # All of a day's traffic is in the hour before noon, and the search looks back over more than that.
+            assert last.at(day, hour=12).fired(name) == days[day], (name, day)
+            assert last.at(day, hour=14).fired(name) == set(), (name, day)
 
 
 def test_a_device_that_complains_is_reported_until_it_recovers(moments: list[Moment]) -> None:
-    for moment in moments:
-        watched = moment.watched()
-        complaining = moment.fleet.complaints.get(moment.day - 1, frozenset())
-        assert moment.fired("device complains about licensing") == {*complaining}, moment.day
-    assert watched
+    last = moments[-1]
+    for day, devices in list(last.fleet.complaints.items())[:4]:
+        assert last.at(day, hour=13).fired("device complains about licensing") == devices, day
+        assert last.at(day + 2, hour=13).fired("device complains about licensing") == set(), day
+
+
+def test_a_complaint_is_joined_with_the_ledger_by_address_or_label(moments: list[Moment]) -> None:
+    last = moments[-1]
+    names = {device.fate: device.address for device in last.watched().values()}
+    blocked = names[BLOCKED_FOR_GOOD]
+    for host in (blocked, f"label of {blocked}", "stranger"):
+        failed = "%CALL_HOME-5-SL_MESSAGE_FAILED: Fail to send out Smart Licensing message"
+        event: Row = {"_time": str(last.splunk.now - 60), "_raw": failed, "host": host, "sourcetype": "cisco:ios"}
+        splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now)
+        splunk.collections = last.splunk.collections
+        (row,) = splunk.dispatch("TSID: device complains about licensing")
+        if host == "stranger":
+            assert (row["device"], row["license_state"]) == ("stranger", "unknown")
+        else:
+            assert (row["device"], row["last_rule"]) == (blocked, "BLOCK_URL_CATEGORIES")
+            assert row["complaints"] == "Call Home message failed"
+
+
+def test_the_report_of_devices_puts_the_greatest_risk_first(moments: list[Moment]) -> None:
+    last = moments[-1]
+    rows = last.splunk.dispatch("TSID report: devices by risk")
+    assert {row["device"] for row in rows} == last.watched().keys()
+    scores = [int(str(row["license_score"])) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    for row in rows:
+        assert ("license_next_step" in row) == (row["license_state"] != "healthy"), row
+
+
+def test_the_report_of_rules_counts_each_blocked_device_once(moments: list[Moment]) -> None:
+    last = moments[-1]
+    rows = last.splunk.dispatch("TSID report: blocked licensing by rule")
+    blocked = [device for device in last.watched().values() if device.blocked_since(last.day)]
+    assert sum(int(str(row["devices"])) for row in rows) == len(blocked)
+    assert all(row["last_rule"] == "BLOCK_URL_CATEGORIES" and row["fix"] and row["firewalls"] for row in rows)
+
+
+def test_the_report_of_lookups_counts_every_endpoint(moments: list[Moment]) -> None:
+    splunk = moments[-1].splunk
+    rows = splunk.dispatch("TSID report: lookup health")
+    with (splunk.app / "lookups" / "cisco_licensing_endpoints.csv").open(encoding="utf-8") as file:
+        assert sum(int(str(row["count"])) for row in rows) == len(list(csv.DictReader(file)))
+
+
+SIGHTED_SHAPES = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:data", "cisco:ftd")
+
+
+@pytest.fixture(scope="module")
+def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[LabelledEvent]]:
+    """Return a Splunk with labelled events of the last hour."""
+    app = copy_of_the_app(tmp_path_factory.mktemp("aliased"))
+    labelled = list(generate(400, seed=7, licensing_share=0.5, shapes=SIGHTED_SHAPES, interval=5))
+    return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
+
+
+def firewall_of(event: Row) -> str:
+    """The name that people know a firewall by, with each of these shapes."""
+    return str(event.get("Device") or event.get("sensor") or event["host"])
+
+
+def test_an_alias_is_new_on_a_firewall_once(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
+    splunk, labelled = aliased
+    name = "TSID: alias new on a firewall"
+    found = [(row["firewall"], row["tsid_observed"]) for row in splunk.dispatch(name)]
+    true = {(firewall_of(e), t.observed) for e, t in labelled if t.verdict == "aliased"}
+    assert len(true) > 10
+    assert sorted(found) == sorted(true)
+    assert splunk.dispatch(name) == []
+    # One that is forgotten is new again.
+    forgotten = splunk.collections["tsid_sightings"].popitem()[1]
+    assert [row["sighting"] for row in splunk.dispatch(name)] == [forgotten["sighting"]]
+
+
+def test_the_report_of_exposure_agrees_with_the_truth(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
+    splunk, labelled = aliased
+    saved = splunk.saved["TSID report: exposure by firewall"]["search"]
+    rows = {str(row["firewall"]): row for row in splunk.run(saved)}
+    licensing = [(firewall_of(event), truth) for event, truth in labelled if truth.verdict]
+    assert rows.keys() == {firewall for firewall, _ in licensing}
+    for firewall, row in rows.items():
+        truths = [truth for of, truth in licensing if of == firewall]
+        aliases = [truth for truth in truths if truth.verdict == "aliased"]
+        assert row["count"] == str(len(truths))
+        assert row["connections"] == str(len({t.connection for t in truths if t.connection}))
+        assert row["aliased"] == str(len(aliases))
+        assert row["aliased_and_blocked"] == str(sum(t.outcome == "blocked" for t in aliases))
+
+
+# Those of the refresh need servers: tests/test_refresh.py.
+@pytest.mark.parametrize(
+    "name", [name for name in conf.read(ROOT / "default" / "savedsearches.conf") if " refresh: " not in name]
+)
+def test_a_search_finds_nothing_where_there_is_nothing(name: str) -> None:
+    found = Splunk(ROOT, [], START).dispatch(name)
+    assert found == [] or name == "TSID report: lookup health"

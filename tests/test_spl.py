@@ -68,6 +68,11 @@ def test_search(splunk: Splunk, search: str, found: list[str]) -> None:
     assert times(splunk.run(search)) == found
 
 
+def test_an_asterisk_finds_results_without_raw_text(splunk: Splunk) -> None:
+    """Search Reference, "search": the wildcard alone matches everything."""
+    assert len(splunk.run("| makeresults count=2 | search *")) == 2
+
+
 # Search Reference, "eval" and "Evaluation functions"; Search Manual, "Boolean expressions with logical operators".
 @pytest.mark.parametrize(
     ("expression", "value"),

@@ -172,7 +172,7 @@ class _Maker:
             # The devices of the fleet have IPv4 only.
             self.connect(day, device, scenario, outcome, shape)
             return
-        time = self._start + day * DAY + 11 * 3600 + dice.below(3600)
+        time = self._start + day * DAY + 11 * 3600 + dice.below(2400)
         kind = _SHAPES[shape]
         flow = self._traffic.flow(time, to, kind.actions, device=device, outcome=outcome)
         self.events += [delivered.event for delivered in kind.deliver(flow, dice)]

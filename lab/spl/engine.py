@@ -133,7 +133,8 @@ class Splunk:
         added = [name for name in sent if not name.startswith("__mv_")]
         if leads:
             return Table(rows, added)
-        if table.columns is None:
+        if table.columns is None or not rows:
+            # Of no result it is not known which fields it would have.
             return Table(rows, None)
         return Table(rows, list(dict.fromkeys([*table.columns, *added])))
 
