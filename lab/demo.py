@@ -1,7 +1,8 @@
 """The app at work without a Splunk: ``make demo``, or ``python -m lab.demo``.
 
-Events whose truth is known go through the real search command, in a process of its own. The demo shows what
-came back and proves itself: it fails if the command said anything else than the truth.
+Events whose truth is known go through the real search command, in a process of its own; months of a fleet go
+through the app's searches. The demo shows what came back and proves itself: it fails if the app said anything else
+than the truth.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 try:
     from rich.padding import Padding
@@ -32,6 +33,9 @@ from lab.host import CommandHost
 from lab.search import Result
 from lab.terminal import abandon_stdout, safe_text
 from lab.wire import Record
+
+if TYPE_CHECKING:
+    from lab.riskdemo import RiskDemo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -98,17 +102,20 @@ def main(app: Path = REPOSITORY) -> int:
         ]
         labelled = [event for section in sections for event in section.events]
         result = _run(app, [event for event, _ in labelled])
+        risk = _risk(app)
     except LabError as error:
         print(f"demo: {safe_text(str(error))}", file=sys.stderr)
         return 1
-    problems = list(find_problems(labelled, result.events))
+    problems = [*find_problems(labelled, result.events), *risk.problems()]
     if problems:
-        print(f"demo: the command did not tell the truth, {len(problems)} times:", file=sys.stderr)
+        print(f"demo: the app did not tell the truth, {len(problems)} times:", file=sys.stderr)
         for problem in problems:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1
     try:
         _show(console, sections, result)
+        risk.show(console)
+        _show_next(console)
     except BrokenPipeError:
         abandon_stdout()
     return 0
@@ -156,6 +163,14 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
     return CommandHost(app, _COMMAND).run(events, _OPTIONS).raise_for_error()
 
 
+def _risk(app: Path) -> RiskDemo:
+    # Searches compare addresses with netaddr, which the app carries.
+    sys.path.append(str(app / "bin" / "lib"))
+    from lab.riskdemo import RiskDemo
+
+    return RiskDemo(app)
+
+
 # ------------------------------------------------------------------------------------------- what is shown
 
 
@@ -169,6 +184,9 @@ def _show(console: Console, sections: Sequence[Section], result: Result) -> None
     _show_reasons(console, named)
     console.print("\nIn sum", style="bold")
     console.print(_summary(named))
+
+
+def _show_next(console: Console) -> None:
     console.print("\nTry next", style="bold")
     for command, purpose in NEXT:
         console.print(Text(command, style="cyan"), soft_wrap=True)

@@ -65,7 +65,7 @@ def test_it_fails_when_the_command_is_wrong(app: Path, capsys: pytest.CaptureFix
     assert demo.main(app) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "demo: the command did not tell the truth" in err
+    assert "demo: the app did not tell the truth" in err
     assert "tsid_verdict should be 'aliased' and is 'foreign'" in err
 
 

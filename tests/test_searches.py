@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -255,6 +257,50 @@ def test_the_report_of_exposure_agrees_with_the_truth(aliased: tuple[Splunk, lis
         assert row["connections"] == str(len({t.connection for t in truths if t.connection}))
         assert row["aliased"] == str(len(aliases))
         assert row["aliased_and_blocked"] == str(sum(t.outcome == "blocked" for t in aliases))
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """The searches of help and documentation, each with where it stands; those of the refresh need servers."""
+    for stanza, settings in conf.read(ROOT / "default" / "searchbnf.conf").items():
+        for key, value in settings.items():
+            if key.startswith("example"):
+                yield f"{stanza}/{key}", value
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"(?m)(?:^ {4}.*\n)+", text) + re.findall(r"`` (.+?) ``", text)
+        for number, block in enumerate(blocks):
+            search = " ".join(block.split())
+            if re.match(r"(\||`tsid|index=)", search):
+                yield f"{page.name}/{number}", search
+
+
+EXAMPLES = {where: search for where, search in examples() if "tsidrefresh" not in search}
+
+
+def test_there_are_examples() -> None:
+    assert {where.partition("/")[0] for where in EXAMPLES} >= {
+        "README.md",
+        "commands.md",
+        "lookups.md",
+        "searches.md",
+        "tsidenrich-command",
+        "tsidlookup-command",
+        "tsidrisk-command",
+    }
+
+
+@pytest.mark.parametrize("where", EXAMPLES)
+def test_an_example_of_the_documentation_finds_something(
+    aliased: tuple[Splunk, list[LabelledEvent]], where: str, tmp_path: Path
+) -> None:
+    app = copy_of_the_app(tmp_path)
+    (app / "lookups" / "inventory.csv").write_text(INVENTORY_CSV, encoding="utf-8")
+    splunk = Splunk(app, [{**event, "index": "firewall"} for event, _ in aliased[1]], START + 3600)
+    splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
+    assert splunk.run(EXAMPLES[where]) != []
+
+
+INVENTORY_CSV = "device,label,model\n10.0.0.1,core-1,classic\n"
 
 
 # Those of the refresh need servers: tests/test_refresh.py.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -120,10 +121,16 @@ def _fields(_: Engine, table: Table, arguments: str) -> Table:
 
 
 def _table(_: Engine, table: Table, arguments: str) -> Table:
-    names = list(words(arguments))
-    if not names or any("*" in name for name in names):
-        raise SplError("table needs the names of fields, without wildcards here")
-    table.need(names)
+    names: list[str] = []
+    for word in words(arguments):
+        if "*" not in word:
+            table.need([word])
+            names.append(word)
+            continue
+        present = sorted(_columns_of(table.rows)) if table.columns is None else table.columns
+        names += [name for name in present if fnmatch.fnmatchcase(name, word) and name not in names]
+    if not names and not arguments:
+        raise SplError("table needs the names of fields")
     return Table([{name: row[name] for name in names if name in row} for row in table.rows], names)
 
 
