@@ -20,7 +20,7 @@ help: ## list these targets
 
 demo: vendor ## show the app at work, without a Splunk
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@$(LAB)/bin/python -m lab.demo
+	@PYTHONPATH=bin/lib $(LAB)/bin/python -m lab.demo
 
 refresh-demo: vendor ## show the refresh at work with servers on loopback; needs the DNS server NSD
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt

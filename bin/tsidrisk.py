@@ -55,7 +55,7 @@ class TsidRiskCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
 
     success = _field("success", "The field with the time of the last success.")
     blocked = _field("blocked", "The field with the time of the last block.")
-    blocks = _field("blocks", "The field with the number of blocks since the last success.")
+    blocks = _field("blocks", "The field with how often it was blocked since the last success.")
     seen = _field("seen", "The field with the time when the device was first seen.")
     rule = _field("rule", "The field with the rule that blocked last.")
     policy = _field("policy", "The field with the policy of that rule.")

@@ -1,8 +1,8 @@
-"""The app at work without a Splunk: ``make demo``, or ``python -m lab.demo``.
+"""The app at work without a Splunk: ``make demo``.
 
 Events whose truth is known go through the real search command, in a process of its own; months of a fleet go
-through the app's searches. The demo shows what came back and proves itself: it fails if the app said anything else
-than the truth.
+through the app's searches. The demo shows what came back and proves itself: it fails if the app said anything
+else than the truth.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 try:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
-except ImportError:
-    sys.exit("demo: the package 'rich' is missing: run `make demo`, or pip install rich")
+
+    from lab.riskdemo import RiskDemo
+except ImportError as error:
+    sys.exit(f"demo: the package {error.name!r} is missing: run `make demo`, which knows where it is")
 
 from lab.console import Console
 from lab.errors import LabError, UsageError
@@ -33,9 +35,6 @@ from lab.host import CommandHost
 from lab.search import Result
 from lab.terminal import abandon_stdout, safe_text
 from lab.wire import Record
-
-if TYPE_CHECKING:
-    from lab.riskdemo import RiskDemo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -102,7 +101,7 @@ def main(app: Path = REPOSITORY) -> int:
         ]
         labelled = [event for section in sections for event in section.events]
         result = _run(app, [event for event, _ in labelled])
-        risk = _risk(app)
+        risk = RiskDemo(app)
     except LabError as error:
         print(f"demo: {safe_text(str(error))}", file=sys.stderr)
         return 1
@@ -161,14 +160,6 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
     if not library.is_dir():
         raise UsageError(f"{library} is missing: run `make vendor`")
     return CommandHost(app, _COMMAND).run(events, _OPTIONS).raise_for_error()
-
-
-def _risk(app: Path) -> RiskDemo:
-    # Searches compare addresses with netaddr, which the app carries.
-    sys.path.append(str(app / "bin" / "lib"))
-    from lab.riskdemo import RiskDemo
-
-    return RiskDemo(app)
 
 
 # ------------------------------------------------------------------------------------------- what is shown

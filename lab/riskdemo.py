@@ -1,4 +1,4 @@
-"""The demo's second half: months of a made-up fleet, and which of its devices will lose their licence, when and why."""
+"""The demo's second half: months of a made-up fleet, and whose licences are at risk, when and why."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class RiskDemo:
 
     def show(self, console: Console) -> None:
         """Print the devices at risk, worst first: one of each state, with reason and next step."""
-        console.print(f"\nMade up: {_DAYS} days of {_DEVICES} devices, and whose licence is at risk", style="bold")
+        console.print(
+            f"\nMade up: {_DAYS} days of {_DEVICES} devices, and whose licence is at risk", style="bold"
+        )
         console.print(f"{_sum(self._rows)}. One of each, the worst first:")
         shown = set()
         for row in self._rows:
@@ -78,8 +80,8 @@ class RiskDemo:
                     console.print(Padding(Text(safe_text(str(row[name]))), (0, 0, 0, 4)))
 
 
-# How many days a licence lasts after the last contact, by model (lookups/license_clocks.csv); stated here again, because the truth
-# must not come from the app.
+# How many days a licence lasts after the last contact, by model (lookups/license_clocks.csv); stated
+# here again, because the truth must not come from the app.
 _LIFE = 90
 _LIVES = {"slp_perpetual": 365}
 

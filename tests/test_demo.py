@@ -29,7 +29,12 @@ def show(app: Path, columns: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(app)],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": "ascii"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "bin" / "lib"),
+            "COLUMNS": columns,
+            "PYTHONIOENCODING": "ascii",
+        },
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

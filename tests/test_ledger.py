@@ -72,7 +72,10 @@ def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
     assert ledger.keys() == {event["tsid_device"] for event in events}
     for device, row in ledger.items():
         own = [event for event in events if event["tsid_device"] == device]
-        times = {outcome: [int(str(e["_time"])) for e in own if e["tsid_outcome"] == outcome] for outcome in OUTCOMES}
+        times = {
+            outcome: [int(str(e["_time"])) for e in own if e["tsid_outcome"] == outcome]
+            for outcome in OUTCOMES
+        }
         every = times["allowed"] + times["blocked"]
         assert (row["first_seen"], row["last_seen"]) == (str(min(every)), str(max(every)))
         assert row.get("last_allowed") == (str(max(times["allowed"])) if times["allowed"] else None)
@@ -133,7 +136,9 @@ def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(day: list[Labe
     assert hourly.collections == whole.collections
 
 
-def test_a_device_is_in_the_ledger_if_it_reached_an_endpoint_or_was_kept_from_it(day: list[LabelledEvent]) -> None:
+def test_a_device_is_in_the_ledger_if_it_reached_an_endpoint_or_was_kept_from_it(
+    day: list[LabelledEvent],
+) -> None:
     splunk = Splunk(ROOT, [event for event, _ in day], START + 2 * DAY)
     splunk.run(CONTACTS)
     told = {

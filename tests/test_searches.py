@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -173,13 +174,55 @@ def test_a_device_that_complains_is_reported_until_it_recovers(moments: list[Mom
         assert last.at(day + 2, hour=13).fired("device complains about licensing") == set(), day
 
 
+def test_a_drilldown_shows_what_the_finding_is_about(moments: list[Moment]) -> None:
+    last = moments[-1]
+    for name in ("licence expiring", "licence expired", "impostor of a licensing server"):
+        moment = last.at(next(iter(last.fleet.impostors)), hour=12) if name.startswith("impostor") else last
+        saved = moment.splunk.saved[f"TSID: {name}"]
+        (drilldown,) = json.loads(saved["action.notable.param.drilldown_searches"])
+        for row in moment.splunk.dispatch(f"TSID: {name}")[:2]:
+            search = drilldown["search"].replace("$device$", str(row["device"]))
+            shown = moment.splunk.run(search, moment.splunk.now - DAY)
+            assert {event["tsid_device"] for event in shown} <= {row["device"]}
+            contacts = moment.fleet.devices[str(row["device"])]
+            recent = [day for day in (*contacts.allowed, *contacts.blocked) if 0 < moment.day - day <= 30]
+            assert shown or not recent, (name, row["device"])
+
+
+def test_what_people_are_told_is_in_the_results(moments: list[Moment]) -> None:
+    """Risk messages, titles and descriptions name fields; entities, throttling and threats too."""
+    last = moments[-1]
+    seen = 0
+    for name, saved in last.splunk.saved.items():
+        told = " ".join(value for key, value in saved.items() if key.startswith("action."))
+        fields = {field for field in re.findall(r"\$(\w+)\$", told) if not field.startswith("info_")}
+        fields |= set(saved.get("alert.suppress.fields", "").replace(",", " ").split())
+        fields |= set(re.findall(r'_object_field": "(\w+)"', told))
+        if not fields:
+            continue
+        days = (last.day, *(day + more for day in list(last.fleet.impostors)[:1] for more in (0, 1)))
+        rows = [
+            row
+            for day in days
+            for row in last.at(day, hour=13 if "complains" in name else 12).splunk.dispatch(name)
+        ]
+        seen += bool(rows)
+        assert all(fields <= row.keys() for row in rows), name
+    assert seen >= 6
+
+
 def test_a_complaint_is_joined_with_the_ledger_by_address_or_label(moments: list[Moment]) -> None:
     last = moments[-1]
     names = {device.fate: device.address for device in last.watched().values()}
     blocked = names[BLOCKED_FOR_GOOD]
     for host in (blocked, f"label of {blocked}", "stranger"):
         failed = "%CALL_HOME-5-SL_MESSAGE_FAILED: Fail to send out Smart Licensing message"
-        event: Row = {"_time": str(last.splunk.now - 60), "_raw": failed, "host": host, "sourcetype": "cisco:ios"}
+        event: Row = {
+            "_time": str(last.splunk.now - 60),
+            "_raw": failed,
+            "host": host,
+            "sourcetype": "cisco:ios",
+        }
         splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now)
         splunk.collections = last.splunk.collections
         (row,) = splunk.dispatch("TSID: device complains about licensing")
@@ -226,7 +269,7 @@ def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[Labe
     return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
 
 
-def firewall_of(event: Row) -> str:
+def firewall_of(event: Mapping[str, object]) -> str:
     """The name that people know a firewall by, with each of these shapes."""
     return str(event.get("Device") or event.get("sensor") or event["host"])
 
@@ -297,6 +340,7 @@ def test_an_example_of_the_documentation_finds_something(
     (app / "lookups" / "inventory.csv").write_text(INVENTORY_CSV, encoding="utf-8")
     splunk = Splunk(app, [{**event, "index": "firewall"} for event, _ in aliased[1]], START + 3600)
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
+    splunk.collections["tsid_devices"]["2001:db8::7"] = {"_key": "2001:db8::7", "device": "2001:db8::7"}
     assert splunk.run(EXAMPLES[where]) != []
 
 

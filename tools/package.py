@@ -84,6 +84,7 @@ PACKAGED = (
     "docs/commands.md",
     "docs/lookups.md",
     "docs/refresh.md",
+    "docs/searches.md",
     "lookups/cisco_domains.csv",
     "lookups/cisco_licensing_endpoints.csv",
     "lookups/cisco_networks.csv",

@@ -1,7 +1,7 @@
-"""A fleet of devices over months: what each does, the events that tell of it, and what is then true of its licence.
+"""A fleet of devices over months: what each does, the events that tell of it, and what is then true of it.
 
-The truth is counted in whole days from the start; none of it comes from the app's code. Whatever happens, happens in the hour
-before noon, so that at midnight nothing is on the edge of a day.
+The truth is counted in whole days from the start; none of it comes from the app's code. Whatever happens,
+happens in the hour before noon, so that at midnight nothing is on the edge of a day.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Fleet(NamedTuple):
 
 
 def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> Fleet:
-    """Make a fleet of at least 60 devices and its events over so many days; the same ones for the same seed."""
+    """Make a fleet of at least 60 devices over so many days; the same one for the same seed."""
     dice = Dice(seed)
     start = START
     # The addresses and names that Cisco's servers had all the time.
@@ -93,7 +93,7 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     oddities = range(5, days, max(days // 12, 1))
     impostors = {day: frozenset({dice.pick(healthy)}) for day in oddities}
     unlisted = {day + 1: frozenset({dice.pick(healthy)}) for day in oddities if day + 1 < days}
-    complaints = {}
+    complaints: dict[int, frozenset[str]] = {}
     for day in oddities:
         complaining, recovering = healthy[day % len(healthy)], healthy[(day + 1) % len(healthy)]
         complaints[day] = frozenset({complaining})
@@ -113,10 +113,12 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     )
 
 
+# Each as often as it shall come.
 _FATES = (
-    *(HEALTHY,) * 9, BLOCKED_FOR_GOOD, BLOCKED_FOR_GOOD, SILENT, SILENT, FIXED, FIXED, SWAPPED, OFFLINE, EXCLUDED,
-    DOUBLED, NEVER,
-)  # fmt: skip
+    *(HEALTHY,) * 9,
+    *(BLOCKED_FOR_GOOD, SILENT, FIXED) * 2,
+    *(SWAPPED, OFFLINE, EXCLUDED, DOUBLED, NEVER),
+)
 # Of the models whose healthy devices report often enough for a test of months.
 _MODELS = ("", "", "", "classic", "fmc", "slp_perpetual")
 
@@ -127,7 +129,8 @@ def _device(number: int, days: int, dice: Dice) -> Device:
     back = turn + 1 + dice.below(max(min(days - turn - 1, 20), 1))
     pause = 1 + dice.below(_LONGEST_PAUSE)
     contacts = tuple(range(dice.below(2), days, pause))
-    allowed, blocked = contacts, ()
+    allowed: tuple[int, ...] = contacts
+    blocked: tuple[int, ...] = ()
     if fate in (BLOCKED_FOR_GOOD, EXCLUDED, OFFLINE):
         allowed, blocked = tuple(d for d in contacts if d < turn), tuple(range(turn, days))
     elif fate == SILENT:
@@ -203,7 +206,4 @@ _FAILED = (
     "RP/0/RP0/CPU0:smartlicserver[390]: %LICENSE-SMART_LIC-3-COMM_FAILED : Communications failure with the "
     "Cisco Smart License Utility (CSLU) : Unable to resolve server hostname/domain name",
 )
-_RESTORED = (
-    "%SMART_LIC-5-COMM_RESTORED: Communications with Cisco Smart Software Manager (CSSM) restored"
-)
-
+_RESTORED = "%SMART_LIC-5-COMM_RESTORED: Communications with Cisco Smart Software Manager (CSSM) restored"

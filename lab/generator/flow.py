@@ -97,7 +97,7 @@ class Traffic:
     def flow(
         self, start: int, to: Destination, actions: Actions, *, device: str = "", outcome: str = ""
     ) -> Flow:
-        """A connection to a destination, starting at that time; of any device and outcome, if none is given."""
+        """A connection to a destination, starting then; of any device and outcome if none is given."""
         dice = self._dice
         self._serial += 1
         outcome = outcome or dice.pick(_OUTCOMES)

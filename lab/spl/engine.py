@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
@@ -19,6 +20,8 @@ from tools import conf
 #: The app's commands that ask for the time, and the option that tells them: theirs is the time of the search.
 _CLOCKS = {"tsidrisk": "now"}
 
+_MODIFIER = re.compile(r"(?<!\S)(earliest|latest)=(\S+)")
+
 
 class Splunk:
     """An app's searches over data of one's own.
@@ -29,7 +32,7 @@ class Splunk:
         now: the time of the search, epoch seconds.
     """
 
-    def __init__(self, app: Path, events: Sequence[Row], now: float) -> None:
+    def __init__(self, app: Path, events: Sequence[Mapping[str, Value]], now: float) -> None:
         self.app = app
         self.now = now
         self._events = sorted(events, key=lambda event: -_time_of(event))
@@ -75,6 +78,7 @@ class Splunk:
         """Run a search and return its whole result."""
         first, *others = pipeline(self._with_subsearches(expand(search, self._macros), earliest, latest))
         if first.name == "search":
+            first, earliest, latest = self._with_own_times(first, earliest, latest)
             events: list[Row] = [
                 dict(event) for event in self._events if earliest <= _time_of(event) < latest
             ]
@@ -118,6 +122,14 @@ class Splunk:
         """Return a lookup's stanza of transforms.conf; empty for a mere file."""
         return self._transforms.get(lookup, {})
 
+    def _with_own_times(self, first: Command, earliest: float, latest: float) -> tuple[Command, float, float]:
+        """Take the time modifiers out of a search's terms; they come before the search's own range."""
+        times = {"earliest": earliest, "latest": latest}
+        for end, modifier in _MODIFIER.findall(first.arguments):
+            times[end] = self.now if modifier == "now" else relative_time(self.now, modifier)
+        terms = Command(first.name, _MODIFIER.sub("", first.arguments).strip())
+        return terms, times["earliest"], times["latest"]
+
     def _external(self, command: Command, table: Table, leads: bool) -> Table:
         """Run one of the app's commands as a process."""
         host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
@@ -154,7 +166,7 @@ def _sent(value: Value) -> str | list[str]:
     return value if isinstance(value, list) else text(value)
 
 
-def _time_of(event: Row) -> float:
+def _time_of(event: Mapping[str, Value]) -> float:
     value = event.get("_time")
     if not isinstance(value, (str, float, int)):
         raise SplError("an event without _time")

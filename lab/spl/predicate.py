@@ -196,7 +196,7 @@ def _term(term: str) -> Predicate:
     """Return a test for a word or phrase in the raw text; it begins and ends where a word does."""
     if not term.strip("*"):
         # Everything, also a result that has no raw text.
-        return Predicate(lambda row: True, frozenset())
+        return Predicate(lambda _: True, frozenset())
     body = ".*?".join(map(re.escape, term.split("*")))
     pattern = re.compile(rf"(?<![^\W_]){body}" + ("" if term.endswith("*") else r"(?![^\W_])"), re.IGNORECASE)
     return Predicate(
