@@ -24,6 +24,9 @@ EXPECTED: Mapping[str, str] = {
         "asks for splunk-sdk 3.0.0 or later, which needs Python 3.13; Splunk 9.3 to 10.0 run 3.9"
     ),
     "check_for_python_script_existence": "warns that there are Python files at all; a search command is one",
+    "check_collections_conf": (
+        "tells of every KV store collection, and itself that no action is required; the ledger is one"
+    ),
 }
 """The warnings that have to be there, and why they cannot be avoided."""
 
