@@ -217,7 +217,7 @@ def _field(name: str) -> Expression:
 def _call(function: Function, arguments: Sequence[Expression], context: Context) -> Expression:
     fields = frozenset().union(*(argument.fields for argument in arguments))
     for place, argument in enumerate(arguments):
-        wanted = function.wants_boolean(place, len(arguments))
+        wanted = function.wants_boolean(place)
         if wanted and not argument.is_boolean:
             raise SplError(f"argument {place + 1} of {function.name} has to be a condition")
         if argument.is_boolean and not wanted and function.name not in ("tostring", "isnull", "isnotnull"):
@@ -267,24 +267,19 @@ def _need_boolean(operator: str, *sides: Expression) -> None:
             raise SplError(f"{operator} needs conditions")
 
 
-def _and(left: Evaluator, right: Evaluator) -> Evaluator:
-    def evaluate(row: Row) -> Value:
-        one, other = left(row), right(row)
-        if one is False or other is False:
-            return False
-        return None if one is None or other is None else True
+def _junction(decisive: bool) -> Callable[[Evaluator, Evaluator], Evaluator]:
+    """Return AND or OR: a side with the decisive value decides, whatever the other is, null too."""
 
-    return evaluate
+    def combine(left: Evaluator, right: Evaluator) -> Evaluator:
+        def evaluate(row: Row) -> Value:
+            one, other = left(row), right(row)
+            if one is decisive or other is decisive:
+                return decisive
+            return None if one is None or other is None else not decisive
 
+        return evaluate
 
-def _or(left: Evaluator, right: Evaluator) -> Evaluator:
-    def evaluate(row: Row) -> Value:
-        one, other = left(row), right(row)
-        if one is True or other is True:
-            return True
-        return None if one is None or other is None else False
-
-    return evaluate
+    return combine
 
 
 def _xor(left: Evaluator, right: Evaluator) -> Evaluator:
@@ -295,7 +290,11 @@ def _xor(left: Evaluator, right: Evaluator) -> Evaluator:
     return evaluate
 
 
-_LOGIC: Mapping[str, Callable[[Evaluator, Evaluator], Evaluator]] = {"AND": _and, "OR": _or, "XOR": _xor}
+_LOGIC: Mapping[str, Callable[[Evaluator, Evaluator], Evaluator]] = {
+    "AND": _junction(decisive=False),
+    "OR": _junction(decisive=True),
+    "XOR": _xor,
+}
 
 
 def _single(value: Value, operator: str) -> Value:

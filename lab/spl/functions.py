@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 
 import netaddr
 
-from lab.spl.values import Row, SplError, Value, field, number, text, texts
+from lab.spl.values import Row, SplError, Value, number, text, texts
 
 Part = Callable[[Row], Value]
 
@@ -34,7 +34,7 @@ class Function(NamedTuple):
     conditions: Sequence[int]
     body: Callable[[Row, Sequence[Part], float], Value]
 
-    def wants_boolean(self, place: int, _: int) -> bool:
+    def wants_boolean(self, place: int) -> bool:
         """Tell whether an argument has to be a condition."""
         return place % 2 == 0 if self.name == "case" else place in self.conditions
 
@@ -79,7 +79,7 @@ def _in(row: Row, parts: Sequence[Part], _: float) -> Value:
 
 
 def _replace(value: Value, pattern: Value, by: Value) -> Value:
-    return _not_empty(re.sub(text(pattern), text(by), text(value)))
+    return re.sub(text(pattern), text(by), text(value))
 
 
 def _match(value: Value, pattern: Value) -> Value:
@@ -175,7 +175,7 @@ def _tostring(value: Value, form: Value = None) -> Value:
 def _substr(value: Value, start: Value, length: Value = None) -> Value:
     source, first = text(value), _whole(start)
     begin = first - 1 if first > 0 else max(len(source) + first, 0)
-    return _not_empty(source[begin:] if length is None else source[begin : begin + _whole(length)])
+    return source[begin:] if length is None else source[begin : begin + _whole(length)]
 
 
 def _whole(value: Value) -> int:
@@ -183,11 +183,6 @@ def _whole(value: Value) -> int:
     if found is None or found != int(found):
         raise SplError(f"{value!r} is no whole number")
     return int(found)
-
-
-def _not_empty(value: str) -> Value:
-    # To eval an empty text is a value of its own, which a row does not keep (see `lab.spl.commands`).
-    return value
 
 
 def _numeric(function: Callable[[float], float]) -> Callable[..., Value]:
@@ -232,8 +227,8 @@ _ALL: Sequence[Function] = (
     Function("nullif", 2, 2, False, (), _eager(lambda one, other: None if one == other else one)),
     Function("mvcount", 1, 1, False, (), _eager(lambda value: float(len(texts(value))) or None)),
     Function("mvindex", 2, 3, False, (), _eager(_mvindex)),
-    Function("mvdedup", 1, 1, False, (), _eager(lambda value: field(list(dict.fromkeys(texts(value)))))),
-    Function("mvsort", 1, 1, False, (), _eager(lambda value: field(sorted(texts(value))))),
+    Function("mvdedup", 1, 1, False, (), _eager(lambda value: _all(list(dict.fromkeys(texts(value)))))),
+    Function("mvsort", 1, 1, False, (), _eager(lambda value: _all(sorted(texts(value))))),
     Function("mvjoin", 2, 2, False, (), _eager(lambda value, by: text(by).join(texts(value)))),
     Function(
         "mvappend",
@@ -241,7 +236,7 @@ _ALL: Sequence[Function] = (
         None,
         False,
         (),
-        lambda row, parts, _: field([item for part in parts for item in texts(part(row))]),
+        lambda row, parts, _: _all([item for part in parts for item in texts(part(row))]),
     ),
     Function("split", 2, 2, False, (), _eager(lambda value, by: _all(text(value).split(text(by))))),
 )
