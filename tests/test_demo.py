@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from lab.generator.seed import seed_events
 ROOT = Path(__file__).resolve().parent.parent
 
 PROGRAM = "import sys; from pathlib import Path; from lab import demo; sys.exit(demo.main(Path(sys.argv[1])))"
+# As `make demo` has it.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "bin" / "lib")}
 
 
 @pytest.fixture
@@ -93,12 +96,22 @@ def test_it_notices_events_that_do_not_come_back() -> None:
     assert next(demo.find_problems(labelled, [])) == "20 events went in and 0 came back"
 
 
+def test_it_shows_the_devices_at_risk_with_reason_and_next_step(packaged_app: Path) -> None:
+    text = " ".join(show(packaged_app, "120").split())
+    fleet = text[text.index("Made up: 100 days of 60 devices") :]
+    for state in ("expired", "expiring", "overdue", "unknown", "blocked"):
+        assert re.search(
+            rf"10\.20\.\d+\.7: {state}, .*?risk \d+ of 100 (No|Last) success .*? show license status", fleet
+        )
+    assert "Change rule BLOCK_URL_CATEGORIES of policy" in fleet
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 def test_a_reader_that_has_seen_enough_ends_it_quietly(packaged_app: Path, unbuffered: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(packaged_app)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
