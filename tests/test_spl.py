@@ -246,6 +246,12 @@ class TestLookups:
         assert splunk.run("| inputlookup mine.csv") == [{"a": "1", "b": "x"}, {"a": "2", "b": "X"}]
         assert splunk.run("| inputlookup mine.csv where a=2") == [{"a": "2", "b": "X"}]
 
+    def test_a_collection_is_not_on_the_indexers(self, splunk: Splunk) -> None:
+        """collections.conf.spec, "replicate"."""
+        with pytest.raises(SplError, match="local=true"):
+            splunk.run("a=1 | lookup tsid_devices device AS a OUTPUT label")
+        assert splunk.run("a=1 | lookup local=true tsid_devices device AS a OUTPUT label") != []
+
     def test_rows_of_a_collection_replace_those_of_the_same_key(self, splunk: Splunk) -> None:
         write = "| makeresults | eval device={}, label={} | outputlookup append=true key_field=device tsid_devices"
         for device, label in (('"d1"', '"one"'), ('"d2"', '"two"'), ('"d1"', '"three"')):

@@ -325,11 +325,14 @@ def _write_collection(
 
 def _lookup(engine: Engine, table: Table, arguments: str) -> Table:
     given, rest = options(arguments, ("local",))
-    del given
     listed = list(words(rest))
     if len(listed) < 2:
         raise SplError(f"cannot read: lookup {arguments}")
     name = listed[0]
+    is_local = flag(given.get("local", "false"), "local")
+    if engine.settings_of(name).get("external_type") == "kvstore" and table.columns is None and not is_local:
+        # Before a command that transforms, a lookup runs on the indexers, which have no collections.
+        raise SplError(f"lookup {name} needs local=true here: the collection is not on the indexers")
     pairs, outputs, overwrite = _lookup_fields(listed[1:])
     rows, columns = engine.lookup_rows(name)
     for column in (*pairs, *outputs):
