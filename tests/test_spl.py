@@ -266,3 +266,44 @@ def test_the_apps_own_commands_run_as_processes(splunk: Splunk) -> None:
         '| eval dest_ip=replace(network, "/.*", ""), url="https://toos.cisco.com" | tsidenrich | table url tsid_verdict'
     )
     assert splunk.run(search) == [{"url": "https://tools.cisco.com", "tsid_verdict": "aliased"}]
+
+
+class TestTimechart:
+    """Search Reference, "timechart" and "bin"."""
+
+    def test_every_span_of_the_range_has_a_row(self, splunk: Splunk) -> None:
+        rows = splunk.run("* | timechart span=1000s count", earliest=500, latest=4000)
+        assert rows == [
+            {"_time": "0", "count": "0"},
+            {"_time": "1000", "count": "1"},
+            {"_time": "2000", "count": "1"},
+            {"_time": "3000", "count": "1"},
+        ]
+
+    def test_a_column_for_each_value_and_one_for_none(self, splunk: Splunk) -> None:
+        rows = splunk.run("* | timechart span=1h count BY a", earliest=1, latest=3600)
+        assert rows == [{"_time": "0", "1": "1", "2": "1", "NULL": "1"}]
+        rows = splunk.run("* | timechart span=1h usenull=f count BY a", earliest=1, latest=3600)
+        assert rows == [{"_time": "0", "1": "1", "2": "1"}]
+
+    def test_a_sum_of_nothing_is_null(self, splunk: Splunk) -> None:
+        rows = splunk.run("* | timechart span=2000s sum(a) AS total", earliest=1, latest=4000)
+        assert rows == [{"_time": "0", "total": "1"}, {"_time": "2000", "total": "2"}]
+        rows = splunk.run("a=1 | timechart span=2000s sum(a) AS total", earliest=1, latest=4000)
+        assert rows == [{"_time": "0", "total": "1"}, {"_time": "2000"}]
+
+    def test_too_many_series_are_refused(self, splunk: Splunk) -> None:
+        search = '| makeresults | eval x=split("a,b,c,d,e,f,g,h,i,j,k", ",") | mvexpand x | timechart span=1d{} count BY x'
+        with pytest.raises(SplError, match="OTHER"):
+            splunk.run(search.format(""))
+        assert len(splunk.run(search.format(" limit=0"))[-1]) == 12
+
+    def test_bin_puts_times_back(self, splunk: Splunk) -> None:
+        rows = splunk.run("* | bin _time span=2000s | stats count BY _time")
+        assert rows == [{"_time": "0", "count": "1"}, {"_time": "2000", "count": "2"}]
+        assert rows == splunk.run("* | bin span=2000s _time | stats count BY _time")
+
+    def test_a_chain_goes_on_from_a_base(self, splunk: Splunk) -> None:
+        base = splunk.table("* | bin _time span=1000s | stats count BY _time a", 500, 4000)
+        rows = splunk.chain(base, "| timechart span=2000s sum(count) AS count BY a", 500, 4000).rows
+        assert rows == [{"_time": "0", "1": "1"}, {"_time": "2000", "2": "1"}]

@@ -17,6 +17,7 @@ from lab.spl.expressions import Context, parse
 from lab.spl.predicate import parse_predicate
 from lab.spl.syntax import flag, options, split, words
 from lab.spl.table import Table
+from lab.spl.timechart import bin_times, timechart
 from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
 
@@ -245,6 +246,14 @@ def _stats(engine: Engine, table: Table, arguments: str) -> Table:
     return Table(aggregates.stats(plan, table.rows), [*plan.by, *(part.name for part in plan.parts)])
 
 
+def _bin(_: Engine, table: Table, arguments: str) -> Table:
+    return bin_times(table, arguments)
+
+
+def _timechart(engine: Engine, table: Table, arguments: str) -> Table:
+    return timechart(engine.context, table, arguments)
+
+
 def _eventstats(engine: Engine, table: Table, arguments: str) -> Table:
     plan = aggregates.parse(arguments, engine.context)
     table.need(plan.fields)
@@ -414,6 +423,8 @@ COMMANDS: Mapping[str, Known] = {
     "fillnull": Known(_fillnull),
     "mvexpand": Known(_mvexpand),
     "stats": Known(_stats),
+    "bin": Known(_bin),
+    "timechart": Known(_timechart),
     "eventstats": Known(_eventstats),
     "lookup": Known(_lookup),
     "outputlookup": Known(_outputlookup),

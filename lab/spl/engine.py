@@ -41,14 +41,15 @@ class Splunk:
         self._commands = conf.read(app / "default" / "commands.conf")
         #: The saved searches by name.
         self.saved = conf.read(app / "default" / "savedsearches.conf")
+        self._range = (0.0, now)
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
 
     @property
     def context(self) -> Context:
-        """What expressions may ask for."""
-        return Context(self.now)
+        """What the search that runs may ask for."""
+        return Context(self.now, *self._range)
 
     def run(self, search: str, earliest: float = 0, latest: Optional[float] = None) -> list[Row]:
         """Run a search over the events of a time range.
@@ -82,10 +83,20 @@ class Splunk:
             events: list[Row] = [
                 dict(event) for event in self._events if earliest <= _time_of(event) < latest
             ]
+            self._range = (earliest, latest)
             table = self.apply(first, Table(events, None))
         else:
+            self._range = (earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
         for command in others:
+            table = self.apply(command, table)
+        return table
+
+    def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
+        """Go on from another search's result, as a dashboard's chain search does."""
+        self._range = (earliest, latest)
+        table = base
+        for command in pipeline(self._with_subsearches(expand(search, self._macros), earliest, latest)):
             table = self.apply(command, table)
         return table
 

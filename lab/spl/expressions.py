@@ -33,9 +33,17 @@ class Expression(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What functions may ask for beside the row: the time at which the search runs, epoch seconds."""
+    """What a search may ask for beside its rows, in epoch seconds.
+
+    Attributes:
+        now: when it runs.
+        earliest: where its time range begins; 0 for all time.
+        latest: where that ends, excluded.
+    """
 
     now: float
+    earliest: float = 0
+    latest: float = 0
 
 
 class Token(NamedTuple):

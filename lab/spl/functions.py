@@ -146,6 +146,18 @@ _RELATIVE = re.compile(r"(?:([+-])(\d*)(s|m|h|d|w))?(?:@(s|m|h|d))?\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def seconds_of(span: str) -> int:
+    """Return the seconds of a span such as ``1h``.
+
+    Raises:
+        SplError: it is none of those that are known here.
+    """
+    found = re.fullmatch(r"(\d*)(s|m|h|d|w)", span)
+    if found is None or found[1] == "0":
+        raise SplError(f"unknown span {span}")
+    return int(found[1] or 1) * _UNITS[found[2]]
+
+
 def relative_time(moment: float, modifier: str) -> float:
     """Return a time moved and snapped by a modifier such as ``-1h@h``, in UTC.
 

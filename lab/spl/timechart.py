@@ -1,0 +1,99 @@
+"""`bin` and `timechart` (Splunk, Search Reference: both, and "Specifying time spans")."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lab.spl import aggregates
+from lab.spl.expressions import Context
+from lab.spl.functions import seconds_of
+from lab.spl.syntax import flag, options, words
+from lab.spl.table import Table
+from lab.spl.values import Row, SplError, number, text, texts
+
+# Without limit=0 Splunk keeps the ten largest series and puts the others together.
+_MOST_SERIES = 10
+
+
+def bin_times(table: Table, arguments: str) -> Table:
+    """Put each row's `_time` back to the start of its span."""
+    given, rest = options(arguments, ("span",))
+    names = list(words(rest))
+    # The option may stand behind the field.
+    given.update(options(" ".join(names[1:]), ("span",))[0])
+    if names[:1] != ["_time"] or "span" not in given:
+        raise SplError(f"bin {arguments}: only bin _time span=… is known here")
+    span = seconds_of(given["span"])
+    table.need(["_time"])
+    rows = [{**row, "_time": text(_start(row, span))} if "_time" in row else row for row in table.rows]
+    return Table(rows, table.columns)
+
+
+def timechart(context: Context, table: Table, arguments: str) -> Table:
+    """Return a row for each span of the search's time range, also for those without events."""
+    given, rest = options(arguments, ("span", "limit", "useother", "usenull"))
+    if "span" not in given:
+        raise SplError("timechart without span: how Splunk chooses one depends on the time range")
+    span = seconds_of(given["span"])
+    plan = aggregates.parse(rest, context)
+    table.need([*plan.fields, "_time"])
+    if len(plan.by) > 1 or (plan.by and len(plan.parts) > 1):
+        raise SplError("timechart: only one function by one field, or several without, are known here")
+    groups: dict[float, list[Row]] = {start: [] for start in _starts(context, span)}
+    for row in table.rows:
+        if "_time" in row:
+            groups.setdefault(_start(row, span), []).append(row)
+    if not plan.by:
+        rows = [
+            {"_time": text(start), **aggregates.stats(plan, groups[start])[0]} for start in sorted(groups)
+        ]
+        return Table(rows, ["_time", *(part.name for part in plan.parts)])
+    return _split(plan, groups, given)
+
+
+def _split(plan: aggregates.Plan, groups: dict[float, list[Row]], given: dict[str, str]) -> Table:
+    """Return a column for each value of the field to split by, in the order of the values."""
+    (by,) = plan.by
+    (part,) = plan.parts
+    of = {start: _by_value(rows, by) for start, rows in groups.items()}
+    series = sorted({value for values in of.values() for value in values if value is not None})
+    if len(series) > _MOST_SERIES and given.get("limit") != "0":
+        raise SplError(f"timechart by {by}: {len(series)} series without limit=0 would become OTHER")
+    columns: list[tuple[str, str | None]] = [(value, value) for value in series]
+    lacks = any(None in values for values in of.values())
+    if lacks and flag(given.get("usenull", "true"), "usenull"):
+        columns.append(("NULL", None))
+    rows = []
+    for start in sorted(groups):
+        row: Row = {"_time": text(start)}
+        for name, value in columns:
+            found = part.compute(of[start].get(value, []))
+            if found is not None:
+                row[name] = text(found)
+        rows.append(row)
+    return Table(rows, ["_time", *(name for name, _ in columns)])
+
+
+def _by_value(rows: Sequence[Row], by: str) -> dict[str | None, list[Row]]:
+    groups: dict[str | None, list[Row]] = {}
+    for row in rows:
+        values: list[str | None] = [*texts(row.get(by))]
+        for value in values or [None]:
+            groups.setdefault(value, []).append(row)
+    return groups
+
+
+def _starts(context: Context, span: int) -> list[float]:
+    """Return where the spans of the search's time range begin; none if that has no beginning."""
+    if context.earliest <= 0:
+        return []
+    first = context.earliest // span * span
+    return [first + span * step for step in range(math.ceil((context.latest - first) / span))]
+
+
+def _start(row: Row, span: int) -> float:
+    time = number(row["_time"])
+    if time is None:
+        raise SplError(f"_time {row['_time']!r} is no number")
+    return time // span * span
