@@ -307,3 +307,55 @@ class TestTimechart:
         base = splunk.table("* | bin _time span=1000s | stats count BY _time a", 500, 4000)
         rows = splunk.chain(base, "| timechart span=2000s sum(count) AS count BY a", 500, 4000).rows
         assert rows == [{"_time": "0", "1": "1"}, {"_time": "2000", "2": "1"}]
+
+    def test_of_nothing_it_makes_nothing(self, splunk: Splunk) -> None:
+        """Not documented; so searches that want a zero have to add it, and nothing may rely on rows."""
+        assert splunk.run("a=none | timechart span=1h count", earliest=1, latest=3600) == []
+        zero = "a=none | timechart span=1h count | appendpipe [stats count | where count=0]"
+        assert splunk.run(zero, earliest=1, latest=3600) == [{"count": "0"}]
+
+
+class TestAppending:
+    """Search Reference, "append" and "appendpipe"."""
+
+    def test_append_adds_the_rows_of_another_search(self, splunk: Splunk) -> None:
+        search = (
+            '| makeresults | eval a="1" | table a | append [| makeresults | eval a="2", b="3" | table a b]'
+        )
+        assert splunk.run(f"{search} | table a b") == [{"a": "1"}, {"a": "2", "b": "3"}]
+
+    def test_appendpipe_adds_what_a_pipeline_makes_of_the_rows(self, splunk: Splunk) -> None:
+        rows = splunk.run('* | stats count BY a | appendpipe [stats sum(count) AS count | eval a="all"]')
+        assert rows == [{"a": "1", "count": "1"}, {"a": "2", "count": "1"}, {"a": "all", "count": "2"}]
+
+    def test_a_subsearch_of_the_inner_pipeline_is_run(self, splunk: Splunk) -> None:
+        one = '| makeresults | eval a="1" | table a'
+        inner = f'search [{one} | eval search="a=1" | return $search]'
+        assert splunk.run(f"{one} | appendpipe [{inner}]") == [{"a": "1"}, {"a": "1"}]
+
+    @pytest.mark.parametrize("tail", ["append 5", "append maxout=1 [| makeresults]", "appendpipe [| nosuch]"])
+    def test_other_forms_are_refused(self, splunk: Splunk, tail: str) -> None:
+        with pytest.raises(SplError):
+            splunk.run(f"| makeresults | {tail}")
+
+    def test_to_events_nothing_is_appended(self, splunk: Splunk) -> None:
+        with pytest.raises(SplError, match="append to events"):
+            splunk.run("* | append [| makeresults]")
+
+
+def test_strptime_reads_a_day(splunk: Splunk) -> None:
+    """Search Reference, "Date and time functions"."""
+    search = (
+        '| makeresults | eval a=strptime("1970-01-02", "%Y-%m-%d"), b=strptime("never", "%Y-%m-%d") | table a'
+    )
+    assert splunk.run(search) == [{"a": "86400"}]
+    with pytest.raises(SplError, match="not known here"):
+        splunk.run('| makeresults | eval a=strptime("1", "%s")')
+
+
+def test_a_sign_of_sort_holds_for_its_field(splunk: Splunk) -> None:
+    """Search Reference, "sort"."""
+    made = '| makeresults | eval a=split("1,2", ",") | mvexpand a | eval b=split("1,2", ",") | mvexpand b | table a b'
+    order = [("2", "1"), ("2", "2"), ("1", "1"), ("1", "2")]
+    assert [(row["a"], row["b"]) for row in splunk.run(f"{made} | sort 0 - a + b")] == order
+    assert [(row["a"], row["b"]) for row in splunk.run(f"{made} | sort 0 -a, b")] == order

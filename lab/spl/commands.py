@@ -168,7 +168,7 @@ def _sort(_: Engine, table: Table, arguments: str) -> Table:
         arguments = arguments[head.end() :]
     keys = []
     # A sign holds for one field; blanks and commas both separate them.
-    for part in re.findall(r"[-+]?\s*[^\s,]+", arguments):
+    for part in re.findall(r"[-+]\s*[^\s,]+|[^\s,]+", arguments):
         found = _SORT_FIELD.match(part)
         if found is None:
             raise SplError(f"cannot read: sort {part}")

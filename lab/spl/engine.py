@@ -77,8 +77,9 @@ class Splunk:
 
     def table(self, search: str, earliest: float, latest: float) -> Table:
         """Run a search and return its whole result."""
-        first, *others = pipeline(self._with_subsearches(expand(search, self._macros), earliest, latest))
+        first, *others = pipeline(expand(search, self._macros))
         if first.name == "search":
+            first = self._with_subsearches(first, earliest, latest)
             first, earliest, latest = self._with_own_times(first, earliest, latest)
             events: list[Row] = [
                 dict(event) for event in self._events if earliest <= _time_of(event) < latest
@@ -88,17 +89,36 @@ class Splunk:
         else:
             self._range = (earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
-        for command in others:
-            table = self.apply(command, table)
-        return table
+        return self._go_on(table, others, earliest, latest)
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
         """Go on from another search's result, as a dashboard's chain search does."""
         self._range = (earliest, latest)
-        table = base
-        for command in pipeline(self._with_subsearches(expand(search, self._macros), earliest, latest)):
-            table = self.apply(command, table)
+        return self._go_on(base, pipeline(expand(search, self._macros)), earliest, latest)
+
+    def _go_on(self, table: Table, commands: Sequence[Command], earliest: float, latest: float) -> Table:
+        for command in commands:
+            if command.name in ("append", "appendpipe"):
+                table = self._append(command, table, earliest, latest)
+            else:
+                table = self.apply(self._with_subsearches(command, earliest, latest), table)
         return table
+
+    def _append(self, command: Command, table: Table, earliest: float, latest: float) -> Table:
+        """Add what a subsearch yields, or what a pipeline makes of the rows (Search Reference: both)."""
+        inner = _bracketed(command.arguments)
+        if command.arguments[0] != "[" or command.arguments != f"[{inner}]":
+            raise SplError(f"{command.name} {command.arguments}: only one subsearch is known here")
+        if command.name == "append":
+            if table.columns is None:
+                raise SplError("append to events is not known here")
+            more = self.table(inner, earliest, latest)
+            self._range = (earliest, latest)
+        else:
+            more = self._go_on(table, pipeline(f"|{inner}"), earliest, latest)
+        if table.columns is None or more.columns is None:
+            return Table([*table.rows, *more.rows], None)
+        return Table([*table.rows, *more.rows], table.with_columns(more.columns))
 
     def apply(self, command: Command, table: Table, *, leads: bool = False) -> Table:
         """Run one command over a table."""
@@ -161,16 +181,17 @@ class Splunk:
             return Table(rows, None)
         return Table(rows, list(dict.fromkeys([*table.columns, *added])))
 
-    def _with_subsearches(self, search: str, earliest: float, latest: float) -> str:
-        """Replace subsearches by what they return."""
-        result, rest = "", search
+    def _with_subsearches(self, command: Command, earliest: float, latest: float) -> Command:
+        """Replace the subsearches among a command's arguments by what they return."""
+        result, rest, current = "", command.arguments, self._range
         while "[" in (quoted := _outside_quotes(rest)):
             start = quoted.index("[")
             inner = _bracketed(rest[start:])
             table = self.table(inner, earliest, latest)
             result += rest[:start] + _as_terms(table)
             rest = rest[start + len(inner) + 2 :]
-        return result + rest
+        self._range = current
+        return Command(command.name, result + rest)
 
 
 def _sent(value: Value) -> str | list[str]:

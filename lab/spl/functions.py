@@ -146,6 +146,16 @@ _RELATIVE = re.compile(r"(?:([+-])(\d*)(s|m|h|d|w))?(?:@(s|m|h|d))?\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def _strptime(value: Value, form: Value) -> Value:
+    if text(form) != "%Y-%m-%d":
+        raise SplError(f"strptime with {form!r} is not known here")
+    try:
+        day = datetime.datetime.strptime(text(value), "%Y-%m-%d")
+    except ValueError:
+        return None
+    return day.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
 def seconds_of(span: str) -> int:
     """Return the seconds of a span such as ``1h``.
 
@@ -235,6 +245,7 @@ _ALL: Sequence[Function] = (
     Function("min", 1, None, False, (), _eager(_extreme(False))),
     Function("max", 1, None, False, (), _eager(_extreme(True))),
     Function("strftime", 2, 2, False, (), _eager(_strftime)),
+    Function("strptime", 2, 2, False, (), _eager(_strptime)),
     Function("relative_time", 2, 2, False, (), _eager(_relative_time)),
     Function("nullif", 2, 2, False, (), _eager(lambda one, other: None if one == other else one)),
     Function("mvcount", 1, 1, False, (), _eager(lambda value: float(len(texts(value))) or None)),

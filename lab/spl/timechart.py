@@ -31,7 +31,10 @@ def bin_times(table: Table, arguments: str) -> Table:
 
 
 def timechart(context: Context, table: Table, arguments: str) -> Table:
-    """Return a row for each span of the search's time range, also for those without events."""
+    """Return a row for each span of the search's time range, also for those without events.
+
+    Of no events at all Splunk makes nothing: searches that want a zero then have to say so.
+    """
     given, rest = options(arguments, ("span", "limit", "useother", "usenull"))
     if "span" not in given:
         raise SplError("timechart without span: how Splunk chooses one depends on the time range")
@@ -40,6 +43,8 @@ def timechart(context: Context, table: Table, arguments: str) -> Table:
     table.need([*plan.fields, "_time"])
     if len(plan.by) > 1 or (plan.by and len(plan.parts) > 1):
         raise SplError("timechart: only one function by one field, or several without, are known here")
+    if not any("_time" in row for row in table.rows):
+        return Table([], ["_time", *(() if plan.by else (part.name for part in plan.parts))])
     groups: dict[float, list[Row]] = {start: [] for start in _starts(context, span)}
     for row in table.rows:
         if "_time" in row:
