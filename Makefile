@@ -3,20 +3,27 @@
 PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
+# Splunk's dashboard framework, from npm.
+WEB := lab/dashboards/web
+PAGE := $(WEB)/dist/page.js
+
 # One environment for each job; bootstrap makes it again only when the job's requirements change.
+BROWSER := .venv/dashboards
 LAB := .venv/lab
 LINT := .venv/lint
 LOCK := .venv/lock
 TEST := .venv/test-$(VERSION)
+# Tests are many small processes: on two cores they take half the time.
+PARALLEL := -n auto --maxprocesses 4
 BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo bench test lint format package inspect vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench test test-dashboards lint format package inspect vendor icons lock clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 23
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: vendor ## show the app at work, without a Splunk
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
@@ -26,13 +33,28 @@ refresh-demo: vendor ## show the refresh at work with servers on loopback; needs
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
 	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.refreshdemo
 
+dashboards: vendor $(PAGE) ## serve the dashboards over made-up data on 127.0.0.1; needs Node.js with npm
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@PYTHONPATH=bin/lib $(LAB)/bin/python -m lab.dashboards
+
+screenshots: vendor $(PAGE) ## take the pictures of README; needs Node.js with npm and Chromium
+	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
+	@PYTHONPATH=bin/lib $(BROWSER)/bin/python -m lab.dashboards.screenshots
+
 bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
 	@$(LAB)/bin/python -m lab.bench $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt
-	@$(TEST)/bin/python -m pytest $(ARGS)
+	@$(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope $(ARGS)
+
+test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
+	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
+	@$(BROWSER)/bin/python -m pytest $(PARALLEL) tests/dashboards $(ARGS)
+
+$(PAGE): $(WEB)/package-lock.json $(WEB)/build.mjs $(WEB)/page.jsx
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 lint: vendor ## check style and types
 	@$(BOOTSTRAP) $(LINT) requirements/lint.txt
@@ -66,5 +88,5 @@ lock: ## pin the newest versions that requirements/*.in allow
 	done
 
 clean: ## remove everything that was made
-	rm -rf .venv build dist bin/lib .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist bin/lib $(WEB)/node_modules $(WEB)/dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bin lab tools tests -name __pycache__ -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 
@@ -13,9 +14,10 @@ from splunklib.searchcommands import Configuration, GeneratingCommand, Option, d
 
 from tsid.candidates import candidate_search
 from tsid.lookups import load_lookups
+from tsid.versions import file_versions
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
-CANDIDATES = "candidates"
+CANDIDATES, FILES = "candidates", "files"
 
 
 @Configuration()
@@ -24,18 +26,33 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
 
     table = Option(
         doc="""
-        **Syntax:** **table=***endpoints|aliases|networks|relays|candidates*
-        **Description:** Which lookup to show; candidates yields one search expression. Default: endpoints""",
+        **Syntax:** **table=***endpoints|aliases|networks|relays|candidates|files*
+        **Description:** Which lookup to show; candidates yields one search expression, files the version of
+        every file on each host that searches. Default: endpoints""",
         default=TABLES[0],
-        validate=Choice((*TABLES, CANDIDATES)),
+        validate=Choice((*TABLES, CANDIDATES, FILES)),
     )
 
     def load(self) -> None:
         """Load the lookups."""
+        if self.table == FILES:
+            # Each host that takes part in a search has a copy of the files, and answers for its own.
+            self.configuration.distributed = True
+            return
         self._lookups = load_lookups(LOOKUPS)
 
     def generate(self) -> Iterator[dict[str, str]]:
         """Yield the rows of the chosen table."""
+        if self.table == FILES:
+            host = socket.gethostname()
+            for version in file_versions(LOOKUPS):
+                yield {
+                    "host": host,
+                    "file": version.file,
+                    "rows": str(version.rows),
+                    "sha256": version.sha256,
+                }
+            return
         if self.table == CANDIDATES:
             yield {"search": candidate_search(self._lookups)}
             return

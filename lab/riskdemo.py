@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lab.console import Console
-from lab.generator.fleet import DAY, EXCLUDED, OFFLINE, make_fleet
+from lab.generator.fleet import DAY, EXCLUDED, make_fleet
+from lab.generator.licences import deadline_day, watched
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from lab.terminal import safe_text
@@ -48,18 +49,13 @@ class RiskDemo:
 
     def problems(self) -> Iterator[str]:
         """Say where the report differs from what was known of the devices beforehand."""
-        expected = {
-            address: device
-            for address, device in self._fleet.devices.items()
-            if device.fate not in (OFFLINE, EXCLUDED) and (device.allowed or device.blocked)
-        }
+        expected = watched(self._fleet, _DAYS)
         reported = {str(row["device"]): row for row in self._rows}
         for address in sorted(expected.keys() ^ reported.keys()):
             yield f"device {address} should {'' if address in expected else 'not '}be in the report"
         for address in sorted(expected.keys() & reported.keys()):
-            last = expected[address].last_allowed(_DAYS)
-            life = _LIVES.get(expected[address].model, _LIFE)
-            due = None if last is None else _date(self._fleet.start + (last + life) * DAY)
+            day = deadline_day(expected[address], _DAYS)
+            due = None if day is None else _date(self._fleet.start + day * DAY)
             told = reported[address].get("deadline")
             if told != due:
                 yield f"device {address} should lose its licence on {due}, and {told} is said"
@@ -78,12 +74,6 @@ class RiskDemo:
                 console.print(Text(_title(row), style=_STYLES[state]))
                 for name in ("license_reason", "license_next_step"):
                     console.print(Padding(Text(safe_text(str(row[name]))), (0, 0, 0, 4)))
-
-
-# How many days a licence lasts after the last contact, by model (lookups/license_clocks.csv); stated
-# here again, because the truth must not come from the app.
-_LIFE = 90
-_LIVES = {"slp_perpetual": 365}
 
 
 def _date(time: float) -> str:

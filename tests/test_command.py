@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import asdict
@@ -342,6 +344,16 @@ class TestLookup:
     @pytest.mark.parametrize("table", ["networks", "relays"])
     def test_other_tables(self, packaged_app: Path, table: str) -> None:
         assert all(row["network"] for row in self.run(packaged_app, f"table={table}").events)
+
+    def test_the_versions_of_the_files_are_those_of_this_host(self, packaged_app: Path) -> None:
+        rows = self.run(packaged_app, "table=files").events
+        files = sorted((packaged_app / "lookups").glob("*.csv"))
+        assert [row["file"] for row in rows] == [path.name for path in files]
+        assert {row["host"] for row in rows} == {socket.gethostname()}
+        for row, path in zip(rows, files):
+            assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+            with path.open(encoding="utf-8", newline="") as file:
+                assert row["rows"] == str(len(list(csv.DictReader(file))))
 
     def test_the_prefilter_is_one_expression(self, packaged_app: Path) -> None:
         (row,) = self.run(packaged_app, "table=candidates").events

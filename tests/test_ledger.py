@@ -84,6 +84,7 @@ def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
         success, block = max(times["allowed"], default=0), max(times["blocked"], default=0)
         days = {time // DAY for time in times["blocked"] if time // DAY >= success // DAY}
         assert row["blocked_since_allowed"] == str(len(days) if block > success else 0)
+        assert set(str(row["firewalls"]).split("|tsid|")) == {e["host"] for e in own}
         last = [e for e in own if e["tsid_outcome"] == "blocked" and e["_time"] == row.get("last_blocked")]
         told = tuple(row.get(name) for name in ("last_rule", "last_firewall", "last_advice"))
         # Where two were last, one of the two, and never a mixture.

@@ -25,6 +25,8 @@ from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, 
 from lab.internet.nameserver import LOOPBACK, free_port, has_nsd, nameserver
 from lab.internet.servers import issue, proxy, silent_server, tls_server, write_authority
 from lab.search import Result
+from lab.spl.engine import Splunk
+from lab.spl.table import Table
 from tests.interpreters import PYTHONS
 from tsid.addresses import Address
 from tsid.lookups import load_lookups
@@ -756,6 +758,19 @@ class TestCommand:
             ("refusal", "192.0.2.66/32"),
         }
         assert "sha256" in next(row for row in report if row["kind"] == "file")
+        # What the dashboard of lookup health shows of it.
+        splunk = Splunk(ROOT, [], 1_800_000_000)
+        command, *others = splunk.saved["TSID refresh: report"]["search"].strip("| ").split("|", 1)
+        assert command.strip() == "tsidrefresh table=report"
+        (columns,) = {tuple(c for c in names if not c.startswith("_")) for names in results["report"].columns}
+        base = Table([{k: v for k, v in row.items() if v} for row in report], list(columns))
+        for _ in range(2):
+            splunk.chain(base, f"| {others[0]}", 0, splunk.now)
+        kept = list(splunk.collections["tsid_refresh_report"].values())
+        assert {row["item"] for row in kept if row["kind"] == "refusal"} == {"192.0.2.66/32"}
+        told = [row for row in report if row["kind"] not in ("file", "row")]
+        assert [row["reason"] for row in kept if row["kind"] == "summary"] == [f"{len(told)} lines"]
+        assert len(kept) == len(told) + 1
 
     def test_without_a_network_the_search_fails_with_the_cure(
         self, packaged_app: Path, world: World, python: str

@@ -5,41 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
 
+from lab.dashboards.sample import copy_app
 from lab.generator import START, LabelledEvent, generate
-from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, OFFLINE, Device, Fleet, make_fleet
+from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
+from lab.generator.licences import deadline_day, renewal_days, state_of, watched
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from tools import conf
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# By model: the states with the first day of each, counted from the day of the last success (docs/commands.md).
-STATES = {
-    "classic": {1: "healthy", 31: "overdue", 61: "expiring", 91: "expired", 366: "deregistered"},
-    "fmc": {1: "healthy", 31: "overdue", 61: "expiring", 91: "deregistered"},
-    "slp_perpetual": {1: "healthy", 336: "expiring", 366: "expired"},
-}
-LIFE = {"classic": 90, "fmc": 90, "slp_perpetual": 365}
-RENEWAL = {"classic": 30, "fmc": 30, "slp_perpetual": 365}
-DEFAULT = "classic"
-
 INVENTORY = (
     "| inputlookup tsid_devices | lookup inventory.csv device OUTPUTNEW model label excluded "
     "| outputlookup append=true key_field=device tsid_devices"
 )
-
-
-def copy_of_the_app(folder: Path) -> Path:
-    for name in ("bin", "default", "lookups"):
-        shutil.copytree(ROOT / name, folder / name)
-    return folder
 
 
 class Moment(NamedTuple):
@@ -53,14 +38,9 @@ class Moment(NamedTuple):
         """Whom an alert is about."""
         return {str(row[by]) for row in self.splunk.dispatch(f"TSID: {name}")}
 
-    def watched(self) -> dict[str, Device]:
+    def watched(self) -> Mapping[str, Device]:
         """The devices that have a licence to lose and were seen by now."""
-        return {
-            address: device
-            for address, device in self.fleet.devices.items()
-            if device.fate not in (OFFLINE, EXCLUDED)
-            and any(day < self.day for day in (*device.allowed, *device.blocked))
-        }
+        return watched(self.fleet, self.day)
 
     def at(self, day: int, hour: int) -> Moment:
         """The same ledger at another time."""
@@ -73,20 +53,6 @@ class Moment(NamedTuple):
         return {a for a, device in self.watched().items() if state_of(device, self.day) in states}
 
 
-def state_of(device: Device, day: int) -> str:
-    last = device.last_allowed(day)
-    if last is None:
-        return "unknown"
-    table = STATES[device.model or DEFAULT]
-    state = next(state for first, state in sorted(table.items(), reverse=True) if day - last >= first)
-    return "blocked" if state == "healthy" and device.blocked_since(day) else state
-
-
-def deadline_day(device: Device, day: int) -> Optional[int]:
-    last = device.last_allowed(day)
-    return None if last is None else last + LIFE[device.model or DEFAULT]
-
-
 # The days lie on both sides of each threshold for some device, because the devices' last days differ.
 LONG, SHORT = (400, [1, 20, 33, 61, 92, 150, 200, 275, 366, 400]), (90, [3, 31, 47, 62, 75, 90])
 
@@ -95,7 +61,7 @@ LONG, SHORT = (400, [1, 20, 33, 61, 92, 150, 200, 275, 366, 400]), (90, [3, 31, 
 def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
     """Return what the searches find at each of these days; the ledger is kept as the app keeps it."""
     (days, stops), seed = request.param
-    app = copy_of_the_app(tmp_path_factory.mktemp("fleet"))
+    app = copy_app(ROOT, tmp_path_factory.mktemp("fleet"))
     fleet = make_fleet(days, app / "lookups", seed=seed)
     with (app / "lookups" / "inventory.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -152,7 +118,7 @@ def test_the_alerts_about_licences_are_exactly_those_of_the_truth(moments: list[
 
 
 def _waits_too_long(device: Device, day: int) -> bool:
-    return day - device.blocked[0] > RENEWAL[device.model or DEFAULT]
+    return day - device.blocked[0] > renewal_days(device)
 
 
 def test_the_alerts_about_servers_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
@@ -264,7 +230,7 @@ SIGHTED_SHAPES = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:da
 @pytest.fixture(scope="module")
 def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[LabelledEvent]]:
     """Return a Splunk with labelled events of the last hour."""
-    app = copy_of_the_app(tmp_path_factory.mktemp("aliased"))
+    app = copy_app(ROOT, tmp_path_factory.mktemp("aliased"))
     labelled = list(generate(400, seed=7, licensing_share=0.5, shapes=SIGHTED_SHAPES, interval=5))
     return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
 
@@ -336,7 +302,7 @@ def test_there_are_examples() -> None:
 def test_an_example_of_the_documentation_finds_something(
     aliased: tuple[Splunk, list[LabelledEvent]], where: str, tmp_path: Path
 ) -> None:
-    app = copy_of_the_app(tmp_path)
+    app = copy_app(ROOT, tmp_path)
     (app / "lookups" / "inventory.csv").write_text(INVENTORY_CSV, encoding="utf-8")
     splunk = Splunk(app, [{**event, "index": "firewall"} for event, _ in aliased[1]], START + 3600)
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
@@ -353,4 +319,19 @@ INVENTORY_CSV = "device,label,model\n10.0.0.1,core-1,classic\n"
 )
 def test_a_search_finds_nothing_where_there_is_nothing(name: str) -> None:
     found = Splunk(ROOT, [], START).dispatch(name)
-    assert found == [] or name == "TSID report: lookup health"
+    assert found == [] or name in ("TSID report: lookup health", "TSID ledger: states of the day")
+
+
+def test_the_states_of_a_day_are_remembered_once(moments: list[Moment]) -> None:
+    splunk = Splunk(moments[0].splunk.app, [], moments[0].splunk.now)
+    for moment in moments:
+        splunk.collections["tsid_devices"] = moment.splunk.collections["tsid_devices"]
+        splunk.now = moment.splunk.now
+        for _ in range(2):
+            splunk.dispatch("TSID ledger: states of the day")
+    history = splunk.collections["tsid_history"]
+    assert sorted(history) == sorted(str(int(moment.splunk.now // DAY)) for moment in moments)
+    for moment in moments:
+        row = history[str(int(moment.splunk.now // DAY))]
+        assert row["overdue"] == str(len(moment.of_state("overdue")))
+        assert row["expired"] == str(len(moment.of_state("expired", "deregistered")))

@@ -70,6 +70,7 @@ PACKAGED = (
     "bin/tsid/tables.py",
     "bin/tsid/verdict.py",
     "bin/tsid/verdicts.py",
+    "bin/tsid/versions.py",
     "bin/tsid/wording.py",
     "default/app.conf",
     "default/collections.conf",
@@ -81,7 +82,11 @@ PACKAGED = (
     "default/transforms.conf",
     "default/tsidrefresh.conf",
     "default/data/ui/nav/default.xml",
+    "default/data/ui/views/device.xml",
+    "default/data/ui/views/health.xml",
+    "default/data/ui/views/overview.xml",
     "docs/commands.md",
+    "docs/dashboards.md",
     "docs/lookups.md",
     "docs/refresh.md",
     "docs/searches.md",
@@ -106,6 +111,9 @@ PACKAGED = (
 
 LEFT_OUT = (
     "docs/development.md",  # about the repository
+    "docs/images/device.png",
+    "docs/images/health.png",
+    "docs/images/overview.png",
     "docs/lab.md",
     "docs/performance.md",
     "bin/**/__pycache__/*",  # made by Python

@@ -6,7 +6,7 @@ happens in the hour before noon, so that at midnight nothing is on the edge of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -16,7 +16,7 @@ from lab.generator.destination import ALIASED, CANONICAL, IMPOSTOR, UNLISTED, UN
 from lab.generator.dice import Dice
 from lab.generator.flow import ALLOWED, BLOCKED, Traffic
 from lab.generator.scenarios import SCENARIOS
-from lab.generator.shape import Event
+from lab.generator.shape import Delivered, Event
 from lab.generator.stream import START
 
 DAY = 86_400
@@ -59,6 +59,16 @@ class Device(NamedTuple):
         return tuple(day for day in self.blocked if day < before and (last is None or day > last))
 
 
+class Connection(NamedTuple):
+    """One connection, as far as events tell which belong together: when, whose, through what, its fate."""
+
+    day: int
+    device: str
+    firewall: str
+    verdict: str
+    outcome: str
+
+
 class Fleet(NamedTuple):
     """Devices and the events of all of them.
 
@@ -66,6 +76,7 @@ class Fleet(NamedTuple):
         start: midnight before the first day, epoch seconds.
         devices: by address.
         events: as a search gets them, with the time of each.
+        connections: what they tell of.
         impostors: by day, the devices that an impostor served.
         unlisted: by day, the devices that talked to an endpoint which no lookup lists.
         complaints: by day, the devices that complained in syslog and did not recover that day.
@@ -74,13 +85,14 @@ class Fleet(NamedTuple):
     start: int
     devices: Mapping[str, Device]
     events: list[Event]
+    connections: Sequence[Connection]
     impostors: Mapping[int, frozenset[str]]
     unlisted: Mapping[int, frozenset[str]]
     complaints: Mapping[int, frozenset[str]]
 
 
 def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> Fleet:
-    """Make a fleet of at least 60 devices over so many days; the same one for the same seed."""
+    """Make a fleet over so many days; the same for the same seed. From 20 devices on it has every fate."""
     dice = Dice(seed)
     start = START
     # The addresses and names that Cisco's servers had all the time.
@@ -107,6 +119,7 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
         start,
         {device.address: device for device in devices},
         sorted(maker.events, key=lambda event: float(str(event["_time"]))),
+        maker.connections,
         impostors,
         unlisted,
         complaints,
@@ -149,6 +162,7 @@ class _Maker:
 
     def __init__(self, start: int, atlas: Atlas, dice: Dice) -> None:
         self.events: list[Event] = []
+        self.connections: list[Connection] = []
         self._start, self._atlas, self._dice = start, atlas, dice
         self._traffic = Traffic(dice)
 
@@ -178,7 +192,16 @@ class _Maker:
         time = self._start + day * DAY + 11 * 3600 + dice.below(2400)
         kind = _SHAPES[shape]
         flow = self._traffic.flow(time, to, kind.actions, device=device, outcome=outcome)
-        self.events += [delivered.event for delivered in kind.deliver(flow, dice)]
+        delivered = list(kind.deliver(flow, dice))
+        self.events += [one.event for one in delivered]
+        # Where events carry no number of the connection, its begin and end are two, and one has a name.
+        parts: dict[str, list[Delivered]] = {}
+        for one in delivered:
+            parts.setdefault(one.connection or str(one.event["_time"]), []).append(one)
+        for part in parts.values():
+            is_named = any(one.name for one in part) or scenario not in (CANONICAL, ALIASED)
+            verdict = scenario if is_named else UNNAMED
+            self.connections.append(Connection(day, device, flow.sensor.name, verdict, outcome))
 
     def complain(self, day: int, device: str, *, recovers: bool) -> None:
         """Make a router's own messages about a failure, and about its end."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tsid.lookups import Lookups
 from tsid.refresh.plan import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item, Plan
+from tsid.versions import file_versions
 
 #: The exit statuses of the script. With ``--write`` a lookup that was brought up to date is fresh.
 FRESH, WOULD_CHANGE, REFUSED, UNCHECKED, ERROR = 0, 1, 2, 3, 4
@@ -59,14 +59,13 @@ def rows_of(items: Iterable[Item]) -> Iterator[dict[str, str]]:
 
 def status_rows(folder: Path, lookups: Lookups, today: datetime.date) -> Iterator[dict[str, str]]:
     """Yield a row for every lookup file, with its hash, and for every endpoint and alias, with its age."""
-    for path in sorted(folder.glob("*.csv")):
-        data = path.read_bytes()
+    for version in file_versions(folder):
         yield {
             **_EMPTY,
             "kind": "file",
-            "file": path.name,
-            "rows": str(max(0, len(data.splitlines()) - 1)),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "file": version.file,
+            "rows": str(version.rows),
+            "sha256": version.sha256,
         }
     for table, key in (("endpoints", "network"), ("aliases", "alias")):
         for row in lookups.tables[table]:

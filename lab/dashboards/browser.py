@@ -1,0 +1,218 @@
+"""Opens views in Chromium, and says what is on the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from lab.dashboards.splunkd import Site
+from lab.errors import LabError
+
+# It never needs the network, a screen card or a sandbox: it only ever shows this site.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+#: Everything but the machine itself and what is in the page.
+_OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
+
+
+class Panel(NamedTuple):
+    """A panel as it stands on the screen.
+
+    Attributes:
+        id: its name in the view's definition.
+        kind: its visualization.
+        painted: it shows what its kind is for, in real size.
+        trouble: the message it shows instead; empty without one.
+        box: left, top, width and height, pixels.
+        value: of a single value, the text in large.
+        trend: of a single value, its change.
+        fill: of a single value, its background.
+        columns: of a table, the headings.
+        rows: of a table, the rows on its first page.
+        marks: of a chart, how many marks of each colour have a size.
+        legend: of a chart, the names of its series.
+        cut: texts that end in an ellipsis for want of room.
+    """
+
+    id: str
+    kind: str
+    painted: bool
+    trouble: str
+    box: Sequence[float]
+    value: str
+    trend: str
+    fill: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    marks: Mapping[str, int]
+    legend: Sequence[str]
+    cut: Sequence[str]
+
+
+# Runs in the page.
+_PANELS = """() => [...document.querySelectorAll('[data-test=viz-item]')].map((item) => {
+  const kind = item.dataset.vizType;
+  const size = (e) => { const box = e.getBoundingClientRect(); return box.width * box.height; };
+  const text = (e) => (e ? e.innerText.trim() : '');
+  const all = (selector, within = item) => [...within.querySelectorAll(selector)];
+  const isChart = /column|bar|line|area|pie/.test(kind);
+  const major = item.querySelector('[data-test=majorValue]');
+  const rows = all('[data-test=row]').map((row) => all('[data-test=cell]', row).map(text))
+    .filter((row) => row.length);
+  const points = all('.highcharts-series:not(.highcharts-legend-item) .highcharts-point');
+  const drawn = isChart && item.querySelector('.highcharts-plot-background, .highcharts-axis') !== null;
+  const marks = {};
+  points.filter((p) => size(p) > 0.5).forEach((p) => {
+    const colour = (p.getAttribute('fill') || '').toLowerCase();
+    marks[colour] = (marks[colour] || 0) + 1;
+  });
+  const bad = item.querySelector('[data-test=placeholder-icon], [data-test=viz-waiting-for-input],' +
+    '[data-test=visualization-message], [data-test=message][data-test-type=error],' +
+    '[data-test=message][data-test-type=warning]');
+  const sign = all('svg').find((e) => /error|warning/i.test(e.dataset.test || '') ||
+    /error|warning/i.test(e.querySelector('title')?.textContent || ''));
+  const empty = kind === 'splunk.singlevalue' && major && /^(N\\/A|)$/.test(text(major));
+  let trouble = '';
+  if (bad || sign) trouble = text((bad || sign).parentElement) || 'a warning sign';
+  else if (empty) trouble = 'no value';
+  const painted = !trouble && size(item) > 0 &&
+    (isChart ? drawn : kind === 'splunk.table' ? rows.length > 0 : !!major && size(major) > 0);
+  const box = item.getBoundingClientRect();
+  const fill = major ? (() => {
+    for (let e = major; e && e !== item.parentElement; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (colour && !/rgba\\(0, 0, 0, 0\\)|transparent/.test(colour)) return colour;
+    }
+    return '';
+  })() : '';
+  return {
+    cut: all('*').filter((e) => e.children.length === 0 && e.scrollWidth > e.clientWidth + 1 &&
+      getComputedStyle(e).textOverflow === 'ellipsis').map(text),
+    id: item.dataset.id, kind, painted, trouble, fill, rows, marks,
+    box: [box.left, box.top, box.width, box.height],
+    value: text(major), trend: text(item.querySelector('[data-test=trendValue], [data-test=trend-value]')),
+    columns: all('[data-test=head-cell], [data-test=label-container]').map(text).filter(Boolean),
+    legend: all('.highcharts-legend-item text').map((e) => e.textContent),
+  };
+})"""
+
+
+class View:
+    """A view in the browser.
+
+    Args:
+        context: the browser.
+        site: where the view is.
+        patience: for how many seconds a view may be incomplete.
+
+    Attributes:
+        site: where the view is.
+        page: the browser's page.
+        problems: what the browser complained of: errors on the console, and ways out of the machine.
+    """
+
+    def __init__(self, context: BrowserContext, site: Site, patience: float = 60) -> None:
+        self.site = site
+        self._patience = patience
+        self.page: Page = context.new_page()
+        self.problems: list[str] = []
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.problems.append(f"page: {error}"))
+        self.page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text}")
+
+    def _see(self, request: Request) -> None:
+        if _OUTSIDE.match(request.url):
+            self.problems.append(f"left the machine: {request.url}")
+
+    def open(self, view: str, theme: str = "dark", **tokens: str) -> View:
+        """Open a view and wait until it is painted."""
+        address = self.site.address(view, **tokens)
+        self.page.goto(address + ("&" if "?" in address else "?") + f"theme={theme}")
+        return self.wait()
+
+    def wait(self) -> View:
+        """Wait until every panel is painted or says why it is not.
+
+        Raises:
+            LabError: that takes too long.
+        """
+        ready = f"""() => {{ const panels = ({_PANELS})(); return panels.length > 0 && window.lab.api
+            && !window.lab.api.hasRunningSearches() && panels.every((p) => p.painted || p.trouble); }}"""
+        try:
+            self.page.wait_for_function(ready, timeout=self._patience * 1000, polling=100)
+        except Exception as error:
+            left = [panel.id for panel in self.panels().values() if not panel.painted]
+            raise LabError(f"not painted: {', '.join(left)}: {error}; {self.problems}") from error
+        # Charts move into place.
+        self.page.wait_for_timeout(700)
+        return self
+
+    def panels(self) -> dict[str, Panel]:
+        """Return the panels on the screen by name."""
+        return {found["id"]: Panel(**found) for found in self.page.evaluate(_PANELS)}
+
+    def picture(self, path: Path) -> None:
+        """Save a picture of the whole view, however long it is."""
+        size = self.page.viewport_size or {"width": 0, "height": 0}
+        height = self.page.evaluate("document.documentElement.scrollHeight")
+        # Panels are painted for the window that they stand in.
+        self.page.set_viewport_size({"width": size["width"], "height": height})
+        self.wait().page.screenshot(path=path)
+        self.page.set_viewport_size({"width": size["width"], "height": size["height"]})
+
+    def invalid(self) -> list[Any]:
+        """Return what the framework's own validation said of the definition."""
+        found: list[Any] = self.page.evaluate("window.lab.invalid")
+        return found
+
+    def close(self) -> None:
+        """Close the page."""
+        self.page.close()
+
+
+@contextmanager
+def chromium(width: int = 1920, height: int = 1080) -> Iterator[BrowserContext]:
+    """Start the machine's Chromium without a screen.
+
+    Raises:
+        LabError: there is none.
+    """
+    path = _find_chromium()
+    if path is None:
+        raise LabError(
+            "there is no Chromium: apt install chromium, or name it in the environment variable CHROMIUM"
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=list(_FLAGS))
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, timezone_id="UTC", locale="en-US"
+        )
+        try:
+            yield context
+        finally:
+            browser.close()
+
+
+def _find_chromium() -> Optional[str]:
+    named = os.environ.get("CHROMIUM")
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )

@@ -1,0 +1,76 @@
+"""A Splunk with a made-up fleet for the dashboards: events, the ledger, and what scheduled searches left."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.generator.fleet import DAY, EXCLUDED, Fleet, make_fleet
+from lab.spl.engine import Splunk
+
+#: Days of history, and devices.
+DAYS, DEVICES, SEED = 100, 60, 1
+# The searches run on these days before today, so that the trends have something to go by.
+_REMEMBERED = (30, 21, 14, 10, *range(7, -1, -1))
+# What a refresh would have said; its own tests show that it says it.
+_REPORT = (
+    ("change", "endpoints", "new", "2001:db8::10/128", "tools.cisco.com", "DNS names it.", ""),
+    ("failure", "endpoints", "unseen", "2001:db8::20/128", "tools.cisco.com", "No answer.", "Check the way."),
+    ("refusal", "endpoints", "private", "192.0.2.8/32", "tools.cisco.com", "Private.", "Yours? Add it."),
+)  # fmt: skip
+
+
+class Sample(NamedTuple):
+    """A fleet, and a Splunk at the midnight after its last day."""
+
+    fleet: Fleet
+    splunk: Splunk
+    days: int
+
+
+def copy_app(app: Path, folder: Path) -> Path:
+    """Copy what the searches of an app need, so that they may write."""
+    for name in ("bin", "default", "lookups"):
+        shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def make_sample(app: Path, *, devices: int = DEVICES, days: int = DAYS, seed: int = SEED) -> Sample:
+    """Make a fleet, and run the scheduled searches of the last weeks.
+
+    Args:
+        app: the app's folder; its searches write there.
+        devices: how many there are.
+        days: how long they have been seen.
+        seed: the same one makes the same fleet.
+    """
+    fleet = make_fleet(days, app / "lookups", size=devices, seed=seed)
+    splunk = Splunk(app, fleet.events, fleet.start)
+    since = 0
+    for before in _REMEMBERED:
+        today = days - before
+        splunk.now = fleet.start + today * DAY
+        splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + since * DAY)
+        _tell_what_only_admins_know(splunk, fleet)
+        splunk.dispatch("TSID ledger: states of the day")
+        since = today
+    names = ("kind", "table", "what", "item", "host", "reason", "advice")
+    splunk.collections["tsid_refresh_report"] = {
+        str(number): {
+            **{n: v for n, v in zip(names, line) if v},
+            "checked": str(splunk.now - 7 * 3600),
+            "_key": str(number),
+        }
+        for number, line in enumerate(_REPORT)
+    }
+    return Sample(fleet, splunk, days)
+
+
+def _tell_what_only_admins_know(splunk: Splunk, fleet: Fleet) -> None:
+    for number, (address, row) in enumerate(sorted(splunk.collections["tsid_devices"].items())):
+        device = fleet.devices[address]
+        row.update({"model": device.model} if device.model else {})
+        row.update({"excluded": "1"} if device.fate == EXCLUDED else {})
+        # Not everybody names everything.
+        row.update({"label": f"site-{number:03d}"} if number % 3 else {})

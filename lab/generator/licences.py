@@ -1,0 +1,49 @@
+"""What is true of a licence, in whole days: none of it comes from the app's code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from lab.generator.fleet import EXCLUDED, OFFLINE, Device, Fleet
+
+# By model: the states with the first day of each, counted from the day of the last success.
+_STATES = {
+    "classic": {1: "healthy", 31: "overdue", 61: "expiring", 91: "expired", 366: "deregistered"},
+    "fmc": {1: "healthy", 31: "overdue", 61: "expiring", 91: "deregistered"},
+    "slp_perpetual": {1: "healthy", 336: "expiring", 366: "expired"},
+}
+_LIFE = {"classic": 90, "fmc": 90, "slp_perpetual": 365}
+_RENEWAL = {"classic": 30, "fmc": 30, "slp_perpetual": 365}
+_DEFAULT = "classic"
+
+
+def state_of(device: Device, day: int) -> str:
+    """The state of a device's licence at the midnight before a day."""
+    last = device.last_allowed(day)
+    if last is None:
+        return "unknown"
+    table = _STATES[device.model or _DEFAULT]
+    state = next(state for first, state in sorted(table.items(), reverse=True) if day - last >= first)
+    return "blocked" if state == "healthy" and device.blocked_since(day) else state
+
+
+def deadline_day(device: Device, day: int) -> Optional[int]:
+    """The day on which its licence expires, if it was ever seen to succeed."""
+    last = device.last_allowed(day)
+    return None if last is None else last + _LIFE[device.model or _DEFAULT]
+
+
+def renewal_days(device: Device) -> int:
+    """How many days it may go between two successes."""
+    return _RENEWAL[device.model or _DEFAULT]
+
+
+def watched(fleet: Fleet, day: int) -> Mapping[str, Device]:
+    """The devices that have a licence to lose and were seen by a day."""
+    return {
+        address: device
+        for address, device in fleet.devices.items()
+        if device.fate not in (OFFLINE, EXCLUDED)
+        and any(other < day for other in (*device.allowed, *device.blocked))
+    }

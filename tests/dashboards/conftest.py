@@ -1,0 +1,55 @@
+"""The dashboards in a real browser: ``make test-dashboards``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from lab.dashboards.browser import View, chromium
+from lab.dashboards.sample import Sample, copy_app, make_sample
+from lab.dashboards.splunkd import Site, Splunkd
+from lab.spl.engine import Splunk
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWS = ROOT / "default" / "data" / "ui" / "views"
+
+Show = Callable[..., View]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return make_sample(copy_app(ROOT, tmp_path_factory.mktemp("sample")))
+
+
+@pytest.fixture(scope="session")
+def context() -> Iterator[BrowserContext]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def show(context: BrowserContext) -> Iterator[Show]:
+    """Return a function that opens a view over a Splunk; at the end nothing may have gone wrong unseen."""
+    with ExitStack() as stack:
+
+        def opened(
+            splunk: Splunk,
+            name: str,
+            theme: str = "dark",
+            size: tuple[int, int] = (1920, 1080),
+            change: Callable[[dict[str, Any]], None] = lambda _: None,
+            patience: float = 60,
+            **tokens: str,
+        ) -> View:
+            site = stack.enter_context(Site(VIEWS, Splunkd(splunk), change=change))
+            view = View(context, site, patience)
+            stack.callback(view.close)
+            view.page.set_viewport_size({"width": size[0], "height": size[1]})
+            return view.open(name, theme, **tokens)
+
+        yield opened

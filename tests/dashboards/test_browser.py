@@ -1,0 +1,289 @@
+"""The views as people see them: painted, right, clickable, and honest when there is nothing or something is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.dashboards.browser import Panel, View
+from lab.dashboards.sample import Sample, copy_app, make_sample
+from lab.dashboards.views import read_view
+from lab.errors import LabError
+from lab.generator.fleet import DAY, Connection
+from lab.generator.licences import state_of, watched
+from lab.spl.engine import Splunk
+from tests.dashboards.conftest import ROOT, VIEWS, Show
+
+WIDE, SMALL = (1920, 1080), (1366, 768)
+SINGLES = {
+    "v_expired": "expired",
+    "v_expiring": "expiring",
+    "v_overdue": "overdue",
+    "v_blocked": "blocked",
+    "v_unknown": "unknown",
+    "v_healthy": "healthy",
+}
+MONTH = {"span": "1d", "time.earliest": "-30d@d", "time.latest": "now"}
+
+
+def recent(sample: Sample, days: int) -> list[Connection]:
+    return [c for c in sample.fleet.connections if sample.days - days <= c.day < sample.days]
+
+
+def states(sample: Sample) -> dict[str, str]:
+    return {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
+
+
+def in_order(view: View, name: str) -> dict[str, Panel]:
+    """The panels, after what has to hold for every view: all are painted, nothing is cut, covered or complained of."""
+    panels = view.panels()
+    definition = read_view(VIEWS / f"{name}.xml").definition
+    assert panels.keys() == definition["visualizations"].keys()
+    assert {p.id: p.trouble for p in panels.values() if p.trouble or not p.painted} == {}
+    assert [(p.id, p.cut) for p in panels.values() if p.cut] == []
+    for one, other in itertools.combinations(panels.values(), 2):
+        (x, y, w, h), (a, b, c, d) = one.box, other.box
+        assert x + w <= a + 1 or a + c <= x + 1 or y + h <= b + 1 or b + d <= y + 1, (one.id, other.id)
+    assert view.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert view.problems == []
+    assert view.invalid() == []
+    assert view.site.unexpected == []
+    return panels
+
+
+def marks(view: str, panel: str, counts: Mapping[Any, int]) -> dict[str, int]:
+    """How many columns of each colour a chart has to show, of counts by bucket and series."""
+    colours = read_view(VIEWS / f"{view}.xml").definition["visualizations"][panel]["options"][
+        "seriesColorsByField"
+    ]
+    found: Counter[str] = Counter(colours[series] for (_, series), count in counts.items() if count)
+    return {rgb(colour): number for colour, number in found.items()}
+
+
+def rgb(colour: str) -> str:
+    return ",".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
+
+
+def shown(panel: Panel) -> dict[str, int]:
+    """How many marks of each colour a chart shows."""
+    return {
+        colour.partition("(")[2].rstrip(")").replace(" ", "").removesuffix(",1"): n
+        for colour, n in panel.marks.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"), [("dark", WIDE), ("light", SMALL), ("dark", SMALL), ("light", WIDE)]
+)
+def test_the_overview_shows_the_truth(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+    panels = in_order(show(sample.splunk, "overview", theme, size, **MONTH), "overview")
+    today = Counter(state.replace("deregistered", "expired") for state in states(sample).values())
+    assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
+    connections = recent(sample, 30)
+    assert panels["v_attempts"].value == str(sum(c.outcome == "blocked" for c in connections))
+    assert panels["v_aliased"].value == str(sum(c.verdict == "aliased" for c in connections))
+    assert panels["v_impostors"].value == str(sum(c.verdict == "impostor" for c in connections))
+    for panel, kind in (("v_outcomes", "outcome"), ("v_verdicts", "verdict")):
+        counts = Counter((c.day, getattr(c, kind)) for c in connections)
+        assert shown(panels[panel]) == marks("overview", panel, counts), panel
+    risk = panels["v_risk"]
+    assert list(risk.columns) == ["Device", "Name", "State", "Days left", "Deadline", "Why", "What to do"]
+    worst = {row[0]: row[2] for row in risk.rows}
+    assert len(worst) == 8
+    assert worst.items() <= states(sample).items()
+    assert "healthy" not in worst.values()
+
+
+@pytest.mark.parametrize(("theme", "size"), [("dark", WIDE), ("light", SMALL)])
+def test_a_device_shows_its_story(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+    address = next(a for a, state in states(sample).items() if state == "expiring")
+    device = sample.fleet.devices[address]
+    panels = in_order(show(sample.splunk, "device", theme, size, device=address), "device")
+    assert panels["v_state"].value == "expiring"
+    assert panels["v_days"].value == str(len(device.blocked_since(sample.days)))
+    connections = [c for c in recent(sample, 30) if c.device == address]
+    for panel, kind in (("v_outcomes", "outcome"), ("v_verdicts", "verdict")):
+        counts = Counter((c.day, getattr(c, kind)) for c in connections)
+        assert shown(panels[panel]) == marks("device", panel, counts), panel
+
+
+@pytest.mark.parametrize(("theme", "size"), [("dark", WIDE), ("light", SMALL)])
+def test_health_shows_the_truth(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+    panels = in_order(show(sample.splunk, "health", theme, size), "health")
+    connections = recent(sample, 7)
+    assert panels["v_aliased"].value == str(sum(c.verdict == "aliased" for c in connections))
+    assert panels["v_impostors"].value == str(sum(c.verdict == "impostor" for c in connections))
+    assert [row[0] for row in panels["v_report"].rows] == ["refusal", "failure", "change"]
+
+
+def test_a_click_on_a_device_opens_its_view(sample: Sample, show: Show) -> None:
+    view = show(sample.splunk, "overview")
+    row = view.panels()["v_risk"].rows[1]
+    view.page.locator("[data-test=viz-item][data-id=v_risk] [data-test=cell]", has_text=row[0]).first.click()
+    view.page.wait_for_url("**/device?*")
+    panels = in_order(view.wait(), "device")
+    assert panels["v_state"].value == row[2]
+    assert panels["v_left"].value == row[3]
+
+
+def choose(view: View, name: str, option: str) -> View:
+    view.page.locator(f"[data-input-id={name}] [data-test=select]").click()
+    view.page.get_by_role("option", name=option, exact=True).click()
+    view.page.wait_for_timeout(300)
+    return view.wait()
+
+
+def test_the_inputs_drive_the_searches(sample: Sample, show: Show) -> None:
+    view = show(sample.splunk, "overview", **MONTH)
+    jobs = view.site.splunkd.jobs
+    first = {job.label: job for job in jobs.values()}
+    assert (first["fleet"].earliest, first["fleet"].latest) == (sample.splunk.now - 900, sample.splunk.now)
+    assert (first["traffic"].earliest, first["traffic"].latest) == (
+        sample.splunk.now - 30 * DAY,
+        sample.splunk.now,
+    )
+    firewall = "fw-03"
+    panels = choose(view, "i_firewall", firewall).panels()
+    connections = [c for c in recent(sample, 30) if c.firewall == firewall]
+    assert panels["v_attempts"].value == str(sum(c.outcome == "blocked" for c in connections))
+    counts = Counter((c.day, c.verdict) for c in connections)
+    assert shown(panels["v_verdicts"]) == marks("overview", "v_verdicts", counts)
+    # The base searches are asked once: only what hangs on them changes.
+    assert len(jobs) == len(first)
+    choose(view, "i_span", "Hour")
+    assert "span=1h" in list(jobs.values())[-1].search
+    assert view.problems == []
+
+
+def test_the_device_view_takes_the_first_device_by_itself(sample: Sample, show: Show) -> None:
+    view = show(sample.splunk, "device")
+    in_order(view, "device")
+    before = view.panels()["v_success"].value
+    label, address = next(
+        (str(row["label"]), a)
+        for a, row in sorted(sample.splunk.collections["tsid_devices"].items(), reverse=True)
+        if row.get("label") and a in states(sample)
+    )
+    after = choose(view, "i_device", f"{label} ({address})").panels()
+    assert after["v_state"].value == states(sample)[address]
+    assert (after["v_success"].value, after["v_left"].value) != (before, "")
+
+
+@pytest.mark.parametrize("view", ["overview", "device", "health"])
+def test_nothing_at_all_is_no_blank(show: Show, view: str) -> None:
+    tokens = {"device": "192.0.2.1"} if view == "device" else {}
+    panels = in_order(show(Splunk(ROOT, [], 1_765_000_000), view, **tokens), view)
+    if view == "overview":
+        assert [panels[name].value for name in SINGLES] == ["0"] * 6
+        assert "Switch it on" in panels["v_risk"].rows[0][5]
+    elif view == "device":
+        assert panels["v_state"].value == "not in ledger"
+    else:
+        assert [panels[name].value for name in ("v_aliased", "v_impostors", "v_unlisted")] == ["0"] * 3
+
+
+@pytest.mark.parametrize(("devices", "days"), [(1, 20), (500, 70)])
+def test_one_device_and_five_hundred(show: Show, tmp_path: Path, devices: int, days: int) -> None:
+    made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days)
+    panels = in_order(show(made.splunk, "overview"), "overview")
+    today = Counter(states(made).values())
+    assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
+    assert sum(today.values()) > devices * 0.8
+    if devices == 1:
+        assert "all 1 are healthy" in panels["v_risk"].rows[0][5]
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+def test_very_long_names_stay_in_their_places(sample: Sample, show: Show, size: tuple[int, int]) -> None:
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+    long = {
+        "label": "site " + "x" * 250,
+        "last_rule": "rule-" * 50,
+        "last_policy": "a policy with a name " * 12,
+    }
+    splunk.collections = {
+        **sample.splunk.collections,
+        "tsid_devices": {a: {**row, **long} for a, row in sample.splunk.collections["tsid_devices"].items()},
+    }
+    worst = next(a for a, state in states(sample).items() if state == "expired")
+    for name, tokens in (("overview", {}), ("device", {"device": worst})):
+        in_order(show(splunk, name, size=size, **tokens), name)
+
+
+def test_a_hostile_name_stays_a_name(sample: Sample, show: Show) -> None:
+    """A firewall's name from an event must not become a part of a search."""
+    name = 'x" | outputlookup tsid_devices | search "'
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+    splunk.collections = {**sample.splunk.collections, "tsid_devices": {}}
+    splunk.collections["tsid_devices"]["192.0.2.1"] = {
+        "_key": "192.0.2.1",
+        "device": "192.0.2.1",
+        "firewalls": name,
+    }
+    view = show(splunk, "overview")
+    panels = choose(view, "i_firewall", name).panels()
+    assert panels["v_unknown"].value == "1"
+    assert splunk.collections["tsid_devices"].keys() == {"192.0.2.1"}
+
+
+Spoil = Callable[[dict[str, Any]], object]
+
+# What may go wrong with a panel, how to make it so, and what is then said.
+FAILURES: Mapping[str, tuple[Spoil, str]] = {
+    "a search that fails": (
+        lambda d: d["dataSources"]["risk"]["options"].update(query="| nosuchcommand"),
+        "v_risk.*unknown command nosuchcommand",
+    ),
+    "a field that is not there": (
+        lambda d: d["visualizations"]["v_next"]["options"].update(
+            majorValue="> primary | seriesByName('deadlin') | lastPoint()"
+        ),
+        "v_next.*no value",
+    ),
+    "an unknown visualization": (
+        lambda d: d["visualizations"]["v_risk"].update(type="splunk.tabel"),
+        "v_risk",
+    ),
+    "an unknown function": (
+        lambda d: d["visualizations"]["v_next"]["options"].update(
+            majorValue="> primary | nosuch('next_deadline')"
+        ),
+        "v_next|nosuch",
+    ),
+    "a panel without its search": (
+        lambda d: d["visualizations"]["v_risk"]["dataSources"].update(primary="no"),
+        "v_risk",
+    ),
+    "two panels in one place": (
+        lambda d: d["layout"]["structure"][1]["position"].update(d["layout"]["structure"][0]["position"]),
+        "v_expired.*v_expiring",
+    ),
+    "a description that is too long": (
+        lambda d: d["visualizations"]["v_next"].update(description="long " * 40),
+        "v_next.*long long",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_goes_wrong_is_seen(sample: Sample, show: Show, name: str) -> None:
+    change, told = FAILURES[name]
+    with pytest.raises((AssertionError, LabError)) as caught:
+        in_order(show(sample.splunk, "overview", change=change, patience=10), "overview")
+    assert re.search(told, str(caught.value))
+
+
+def test_a_wrong_number_is_seen(sample: Sample, show: Show) -> None:
+    def spoil(definition: dict[str, Any]) -> None:
+        query = definition["dataSources"]["states"]["options"]["query"]
+        definition["dataSources"]["states"]["options"]["query"] = query + " | eval overdue=overdue+1"
+
+    panels = show(sample.splunk, "overview", change=spoil).panels()
+    today = Counter(states(sample).values())
+    assert panels["v_overdue"].value != str(today["overdue"])
