@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import Callable
 
-from lab import generate, run
+from lab import explain, generate, run
 from lab.errors import EventError, LabError, UsageError
 from lab.terminal import abandon_stdout, safe_text
 
 #: The subcommands' modules; another one is added here.
-SUBCOMMANDS = (run, generate)
+SUBCOMMANDS = (run, generate, explain)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
