@@ -20,7 +20,7 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench test test-dashboards lint format package inspect vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench test test-dashboards lint format package inspect release vendor icons lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -72,6 +72,9 @@ package: vendor ## make dist/tsidenrich-<version>.tgz, which Splunk installs
 
 inspect: package ## hold the package against Splunk's AppInspect
 	@$(PYTHON) -m tools.appinspect
+
+release: vendor ## make the package with its SHA-256 and AppInspect's report, if the changelog tells of it
+	@$(PYTHON) -m tools.release
 
 vendor: ## build bin/lib, the libraries that the app carries
 	@$(PYTHON) -m tools.vendor

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from tools import bootstrap, interpreters, package
 from tools.common import ROOT, ToolError, run
@@ -41,8 +41,12 @@ class Finding(NamedTuple):
     message: str
 
 
-def inspect(path: Path) -> list[Finding]:
+def inspect(path: Path, kept: Optional[Path] = None) -> list[Finding]:
     """Run AppInspect over a package; return every warning, failure and error.
+
+    Args:
+        path: the package.
+        kept: where AppInspect's own report in JSON goes; None: nowhere.
 
     Raises:
         ToolError: AppInspect cannot run here.
@@ -69,7 +73,10 @@ def inspect(path: Path) -> list[Finding]:
         )
         if not report.is_file():
             raise ToolError(f"AppInspect wrote no report (exit code {ran.returncode}):\n{ran.stdout}")
-        return list(findings(json.loads(report.read_bytes())))
+        data = report.read_bytes()
+        if kept is not None:
+            kept.write_bytes(data)
+        return list(findings(json.loads(data)))
 
 
 def findings(report: Mapping[str, Any]) -> Iterator[Finding]:
