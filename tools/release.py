@@ -1,8 +1,9 @@
 """Makes a release: package, SHA-256 and AppInspect's report, from a commit that says what it releases.
 
-Usage: `python3 -m tools.release`
+Usage: `python3 -m tools.release --prepare VERSION`, commit, then `python3 -m tools.release`
 
-The version stands in app.conf; app.manifest is held against it by tools/appcheck.py.
+The version's place is app.conf's [id]. Splunk wants it in two more: those are written here, and held against
+the first by tools/appcheck.py.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import argparse
 import datetime
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
-from tools import appinspect, conf, package
+from tools import appcheck, appinspect, conf, package
 from tools.common import ROOT, ToolError, run
 
+CHANGELOG = "CHANGELOG.md"
 _HEADING = re.compile(r"(?m)^## \[([^\]]+)\](?: - (.*))?$")
 
 
@@ -55,6 +58,55 @@ def changelog_problems(text: str, version: str) -> list[str]:
     return problems
 
 
+def prepare(root: Path, version: str, day: datetime.date) -> None:
+    """Write a new version wherever it stands, and put what is unreleased under it.
+
+    Args:
+        root: the repository's root.
+        version: the one to be released, a semantic version.
+        day: that of the release.
+
+    Raises:
+        ToolError: the version is none or not a later one, or a file has not the expected form.
+    """
+    if not appcheck.SEMVER.fullmatch(version):
+        raise ToolError(f"{version} is no semantic version", "give one such as 1.2.0")
+    old = version_of(root)
+    if _rank(version) <= _rank(old):
+        raise ToolError(f"{version} does not come after {old}", "give a later version")
+
+    def replaced(pattern: str, new: str | Callable[[re.Match[str]], str], text: str, count: int) -> str:
+        text, found = re.subn(pattern, new, text)
+        if found != count:
+            raise ToolError(f"{pattern} occurs {found} times instead of {count}", "mend the file by hand")
+        return text
+
+    conf_text = _text(root / "app.conf")
+    conf_text = replaced(rf"(?m)^version = {re.escape(old)}$", f"version = {version}", conf_text, 2)
+    conf_text = replaced(r"(?m)^build = (\d+)$", lambda found: f"build = {int(found[1]) + 1}", conf_text, 1)
+    manifest = replaced(
+        rf'"version": "{re.escape(old)}"', f'"version": "{version}"', _text(root / "app.manifest"), 1
+    )
+    changelog = replaced(
+        r"(?m)^## \[Unreleased\]$", f"## [Unreleased]\n\n## [{version}] - {day}", _text(root / CHANGELOG), 1
+    )
+    problems = changelog_problems(changelog, version)
+    if problems:
+        raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "tell under [Unreleased] what has changed")
+    for name, text in (("app.conf", conf_text), ("app.manifest", manifest), (CHANGELOG, changelog)):
+        (root / name).write_bytes(text.encode("utf-8"))
+
+
+def _rank(version: str) -> tuple[tuple[int, ...], bool, str]:
+    """Order versions: a final one comes after its previews."""
+    numbers, _, preview = version.partition("+")[0].partition("-")
+    return tuple(map(int, numbers.split("."))), not preview, preview
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8")
+
+
 def _changed(root: Path) -> str:
     return subprocess.run(
         ["git", "status", "--porcelain"],  # noqa: S607
@@ -66,16 +118,28 @@ def _changed(root: Path) -> str:
 
 
 def main() -> None:
-    """Make the release, or say what is missing."""
-    argparse.ArgumentParser(
+    """Prepare or make the release, or say what is missing."""
+    parser = argparse.ArgumentParser(
         prog="python3 -m tools.release", description="Make the package, its SHA-256 and AppInspect's report."
-    ).parse_args()
+    )
+    parser.add_argument(
+        "--prepare", metavar="VERSION", help="write this version and today's date into the files, no more"
+    )
+    wanted = parser.parse_args().prepare
+    if wanted:
+        prepare(ROOT, wanted, datetime.datetime.now(datetime.timezone.utc).date())
+        print(f"app.conf, app.manifest and {CHANGELOG} say {wanted}: commit them, then make release.")
+    else:
+        _release()
+
+
+def _release() -> None:
     version = version_of()
     if _changed(ROOT):
         raise ToolError("the working tree has changes", "commit them: a release is made from a commit")
-    problems = changelog_problems((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version)
+    problems = changelog_problems(_text(ROOT / CHANGELOG), version)
     if problems:
-        raise ToolError("CHANGELOG.md: " + "; ".join(problems), "bring it and app.conf into line")
+        raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "python3 -m tools.release --prepare VERSION")
     path = package.build_checked()
     report = path.with_suffix(".appinspect.json")
     wrong = appinspect.complaints(appinspect.inspect(path, report))
