@@ -63,11 +63,6 @@ class Dataset:
             self._view[position]
 
     @property
-    def bytes_per_event(self) -> float:
-        """The mean length of a row."""
-        return (self._offsets[-1] - self._offsets[0]) / self.events
-
-    @property
     def columns(self) -> int:
         """How many columns there are, those for multivalues included."""
         return self._header.count(b",") + 1

@@ -68,7 +68,6 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, handle: Callable[[socket.socket], None]) -> None:
         self._handle = handle
-        self._stopped = threading.Event()
         super().__init__((LOOPBACK, 0), socketserver.BaseRequestHandler)
         self.port: int = self.server_address[1]
 
