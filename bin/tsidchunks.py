@@ -1,4 +1,4 @@
-"""Lets a streaming command take whole chunks as bytes: the only user of the private side of splunk-sdk.
+"""Lets a streaming command take whole chunks as bytes, past the SDK's own reader.
 
 The SDK turns every event into a dictionary and back, which costs more than anything this app does with it. It
 stays responsible for options, getinfo, configuration, messages and metrics; only its loop over the execute
@@ -15,26 +15,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NoReturn, Optional
+from typing import Any, BinaryIO, NoReturn
 
 # First, because it puts the app's own copies of the libraries on the path.
 from tsidcommand import TsidCommand
 
 # isort: split
 from tsid.rows import BLOCK
+from tsidwire import check_execute, read_body, read_request
 
 try:
     from fcntl import fcntl
 except ImportError:
     # Windows.
     fcntl = None  # type: ignore[assignment]
-
-_HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d+)\s*,\s*(\d+)\s*\n\Z")
-_LONGEST_HEADER = 200
 
 # Of Linux; Python knows them from 3.10 on.
 _SET_PIPE_SIZE, _GET_PIPE_SIZE = 1031, 1032
@@ -65,20 +61,14 @@ class ChunkCommand(TsidCommand):
         _widen(stream)
         _widen(writer.ofile)
         while True:
+            request = read_request(stream)
+            if request is None:
+                return
             # Until the reply is written, an error still has to be reported.
             writer.is_flushed = False
-            request = _read_metadata(stream)
-            if request is None:
-                writer.is_flushed = True
-                return
-            metadata, length = request
-            if metadata.get("action") != "execute":
-                raise RuntimeError(f"expected an execute chunk from Splunk, not {metadata.get('action')}")
-            pieces = self.transform(_read_body(stream, length))
-            try:
-                self._write_chunk(writer, pieces, bool(metadata.get("finished", False)))
-            except BrokenPipeError:
-                _leave_quietly(writer)
+            finished = check_execute(request.metadata)
+            pieces = self.transform(read_body(stream, request.length, BLOCK))
+            self._write_chunk(writer, pieces, finished)
             # The next chunk is read while nothing of this one is held.
             del pieces
 
@@ -98,30 +88,6 @@ class ChunkCommand(TsidCommand):
         writer.is_flushed = True
 
 
-def _read_metadata(stream: BinaryIO) -> Optional[tuple[dict[str, Any], int]]:
-    """Read the start of a chunk: its metadata, and its body's length; None at the end of the input."""
-    header = stream.readline(_LONGEST_HEADER)
-    if not header:
-        return None
-    match = _HEADER.match(header)
-    if match is None:
-        raise RuntimeError(f"expected the header of a chunk from Splunk, not {header[:60]!r}")
-    return json.loads(_read(stream, int(match.group(1)), "metadata")), int(match.group(2))
-
-
-def _read_body(stream: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield a body block by block: what is still to come waits in the pipe, not in memory."""
-    for position in range(0, length, BLOCK):
-        yield _read(stream, min(BLOCK, length - position), "body")
-
-
-def _read(stream: BinaryIO, length: int, what: str) -> bytes:
-    data = stream.read(length)
-    if len(data) != length:
-        raise RuntimeError(f"the chunk's {what} from Splunk ends after {len(data)} of {length} bytes")
-    return data
-
-
 def _widen(stream: Any) -> None:
     """Let a pipe hold more, where possible: so Splunk and the command wait less for each other."""
     if fcntl is not None and sys.platform == "linux":
@@ -129,11 +95,3 @@ def _widen(stream: Any) -> None:
         with contextlib.suppress(OSError, ValueError):
             if fcntl(stream.fileno(), _GET_PIPE_SIZE) < _PIPE_SIZE:
                 fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_SIZE)
-
-
-def _leave_quietly(writer: Any) -> NoReturn:
-    """Exit without a word: Splunk closes the pipe when a search has seen enough."""
-    writer.is_flushed = True
-    # Python would try, and complain, to flush what is still in the buffer.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)

@@ -1,11 +1,19 @@
-"""What the app's search commands share at the seam between splunklib and the library in `tsid`."""
+"""What the app's search commands share at the seam between splunklib and the library in `tsid`.
+
+Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chunk``,
+``SearchCommand._report_unexpected_error`` and ``SearchCommand._protocol_v2_option_parser``, and uses
+``_metadata``, ``_record_writer`` and ``ObjectView``. ``tests/test_sdk_surface.py`` fails when another version
+of the SDK changes one of these.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NoReturn, Optional, TypeVar, Union
+from typing import Any, BinaryIO, ClassVar, Generic, NoReturn, Optional, TextIO, TypeVar, Union
 
 APP = Path(__file__).resolve().parent.parent
 LOOKUPS = APP / "lookups"
@@ -14,10 +22,14 @@ LOOKUPS = APP / "lookups"
 sys.path.insert(0, str(APP / "bin" / "lib"))
 
 from splunklib.searchcommands import SearchMetric, validators  # noqa: E402
+from splunklib.searchcommands.internals import ObjectView  # noqa: E402
 
 from tsid.errors import TsidError  # noqa: E402
+from tsidwire import ChunkError, check_execute, check_getinfo, read_body, read_request  # noqa: E402
 
 T = TypeVar("T")
+
+_BY_SPLUNK = "Splunk starts this command for a search, and says at once what is to be done."
 
 
 class Refused:
@@ -98,13 +110,34 @@ class Field(Checked[str]):
 class TsidCommand:
     """Reporting of errors for this app's commands; stands before an SDK command class in the list of bases.
 
-    Whatever is wrong with the command line, a lookup or the command itself ends the search with one message.
+    Whatever is wrong with the command line, a lookup, the chunks from Splunk or the command itself ends the
+    search with one message.
     """
 
     # Provided by splunklib's SearchCommand.
     name: str
     options: Any
     fieldnames: list[str]
+    logger: Any
+    _metadata: Any
+    _record_writer: Any
+
+    def process(
+        self,
+        argv: Sequence[str],
+        ifile: Optional[TextIO],
+        ofile: Optional[TextIO],
+        allow_empty_input: bool = True,
+    ) -> None:
+        """Serve one search; called by the SDK."""
+        # Who interrupts a Splunk that runs in a terminal wants no traceback from each of its commands.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if ifile is None or ofile is None:
+            sys.exit(f"{self.name}: standard input or output is closed. {_BY_SPLUNK}")
+        try:
+            super().process(argv, ifile, ofile, allow_empty_input)  # type: ignore[misc]
+        except BrokenPipeError:
+            _leave_quietly(ofile)
 
     def prepare(self) -> None:
         """Check the options and load what the command needs; called by the SDK before it answers getinfo."""
@@ -114,7 +147,7 @@ class TsidCommand:
         except TsidError as error:
             self.stop(str(error))
         except Exception as error:
-            self.stop(f"unexpected {type(error).__name__}: {error}. Please report it with your search.")
+            self.stop(_unexpected(error))
 
     def load(self) -> None:
         """Load what the command needs and configure it; a `TsidError` ends the search with its message."""
@@ -129,6 +162,39 @@ class TsidCommand:
         """Write an error for the user; unlike in the SDK, text without arguments may hold braces."""
         text = message if args else message.replace("{", "{{").replace("}", "}}")
         super().write_error(f"{self.name}: {text}", *args)  # type: ignore[misc]
+
+    def _read_chunk(self, stream: BinaryIO) -> Optional[tuple[Any, str]]:
+        # The SDK takes what came of a chunk for the whole of it, and finds little wrong with anything else.
+        request = read_request(stream)
+        is_first = self._metadata is None
+        if request is None:
+            if is_first:
+                raise ChunkError("the input from Splunk ended before its first chunk", _BY_SPLUNK)
+            return None
+        metadata, length = request
+        if is_first:
+            check_getinfo(metadata)
+            if length:
+                raise ChunkError(f"the getinfo chunk from Splunk has a body of {length} bytes")
+            searchinfo = ObjectView(metadata["searchinfo"])
+            return ObjectView({"preview": False, **metadata, "searchinfo": searchinfo}), ""
+        finished = check_execute(metadata)
+        body = b"".join(read_body(stream, length)).decode("utf-8", "replace")
+        return ObjectView({"action": "execute", "finished": finished}), body
+
+    def _report_unexpected_error(self) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, BrokenPipeError):
+            raise error
+        # After a reply, too, one more has to be written.
+        self._record_writer.is_flushed = False
+        if isinstance(error, TsidError):
+            self.write_error(str(error))
+        else:
+            message = _unexpected(error)
+            # With its traceback to stderr, which Splunk keeps in search.log.
+            self.logger.exception(message)
+            self.write_error(message)
 
     def _protocol_v2_option_parser(self, arg: str) -> list[str]:
         # The SDK meets an unknown option with a message of its own; as a positional argument it comes to
@@ -153,6 +219,17 @@ class TsidCommand:
 
     def _own_options(self) -> list[str]:
         return [name for name, option in self.options.items() if isinstance(option.validator, Checked)]
+
+
+def _unexpected(error: Optional[BaseException]) -> str:
+    return f"unexpected {type(error).__name__}: {error}. Please report it with your search."
+
+
+def _leave_quietly(output: TextIO) -> NoReturn:
+    """Exit without a word: Splunk closes the pipe when a search has seen enough."""
+    # Python would try, and complain, to flush what is still in the buffer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    sys.exit(0)
 
 
 def metric(seconds: float, events_in: int, events_out: int) -> Any:

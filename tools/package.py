@@ -39,6 +39,7 @@ PACKAGED = (
     "bin/tsidrefresh.py",
     "bin/tsidrefreshcommand.py",
     "bin/tsidrisk.py",
+    "bin/tsidwire.py",
     "bin/tsid/__init__.py",
     "bin/tsid/actions.py",
     "bin/tsid/addresses.py",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bisect
 import calendar
 import datetime
+import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +17,7 @@ from tsid.actions import ACTIONS, ActionTable, parse_action
 from tsid.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.fields import FIELDS, FieldMap, parse_field
 from tsid.names import ascii_host, parse_name
-from tsid.tables import Row, TableFormat, read_table
+from tsid.tables import Row, Source, TableFormat, read_table
 
 ENDPOINTS = TableFormat(
     "cisco_licensing_endpoints",
@@ -30,6 +32,18 @@ CISCO_NETWORKS = TableFormat(
     "cisco_networks", required=("network",), optional=("asn", "owner", "source"), key=("network",)
 )
 RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
+
+#: The tables that a refresh replaces, together but one after the other: an alias needs the endpoints of its
+#: host.
+REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
+#: Lies beside them from before the first is replaced until after the last. Splunk leaves *.tmp out of what it
+#: sends to indexers.
+REPLACING = "tsidrefresh.replacing.tmp"
+
+# Replacing takes milliseconds. If that file is older, in seconds, the refresh was killed in the middle of it.
+_STALE = 10
+# How long to wait for the tables to come to rest, and how often to look, in seconds.
+_LONGEST_WAIT, _PAUSE = 1.0, 0.005
 
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
@@ -123,16 +137,19 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         folder: the app's ``lookups`` folder.
         instead: files to read in the place of those of some names, to try them out.
 
+    The refreshed tables are those of one refresh, even while another one replaces them.
+
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead)
+    sources = {**_refreshed(folder), **(instead or {})}
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, sources)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
     def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
-    aliases = read_table(folder, ALIASES, parse_alias, instead)
+    aliases = read_table(folder, ALIASES, parse_alias, sources)
     cisco = read_table(folder, CISCO_NETWORKS, parse_network)
     relays = read_table(folder, RELAYS, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
@@ -161,6 +178,40 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
         endpoint_rows=endpoints,
     )
+
+
+def _refreshed(folder: Path) -> dict[str, Source]:
+    """Read the refreshed tables when none is being replaced, if such a moment comes within a short time."""
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while True:
+        before = _state(folder)
+        sources = {name: _source(folder / name) for name in REFRESHED}
+        is_whole = before[0] is None and before == _state(folder)
+        if is_whole or time.monotonic() > deadline:
+            return sources
+        time.sleep(_PAUSE)
+
+
+def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
+    """Return what changes when a table is replaced, and first whether they are being replaced."""
+    states: list[Optional[tuple[int, int, int]]] = []
+    for name in (REPLACING, *REFRESHED):
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            states.append(None)
+        else:
+            is_stale = name == REPLACING and time.time() - found.st_mtime > _STALE
+            states.append(None if is_stale else (found.st_ino, found.st_mtime_ns, found.st_size))
+    return states
+
+
+def _source(path: Path) -> Source:
+    try:
+        return path.read_bytes()
+    except OSError:
+        # Whatever it is but absence, the reader of tables has a message for it.
+        return path if os.path.lexists(path) else None
 
 
 def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
+from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
 
 from tsid.errors import LookupTableError
 
@@ -15,6 +15,9 @@ T = TypeVar("T")
 #: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
 #: of the app replaces what was shipped and leaves what a refresh learned and what a site added.
 LAYERS = ("", "_refreshed", "_local")
+
+#: Where a file's content comes from: a path, or the content itself; None: there is no such file.
+Source = Union[Path, bytes, None]
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -52,7 +55,7 @@ def read_table(
     folder: Path,
     table: TableFormat,
     parse: Callable[[Row], tuple[tuple[object, ...], T]],
-    instead: Optional[Mapping[str, Path]] = None,
+    instead: Optional[Mapping[str, Source]] = None,
 ) -> list[T]:
     """Read all layers of a table.
 
@@ -60,7 +63,7 @@ def read_table(
         folder: the app's ``lookups`` folder.
         table: what the files must look like.
         parse: turns a row into its normalised key and its value; refuses a row that makes no sense.
-        instead: files to read in the place of those of some names.
+        instead: what to read in the place of the files of some names.
 
     Returns:
         The values, for each key that of the strongest layer.
@@ -71,12 +74,17 @@ def read_table(
     merged: dict[tuple[object, ...], T] = {}
     for layer in LAYERS:
         name = f"{table.name}{layer}.csv"
-        path = (instead or {}).get(name, folder / name)
-        # A dangling link or a folder of that name is a broken file, not an absent one.
-        if layer and not path.exists() and not path.is_symlink():
+        path = folder / name
+        source = (instead or {}).get(name, path)
+        if isinstance(source, Path):
+            path = source
+            # A dangling link or a folder of that name is a broken file, not an absent one.
+            if layer and not path.exists() and not path.is_symlink():
+                continue
+        elif source is None:
             continue
         lines: dict[tuple[object, ...], int] = {}
-        for row in read_csv(path, table):
+        for row in read_csv(path, table, source if isinstance(source, bytes) else None):
             key, value = parse(row)
             if key in lines:
                 names = " and ".join(table.key)
@@ -96,17 +104,22 @@ def read_table(
     return list(merged.values())
 
 
-def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
+def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> Iterator[Row]:
     """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
     Values are stripped of surrounding white space; empty lines are passed over.
+
+    Args:
+        path: the file.
+        table: what it must look like.
+        data: its content, if it has been read already.
 
     Raises:
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
             line.
     """
     file = f"{path.parent.name}/{path.name}"
-    text = _read_text(path, file)
+    text = _decode(_read(path, file) if data is None else data, file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     line = 1
@@ -146,9 +159,9 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
         )
 
 
-def _read_text(path: Path, file: str) -> str:
+def _read(path: Path, file: str) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."
@@ -157,6 +170,9 @@ def _read_text(path: Path, file: str) -> str:
         raise LookupTableError(
             file, None, f"the file cannot be read ({error.strerror})", "Check that Splunk's user may read it."
         ) from None
+
+
+def _decode(data: bytes, file: str) -> str:
     if data.startswith(_BOMS):
         raise LookupTableError(
             file,

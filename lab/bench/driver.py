@@ -27,7 +27,7 @@ from lab.host import SearchInfo
 from lab.wire import encode_frame
 
 _HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
-_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+_MEMORY = re.compile(r"Vm(HWM|RSS):\s+(\d+) kB")
 _LEAST = 64
 _BUFFER = 1 << 20
 _TIMEOUT = 600.0
@@ -47,6 +47,13 @@ class Cost(NamedTuple):
 
     processor: float
     peak: int
+
+
+class Memory(NamedTuple):
+    """A process's memory in bytes: at most so far, and now."""
+
+    peak: int
+    resident: int
 
 
 class Command:
@@ -73,14 +80,16 @@ class Command:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the command
         self._buffer = memoryview(bytearray(_BUFFER))
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
-        request = encode_frame(_getinfo(arguments))
+        environment = environment or {}
+        dispatch = environment.get("TMPDIR", tempfile.gettempdir())
+        request = encode_frame(_getinfo(arguments, dispatch))
         started = time.perf_counter()
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**inherited, **(environment or {})},
+            env={**inherited, **environment},
             cwd="/",
             bufsize=0,
         )
@@ -117,21 +126,31 @@ class Command:
         events = sent = received = 0
         started = time.perf_counter()
         for request in requests:
-            self._outbox.put(request)
-            metadata, length = self._receive()
-            if "finished" not in metadata or metadata["finished"] != (request.events == 0):
-                raise self._problem(f"the reply is {metadata}")
-            if request.events and not length:
-                raise self._problem(f"no event came back of {request.events}")
+            _, length = self.exchange(request)
             events += request.events
             sent += len(request.head) + len(request.rows)
             received += length
         return Work(events, time.perf_counter() - started, sent, received)
 
+    def exchange(self, request: Request) -> tuple[dict[str, Any], int]:
+        """Send a request, await its reply, return that one's metadata and its body's length."""
+        self._outbox.put(request)
+        metadata, length = self._receive()
+        if "finished" not in metadata or metadata["finished"] != (request.events == 0):
+            raise self._problem(f"the reply is {metadata}")
+        if request.events and not length:
+            raise self._problem(f"no event came back of {request.events}")
+        return metadata, length
+
+    def memory(self) -> Memory:
+        """Look at the memory of the command, which must not have ended."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        sizes = {name: int(size) * 1024 for name, size in _MEMORY.findall(status)}
+        return Memory(sizes["HWM"], sizes["RSS"])
+
     def close(self) -> Cost:
         """Let the command end."""
-        peak = _PEAK.search(Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8"))
-        assert peak is not None, "Linux says so of every process that runs"
+        peak = self.memory().peak
         self._outbox.put(None)
         if self._replies.read():
             raise self._problem("it says more than it was asked")
@@ -141,7 +160,7 @@ class Command:
         if self._process.returncode:
             raise self._problem(f"it ended with {self._process.returncode}")
         self.kill()
-        return Cost(usage.ru_utime + usage.ru_stime, int(peak[1]) * 1024)
+        return Cost(usage.ru_utime + usage.ru_stime, peak)
 
     def kill(self) -> None:
         """End the command, if it still runs. May be called again."""
@@ -191,12 +210,12 @@ class Command:
         return ProtocolError(f"{text}; its last words on stderr: {words[-500:]}" if words else text)
 
 
-def _getinfo(arguments: Sequence[str]) -> dict[str, Any]:
+def _getinfo(arguments: Sequence[str], dispatch: str) -> dict[str, Any]:
     info = {name: value for name, value in asdict(SearchInfo()).items() if name != "preview"}
     names = {"args": list(arguments), "raw_args": list(arguments), "app": "bench", "command": "bench"}
     return {
         "action": "getinfo",
         "preview": False,
         "streaming_command_will_restart": False,
-        "searchinfo": {**info, **names, "dispatch_dir": tempfile.gettempdir(), "search": "search%20*"},
+        "searchinfo": {**info, **names, "dispatch_dir": dispatch, "search": "search%20*"},
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lab.bench.driver import Command
@@ -27,15 +28,16 @@ _SHARE_OF_IPV6 = 0.2
 
 
 class Subject(NamedTuple):
-    """A command: its name, its script, its arguments."""
+    """A command: its name, its script, its arguments, what to add to its environment."""
 
     name: str
     script: Path
     arguments: Sequence[str] = ()
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def start(self, python: str, *, keep: bool = False, bytecode: bool = True) -> Command:
         """Start it under an interpreter; without bytecode, none is written (or read, if there is none)."""
-        environment = {"SPLUNK_HOME": str(self.script.parent.parent)}
+        environment = {"SPLUNK_HOME": str(self.script.parent.parent), **self.environment}
         if not bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         return Command([python, str(self.script)], self.arguments, environment=environment, keep=keep)

@@ -13,11 +13,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tsid.errors import TsidError
-from tsid.lookups import ALIASES, ENDPOINTS, load_lookups
+from tsid.lookups import REFRESHED, REPLACING, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
-#: The refreshed tables, in the order in which they are written: an alias needs the endpoints of its host.
-FILES = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
+#: The refreshed tables, in the order in which they are written.
+FILES = REFRESHED
 
 # Splunk leaves *.tmp out of what it sends to indexers.
 _LOCK = "tsidrefresh.lock.tmp"
@@ -76,6 +76,8 @@ def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Put files into the lookups, each in one step, and keep what they held before as ``*.csv.bak``.
 
+    The loader of the search command takes all of them as they were, or all of them new.
+
     All of them are written beside the old ones and read with the loader of the search command first. Nothing
     is touched where nothing changes.
 
@@ -92,20 +94,26 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """
     files = changed(folder, files)
     temporary = {name: folder / f"{name}.tmp" for name in files}
+    replacing = folder / REPLACING
     try:
+        # Whoever left it was killed: the folder is this one's now.
+        replacing.unlink(missing_ok=True)
         for name, path in temporary.items():
             _write(path, files[name])
         load_lookups(folder, instead=temporary)
         # What needs room comes before the first table is replaced.
         for name in files:
             _keep(folder / name)
+        if files:
+            # Whoever reads meanwhile would find some of them old and some new, and waits.
+            replacing.write_bytes(b"")
         for name, path in temporary.items():
             path.replace(folder / name)
         _sync_folder(folder)
     except OSError as error:
         raise _refusal(folder, error) from None
     finally:
-        for path in temporary.values():
+        for path in (*temporary.values(), replacing):
             with contextlib.suppress(OSError):
                 path.unlink()
     return list(files)
