@@ -56,11 +56,12 @@ test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node
 $(PAGE): $(WEB)/package-lock.json $(WEB)/build.mjs $(WEB)/page.jsx
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
-lint: vendor ## check style and types
+lint: vendor ## check style, and types on Linux and on Windows
 	@$(BOOTSTRAP) $(LINT) requirements/lint.txt
 	$(LINT)/bin/ruff check
 	$(LINT)/bin/ruff format --check
 	$(LINT)/bin/mypy
+	$(LINT)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 bin
 
 format: ## bring the code into the style that lint asks for
 	@$(BOOTSTRAP) $(LINT) requirements/lint.txt

@@ -26,11 +26,8 @@ from tsidcommand import TsidCommand
 from tsid.rows import BLOCK
 from tsidwire import check_execute, read_body, read_request
 
-try:
+if sys.platform == "linux":
     from fcntl import fcntl
-except ImportError:
-    # Windows.
-    fcntl = None  # type: ignore[assignment]
 
 # Of Linux; Python knows them from 3.10 on.
 _SET_PIPE_SIZE, _GET_PIPE_SIZE = 1031, 1032
@@ -90,7 +87,7 @@ class ChunkCommand(TsidCommand):
 
 def _widen(stream: Any) -> None:
     """Let a pipe hold more, where possible: so Splunk and the command wait less for each other."""
-    if fcntl is not None and sys.platform == "linux":
+    if sys.platform == "linux":
         # It may be no pipe, or this user's pipes may hold much already.
         with contextlib.suppress(OSError, ValueError):
             if fcntl(stream.fileno(), _GET_PIPE_SIZE) < _PIPE_SIZE:

@@ -8,6 +8,7 @@ of the SDK changes one of these.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -136,7 +137,9 @@ class TsidCommand:
             sys.exit(f"{self.name}: standard input or output is closed. {_BY_SPLUNK}")
         try:
             super().process(argv, ifile, ofile, allow_empty_input)  # type: ignore[misc]
-        except BrokenPipeError:
+        except OSError as error:
+            if not _is_closed_pipe(error):
+                raise
             _leave_quietly(ofile)
 
     def prepare(self) -> None:
@@ -184,7 +187,7 @@ class TsidCommand:
 
     def _report_unexpected_error(self) -> None:
         error = sys.exc_info()[1]
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, OSError) and _is_closed_pipe(error):
             raise error
         # After a reply, too, one more has to be written.
         self._record_writer.is_flushed = False
@@ -223,6 +226,11 @@ class TsidCommand:
 
 def _unexpected(error: Optional[BaseException]) -> str:
     return f"unexpected {type(error).__name__}: {error}. Please report it with your search."
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    # To Windows, a pipe that nobody reads any more is an invalid argument.
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
 def _leave_quietly(output: TextIO) -> NoReturn:

@@ -12,6 +12,7 @@ import pytest
 
 from tools import appcheck, package, vendor
 from tools.common import ROOT, ToolError, sha256
+from tools.release import version_of
 
 
 def copy_of_the_tree(folder: Path) -> Path:
@@ -80,12 +81,24 @@ def test_everything_lies_in_one_folder_and_is_sorted(members: list[tarfile.TarIn
     assert all(name.startswith("tsidenrich/") for name in names[1:])
 
 
-def test_everything_is_a_folder_or_a_file_without_owner_or_time(members: list[tarfile.TarInfo]) -> None:
+def test_everything_is_a_folder_or_a_file_without_owner_and_of_the_versions_time(
+    members: list[tarfile.TarInfo],
+) -> None:
     assert {(member.isdir(), member.isreg(), member.mode) for member in members} == {
         (True, False, 0o755),
         (False, True, 0o644),
     }
-    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", package.MTIME)}
+    time = package.mtime_of(version_of())
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", time)}
+
+
+def test_every_version_has_a_time_of_its_own() -> None:
+    versions = [
+        f"{major}.{minor}.{patch}" for major in range(3) for minor in range(20) for patch in range(10)
+    ]
+    times = {package.mtime_of(version) for version in versions}
+    assert len(times) == len(versions)
+    assert times < set(package.YEAR)
 
 
 def test_default_app_conf_is_a_file(app: Path) -> None:

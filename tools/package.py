@@ -10,6 +10,7 @@ import gzip
 import io
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from tools import appcheck, conf, vendor
 from tools.common import ROOT, ToolError, run, sha256
 
 APP = "tsidenrich"
-MTIME = 1_767_225_600
-"""Modification time of everything in the package: 2026-01-01 00:00 UTC; it has to be some constant."""
+YEAR = range(1_767_225_600, 1_767_225_600 + 365 * 86_400)
+"""The seconds of 2026 (UTC)."""
 
 LINK = Path("default/app.conf")
 """The one link of the repository; the package gets the file that it points to."""
@@ -49,6 +50,7 @@ PACKAGED = (
     "bin/tsid/enrich.py",
     "bin/tsid/errors.py",
     "bin/tsid/fields.py",
+    "bin/tsid/files.py",
     "bin/tsid/lookups.py",
     "bin/tsid/names.py",
     "bin/tsid/rawlines.py",
@@ -91,6 +93,7 @@ PACKAGED = (
     "docs/lookups.md",
     "docs/refresh.md",
     "docs/searches.md",
+    "docs/upgrade.md",
     "lookups/cisco_domains.csv",
     "lookups/cisco_licensing_endpoints.csv",
     "lookups/cisco_networks.csv",
@@ -139,7 +142,7 @@ def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
     content = {name: (root / name).read_bytes() for name in _names(root)}
     path = path_of(root, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_gzip(_tar(content)))
+    path.write_bytes(_gzip(_tar(content, mtime_of(_version(root)))))
     path.with_name(f"{path.name}.sha256").write_bytes(f"{sha256(path)}  {path.name}\n".encode("ascii"))
     return path
 
@@ -168,11 +171,23 @@ def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
     Raises:
         ToolError: app.conf has no version.
     """
+    return folder / f"{APP}-{_version(root)}.tgz"
+
+
+def mtime_of(version: str) -> int:
+    """Return the modification time of everything in the package of a version.
+
+    Python runs a module's bytecode as long as the source has the time and the size that it was made from. So
+    each version has a time of its own: some second of `YEAR`.
+    """
+    return YEAR[zlib.crc32(version.encode("ascii")) % len(YEAR)]
+
+
+def _version(root: Path) -> str:
     try:
-        version = conf.read(root / LINK)["id"]["version"]
+        return conf.read(root / LINK)["id"]["version"]
     except (OSError, conf.ConfError, KeyError) as error:
         raise ToolError(f"{LINK} does not tell the version: {error}") from error
-    return folder / f"{APP}-{version}.tgz"
 
 
 def unpack(package: Path, folder: Path) -> Path:
@@ -223,8 +238,8 @@ def _everything(root: Path) -> Iterator[Path]:
         yield from (path for path in (root / folder).rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def _tar(content: dict[str, bytes]) -> bytes:
-    """Return a tar archive that depends on nothing but names and bytes."""
+def _tar(content: dict[str, bytes], mtime: int) -> bytes:
+    """Return a tar archive that depends on nothing but names, bytes and the one time."""
     folders = {f"{APP}/{parent.as_posix()}" for name in content for parent in Path(name).parents}
     entries: dict[str, bytes | None] = {folder.removesuffix("/."): None for folder in folders}
     entries.update({f"{APP}/{name}": data for name, data in content.items()})
@@ -232,7 +247,7 @@ def _tar(content: dict[str, bytes]) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in sorted(entries.items()):
             member = tarfile.TarInfo(name)
-            member.mtime = MTIME
+            member.mtime = mtime
             if data is None:
                 member.type = tarfile.DIRTYPE
                 member.mode = 0o755

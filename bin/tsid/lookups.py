@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional
 from tsid.actions import ACTIONS, ActionTable, parse_action
 from tsid.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.fields import FIELDS, FieldMap, parse_field
+from tsid.files import patiently
 from tsid.names import ascii_host, parse_name
 from tsid.tables import Row, Source, TableFormat, read_table
 
@@ -208,7 +209,7 @@ def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
 
 def _source(path: Path) -> Source:
     try:
-        return path.read_bytes()
+        return patiently(path.read_bytes)
     except OSError:
         # Whatever it is but absence, the reader of tables has a message for it.
         return path if os.path.lexists(path) else None

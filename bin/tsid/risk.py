@@ -25,6 +25,8 @@ OUTPUT_FIELDS = (
 
 DAY = 86_400
 
+_EPOCH = datetime.datetime(1970, 1, 1)
+
 # Clocks differ, also by a time zone; what lies further ahead is no time of this device.
 _AHEAD = DAY
 
@@ -259,4 +261,5 @@ def _count(row: Event, field: str) -> int:
 
 
 def _day(time: float) -> str:
-    return datetime.datetime.fromtimestamp(time, datetime.timezone.utc).date().isoformat()
+    # Windows itself knows no time behind the year 3000.
+    return (_EPOCH + datetime.timedelta(seconds=time)).date().isoformat()

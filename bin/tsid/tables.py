@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
 
 from tsid.errors import LookupTableError
+from tsid.files import patiently, shown
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ def read_table(
             merged[key] = value
         if not lines and not layer:
             raise LookupTableError(
-                f"{path.parent.name}/{path.name}",
+                shown(path),
                 None,
                 "the shipped table has no rows",
                 "Restore it from the app's package or install the app again.",
@@ -118,7 +119,7 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
             line.
     """
-    file = f"{path.parent.name}/{path.name}"
+    file = shown(path)
     text = _decode(_read(path, file) if data is None else data, file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -161,7 +162,7 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
 
 def _read(path: Path, file: str) -> bytes:
     try:
-        return path.read_bytes()
+        return patiently(path.read_bytes)
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."

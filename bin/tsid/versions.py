@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tsid.files import patiently
+
 
 class FileVersion(NamedTuple):
     """A lookup file: its name, the number of its rows, and the SHA-256 of its content."""
@@ -19,5 +21,5 @@ class FileVersion(NamedTuple):
 def file_versions(folder: Path) -> Iterator[FileVersion]:
     """Yield every lookup file of a folder, by name."""
     for path in sorted(folder.glob("*.csv")):
-        data = path.read_bytes()
+        data = patiently(path.read_bytes)
         yield FileVersion(path.name, max(0, len(data.splitlines()) - 1), hashlib.sha256(data).hexdigest())

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tsid.errors import TsidError
+from tsid.files import patiently, shown
 from tsid.lookups import REFRESHED, REPLACING, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
@@ -24,7 +25,7 @@ _LOCK = "tsidrefresh.lock.tmp"
 
 
 class PublishError(TsidError):
-    """The tables cannot be written; those that were there are as before."""
+    """The tables cannot be written; the message says which of them are as before."""
 
 
 @contextlib.contextmanager
@@ -42,11 +43,13 @@ def only_one(folder: Path, seconds: float) -> Iterator[None]:
     try:
         lock.acquire(timeout=seconds)
     except Timeout:
+        # Windows tells a lock that is held by the same error as a folder that may not be written to.
+        _check_writable(folder)
         raise PublishError(
             "Another refresh is at work on these lookups. Try again when it is done."
         ) from None
     except OSError as error:
-        raise _refusal(folder, error) from None
+        raise _refusal(folder, error, ()) from None
     try:
         yield
     finally:
@@ -89,12 +92,13 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
         The names of the files that were replaced.
 
     Raises:
-        PublishError: there is no room or no permission.
+        PublishError: there is no room, no permission, or on Windows another program has a table open.
         LookupTableError: the new tables would be refused by the loader.
     """
     files = changed(folder, files)
     temporary = {name: folder / f"{name}.tmp" for name in files}
     replacing = folder / REPLACING
+    written: list[str] = []
     try:
         # Whoever left it was killed: the folder is this one's now.
         replacing.unlink(missing_ok=True)
@@ -108,15 +112,29 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
             # Whoever reads meanwhile would find some of them old and some new, and waits.
             replacing.write_bytes(b"")
         for name, path in temporary.items():
-            path.replace(folder / name)
+            _put(path, folder / name)
+            written.append(name)
         _sync_folder(folder)
     except OSError as error:
-        raise _refusal(folder, error) from None
+        raise _refusal(folder, error, written) from None
     finally:
         for path in (*temporary.values(), replacing):
             with contextlib.suppress(OSError):
                 path.unlink()
-    return list(files)
+    return written
+
+
+def _check_writable(folder: Path) -> None:
+    trial = folder / f"tsidrefresh.{os.getpid()}.tmp"
+    try:
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise _refusal(folder, error, ()) from None
+
+
+def _put(path: Path, target: Path) -> None:
+    patiently(lambda: path.replace(target))
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -130,8 +148,9 @@ def _keep(path: Path) -> None:
     """Keep a copy of a file, itself written beside and then put in place."""
     if path.exists():
         copy = path.with_name(f"{path.name}.bak.tmp")
-        shutil.copy2(path, copy)
-        copy.replace(path.with_name(f"{path.name}.bak"))
+        # Its content only: on Windows, a copy marked as read-only could not be replaced the next time.
+        patiently(lambda: shutil.copyfile(path, copy))
+        _put(copy, path.with_name(f"{path.name}.bak"))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -146,13 +165,21 @@ def _sync_folder(folder: Path) -> None:
 
 def _data_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return patiently(path.read_bytes)
     except FileNotFoundError:
         return b""
 
 
-def _refusal(folder: Path, error: OSError) -> PublishError:
+def _refusal(folder: Path, error: OSError, written: Sequence[str]) -> PublishError:
+    """Return what to tell about an error after which some of the files have been replaced."""
+    reason = error.strerror or error
+    done = f"Written so far: {' and '.join(written)}." if written else "The lookups are as before."
+    if error.filename2 is None:
+        return PublishError(
+            f"Nothing can be written to {folder}: {reason}. {done} "
+            "Make room, or run the refresh as the user that Splunk runs as."
+        )
     return PublishError(
-        f"Nothing can be written to {folder}: {error.strerror or error}. The lookups are as before. "
-        "Make room, or run the refresh as the user that Splunk runs as."
+        f"{shown(Path(error.filename2))} cannot be replaced: {reason}. {done} "
+        "Close the program that has it open, see that it is not marked as read-only, and refresh again."
     )

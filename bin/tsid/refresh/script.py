@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,9 @@ def main(app: Path, arguments: Sequence[str]) -> int:
     Returns:
         The exit status.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A certificate may bear letters that a Windows console, or its file, has no code for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     lookups = app / "lookups"
     try:
@@ -108,18 +112,26 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Progress:
-    """Tells on a terminal what is going on, in one line that goes away."""
+    """Tells on a terminal what is going on, in one line that goes away.
+
+    Without control sequences: Windows' older consoles show them.
+    """
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
+        self._width = 0
 
     def tell(self, text: str) -> None:
-        if self._shown:
-            print(f"\r\x1b[K{text} ...", end="", file=sys.stderr, flush=True)
+        self._show(f"{text} ...")
 
     def done(self) -> None:
+        self._show("")
+        self._show("")
+
+    def _show(self, text: str) -> None:
         if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            print(f"\r{text.ljust(self._width)}", end="", file=sys.stderr, flush=True)
+            self._width = len(text)
 
 
 def _show(found: Refresh, written: Sequence[str], status: int, options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 
 from tsid.addresses import parse_address
 from tsid.errors import TsidError
+from tsid.files import patiently, shown
 from tsid.names import ascii_host
 
 #: The stanza of ``tsidrefresh.conf``.
@@ -128,23 +129,25 @@ def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
 
 
 def _read(path: Path) -> Mapping[str, str]:
+    file = shown(path)
     # What Splunk reads as a setting, this must read as one too: no interpolation, "=" only.
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            parser.read_file(file)
+        text = patiently(path.read_bytes).decode("utf-8-sig")
+        parser.read_string(text, file)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        reason = " ".join(str(error).split())
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
         raise SettingsError(
-            f"{path.parent.name}/{path.name} cannot be read: {reason}. Correct it, or restore it."
+            f"{file} cannot be read: byte 0x{byte:02x} is not valid UTF-8. Save the file as UTF-8."
         ) from None
+    except (OSError, configparser.Error) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{file} cannot be read: {reason}. Correct it, or restore it.") from None
     others = [name for name in parser.sections() if name != STANZA]
     if others:
-        raise SettingsError(
-            f"{path.parent.name}/{path.name}: unknown stanza [{others[0]}]. The only one is [{STANZA}]."
-        )
+        raise SettingsError(f"{file}: unknown stanza [{others[0]}]. The only one is [{STANZA}].")
     return dict(parser[STANZA]) if parser.has_section(STANZA) else {}
 
 
@@ -196,7 +199,8 @@ class _Reader:
         text = self._text("proxy")
         of_system = text.lower() == SYSTEM
         if of_system:
-            text = urllib.request.getproxies().get("https", "")
+            # Not getproxies(): on Windows it would ask the registry, too.
+            text = urllib.request.getproxies_environment().get("https", "")
         if not text or text.lower() == "none":
             return None
         try:
