@@ -9,6 +9,7 @@ PAGE := $(WEB)/dist/page.js
 
 # One environment for each job; bootstrap makes it again only when the job's requirements change.
 BROWSER := .venv/dashboards
+FUZZ := .venv/fuzz
 LAB := .venv/lab
 LINT := .venv/lint
 LOCK := .venv/lock
@@ -20,7 +21,7 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench test test-dashboards lint format package inspect release vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench fuzz test test-dashboards lint format package inspect release vendor icons lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -44,6 +45,10 @@ screenshots: vendor $(PAGE) ## take the pictures of README; needs Node.js with n
 bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
 	@$(LAB)/bin/python -m lab.bench $(ARGS)
+
+fuzz: vendor ## look for inputs that break the app, 60 s a target; Linux, Python 3.11 to 3.13; make fuzz ARGS=--help
+	@$(BOOTSTRAP) $(FUZZ) requirements/fuzz.txt
+	@PYTHONPATH=bin:bin/lib $(FUZZ)/bin/python -m lab.fuzz $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt

@@ -8,6 +8,7 @@ Modules for it, each usable on its own:
 * ``commandline`` takes a command line apart as splunkd does, ``app`` finds a command's script
 * ``events`` reads and writes event files, ``render`` shows events
 * ``generator`` makes labelled events, ``demo`` shows the app at work on them and holds it to the truth
+* ``fuzz`` looks for bytes that break the app
 * ``errors``: everything that is raised on purpose
 
 ``python -m lab --help`` is the same from a shell.

@@ -1,17 +1,23 @@
-"""The plain SDK implementation of `tsidenrich`, against which the hot path is held."""
+"""The plain SDK implementation of `tsidenrich`, against which the hot path is held, and how to compare the two."""
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from splunklib.searchcommands import Configuration, StreamingCommand
 
 from lab.wire import decode_frames, encode_frame
+from tsid import rows
+from tsid.csvbytes import decode_multivalue
 from tsid.enrich import Enricher, Options
 from tsid.lookups import Lookups
+from tsid.rowevents import MV
 
 
 def enrich(lookups: Lookups, options: Options, bodies: list[bytes], folder: Path) -> list[bytes]:
@@ -51,3 +57,39 @@ def enrich(lookups: Lookups, options: Options, bodies: list[bytes], folder: Path
     output = io.BytesIO()
     OracleCommand().process(["oracle"], io.BytesIO(b"".join(requests)), output)
     return [frame.body for frame in decode_frames(output.getvalue())[1:]]
+
+
+def events_in(body: bytes) -> list[dict[str, Any]]:
+    """Read a body into events: empty fields left out, several values as a list, bytes that are no text replaced."""
+    csv.field_size_limit(1 << 30)
+    text = body.decode("utf-8", "replace").replace("\0", "\ue000")
+    table = list(csv.reader(io.StringIO(text, newline="")))
+    if not table:
+        return []
+    events = []
+    for row in table[1:]:
+        event: dict[str, Any] = {}
+        for name, value in zip(table[0], row):
+            if name.startswith(MV):
+                values = decode_multivalue(value)
+                if len(values) > 1:
+                    event[name[len(MV) :]] = values
+                elif values:
+                    event[name[len(MV) :]] = values[0]
+            else:
+                event.setdefault(name, value)
+        events.append({name: value for name, value in event.items() if value})
+    return events
+
+
+def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
+    """Cut a body into blocks."""
+    for start in range(0, len(body), block):
+        yield body[start : start + block]
+
+
+@contextmanager
+def learning_after(lesson: int) -> Iterator[None]:
+    """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
+    with mock.patch.multiple(rows, _LESSON=lesson or 1_000_000, _PATIENCE=1):
+        yield

@@ -34,6 +34,7 @@ from tsid.names import MAX_HOST_LENGTH, ascii_host, is_placeholder, parse_name, 
         ("https://evil.example\\@tools.cisco.com/", "evil.example", "https://NEW\\@tools.cisco.com/"),
         ("https://evil.example/@tools.cisco.com", "evil.example", "https://NEW/@tools.cisco.com"),
         ("https://evil.example?@tools.cisco.com", "evil.example", "https://NEW?@tools.cisco.com"),
+        ("https://10.0.0.1%2eevil.example/", "10.0.0.1.evil.example", "https://NEW/"),
         ("https://tools%2Ecisco%2ecom/x", "tools.cisco.com", "https://NEW/x"),
         ("https://ｔools.cisco.com/", "tools.cisco.com", "https://NEW/"),
         ("https://tools。cisco。com/", "tools.cisco.com", "https://NEW/"),
@@ -62,6 +63,11 @@ def test_the_host_is_found_and_replaced_alone(text: str, host: str, rewritten: s
         ("[2001:db8::1]", "2001:db8::1"),
         ("2001:db8::1", "2001:db8::1"),
         ("https://[::ffff:10.0.0.1]/", "::ffff:10.0.0.1"),
+        ("https://10.0.0.1./", "10.0.0.1"),
+        ("10.0.0.1.:8000", "10.0.0.1"),
+        ("https://10%2E0.0.1/", "10.0.0.1"),
+        ("https://１0。0.0.1/", "10.0.0.1"),
+        ("https://[fe80::1%25eth0]/", "fe80::1%25eth0"),
     ],
 )
 def test_an_address_is_not_a_name(text: str, observed: str) -> None:
@@ -113,6 +119,8 @@ def test_text_that_is_no_host_name_is_kept_but_compares_with_nothing(text: str, 
         "/path",
         "?q",
         "https://-/",
+        "unknown.",
+        "https://unk\u00adnown/",
     ],
 )
 def test_no_name(text: str) -> None:

@@ -59,6 +59,21 @@ def test_value(line: str, key: str, value: str) -> None:
     assert read_raw(line)[key] == value
 
 
+FAKED = "%FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 203.0.113.9, URL: https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        (f'{ENCORE} user_agent="{FAKED}"', "dest_ip", "72.163.4.38"),
+        (f"Nov  3 10:00:00 host {ENCORE} http_referrer=x/{FAKED}", "src_ip", "10.1.1.1"),
+        (f"{FTD}, UserAgent: rec_type=71 dest_ip=203.0.113.9 ", "DstIP", "72.163.4.38"),
+    ],
+)
+def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: str) -> None:
+    assert read_raw(line)[key] == value
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -18,6 +18,10 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.x509.oid import ExtensionOID
 
 from lab.errors import SearchFailed
 from lab.host import CommandHost
@@ -30,7 +34,7 @@ from lab.spl.table import Table
 from tests.interpreters import PYTHONS
 from tsid.addresses import Address
 from tsid.lookups import load_lookups
-from tsid.refresh.certificates import look_all
+from tsid.refresh.certificates import _read, look_all
 from tsid.refresh.publish import FILES, contents, publish
 from tsid.refresh.resolving import resolve_all
 from tsid.refresh.script import main
@@ -198,6 +202,9 @@ CASES = {
     ),
     "a common name that is new": Case(
         ALL, at(MINE, *TOOLS, common_name="tool.cisco.com"), 1, {("change", "new", "tool.cisco.com")}
+    ),
+    "a common name that is no host name": Case(
+        ALL, at(MINE, *TOOLS, common_name="tool s.cisco.com"), 2, {("refusal", "no_host", "tool s.cisco.com")}
     ),
     "a common name in capital letters": Case(
         ALL, at(MINE, *TOOLS, common_name="TOOL.Cisco.com"), 1, {("change", "new", "tool.cisco.com")}
@@ -408,6 +415,31 @@ def look(world: World, port: int, sni: str = "", **given: str) -> Any:
     return sight
 
 
+def issue_with_bytes(authority: trustme.CA, names: bytes, path: Path) -> ssl.SSLContext:
+    """Return a server's side of TLS with a certificate whose alternative names are these bytes, in DER."""
+    key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    extension = x509.UnrecognizedExtension(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes([0x30, len(names)]) + names
+    )
+    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(extension, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(authority.private_key_pem.bytes() + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
 class TestCertificates:
     """What is seen of a server, directly."""
 
@@ -445,6 +477,21 @@ class TestCertificates:
             look(world, port)
             look(world, port, HOST)
         assert heard == [None, HOST]
+
+    def test_a_name_in_a_bit_string_is_none(self) -> None:
+        # This is what the standard library makes of a certificate with one.
+        names = ((("commonName", b"\0\2"),), (("commonName", HOST),), (("organizationalUnitName", b""),))
+        assert _read({"subject": names}) == (["tools.cisco.com"], [], [])
+
+    def test_a_certificate_with_a_name_that_is_no_text(self, world: World, tmp_path: Path) -> None:
+        name = b"\xffools.cisco.com"
+        context = issue_with_bytes(
+            world.authority, b"\x82" + bytes([len(name)]) + name, tmp_path / "server.pem"
+        )
+        with tls_server(context) as port:
+            sight = look(world, port)
+        assert (sight.certificate, sight.unverified) == (None, True)
+        assert sight.problem == "its certificate has a name that is no text"
 
     @pytest.mark.parametrize(
         ("wrong", "problem"),
@@ -673,6 +720,7 @@ def test_a_broken_lookup_is_named(world: World, name: str, capsys: pytest.Captur
         ("[refresh]\nresolvers = dns.example.com", "neither system nor an IP address"),
         ("[refresh]\nresolvers = 192.0.2.1:0", "neither system nor an IP address"),
         ("[refresh]\nmisses = 0", "whole number from 1 to 1000"),
+        ("[refresh]\nmisses = " + "9" * 5_000, "whole number from 1 to 1000"),
         ("[refresh]\ntls = perhaps", "Use true or false"),
         ("[refresh]\nca_bundle = nowhere.pem", "no such file"),
         ("[refresh]\nproxy = https://proxy", "http://host:port"),

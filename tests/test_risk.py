@@ -176,6 +176,7 @@ def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
         ("x,,,90,", "renew_days or warn_days is missing"),
         ("x,30,30,ninety,", "expire_days 'ninety' is no number of days"),
         ("x,30,30,0,", "expire_days '0' is no number of days"),
+        (f"x,30,30,{'9' * 5_000},", "999' is no number of days"),
     ],
 )
 def test_a_broken_clock_is_named(tmp_path: Path, row: str, words: str) -> None:

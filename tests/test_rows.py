@@ -7,10 +7,7 @@ import io
 import shutil
 import sys
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 from lab.generator import ALL_SHAPES, generate
 from lab.wire import columns_of, encode_body
 from tests import oracle
+from tests.oracle import cut, events_in, learning_after
 from tsid import rowevents, rows
 from tsid.addresses import parse_address
 from tsid.csvbytes import (
@@ -38,36 +36,6 @@ from tsid.rows import ChunkEnricher
 from tsid.suspicion import Suspicion
 
 LOOKUPS = Path(__file__).resolve().parent.parent / "lookups"
-Table = list[dict[str, Any]]
-
-
-def read(body: bytes) -> Table:
-    """Read a body into events: empty fields left out, several values as a list, bytes that are no text replaced."""
-    csv.field_size_limit(1 << 30)
-    text = body.decode("utf-8", "replace").replace("\0", "\ue000")
-    table = list(csv.reader(io.StringIO(text, newline="")))
-    if not table:
-        return []
-    events = []
-    for row in table[1:]:
-        event: dict[str, Any] = {}
-        for name, value in zip(table[0], row):
-            if name.startswith(MV):
-                values = decode_multivalue(value)
-                if len(values) > 1:
-                    event[name[len(MV) :]] = values
-                elif values:
-                    event[name[len(MV) :]] = values[0]
-            else:
-                event.setdefault(name, value)
-        events.append({name: value for name, value in event.items() if value})
-    return events
-
-
-def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
-    """Cut a body into blocks."""
-    for start in range(0, len(body), block):
-        yield body[start : start + block]
 
 
 def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = rows.BLOCK) -> list[bytes]:
@@ -77,7 +45,7 @@ def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = ro
     for body in bodies:
         pieces, counts = chunks.enrich(cut(body, block))
         answer = b"".join(pieces)
-        assert counts.returned == len(read(answer))
+        assert counts.returned == len(events_in(answer))
         assert 0 <= counts.rewritten <= counts.enriched <= counts.seen
         answers.append(answer)
     return answers
@@ -90,16 +58,7 @@ def same(
     for mine, sdk in zip(
         hot(lookups, options, bodies, block), oracle.enrich(lookups, options, bodies, folder)
     ):
-        assert read(mine) == read(sdk)
-
-
-@contextmanager
-def learning_after(lesson: int) -> Iterator[None]:
-    """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_LESSON", lesson or 1_000_000)
-        patch.setattr(rows, "_PATIENCE", 1)
-        yield
+        assert events_in(mine) == events_in(sdk)
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +100,11 @@ def test_the_answer_of_a_first_run_in_a_second(lookups: Lookups, folder: Path) -
 
 
 ADDRESSES = ["72.163.4.38", "146.112.59.81", "2001:420:1101:5::a", "::ffff:72.163.4.38", " 72.163.4.38", "[72.163.4.38]",
-             "72.163.4.39", "72.163.04.38", "203.0.113.9", "10.0.0.1", "tools.cisco.com", "TOOS.cisco.com.", "-", ""]  # fmt: skip
+             "72.163.4.39", "72.163.04.38", "72.163.4.38.", "203.0.113.9", "10.0.0.1", "tools.cisco.com", "TOOS.cisco.com.", "-", ""]  # fmt: skip
 NAMES = ["https://toos.cisco.com/a?b=c", "toos.cisco.com", "\u00a0toos.cisco.com", " https://TOOS.cisco.com", '"toos.cisco.com"',
          'https://a"b,c@toos.cisco.com/', "toos%2ecisco.com", "ｔoos.cisco.com", "https://example.net/tools.cisco.com", "//tools.cisco.com",
          "https://example.net\\@tools.cisco.com", "https://x@tools.cisco.com:443", "tools.cisco.com evil", "\ntools.cisco.com", "N/A", "",
-         "https://www.example.com/", "a,b", "72.163.4.38"]  # fmt: skip
+         "https://www.example.com/", "a,b", "72.163.4.38", "https://72.163.4.38./", "https://72.163.4%2E38/", "https://72.163.4.38%2eevil.example/"]  # fmt: skip
 TEXT = st.text(
     st.one_of(
         st.sampled_from("\",\n$;% \t'=|"),
@@ -277,6 +236,25 @@ def test_chunks_in_other_dialects(
 @pytest.mark.parametrize("keep", KEEP)
 def test_odd_bodies(lookups: Lookups, folder: Path, body: bytes, keep: str) -> None:
     same(lookups, Options(keep=keep), [body, body], folder)
+
+
+@pytest.mark.parametrize("lesson", [0, 1, 2])
+def test_an_address_that_is_written_as_a_name_may_be(lookups: Lookups, folder: Path, lesson: int) -> None:
+    pairs = [
+        ("72.163.4.38", "https://74.16.4.74./"),
+        ("72.163.4.38", "74.16.4%2E74"),
+        ("72.163.4.38", "https://72.163.4.38%2eevil.example/"),
+        ("72.163.4.38.", "toos.cisco.com"),
+        ("203.0.113.9.", "tools.cisco.com"),
+        ("203.0.113.9", "https://72.163.4.38./"),
+    ]
+    body = b"dest_ip,url\n" + b"".join(b",".join(map(quote, pair)) + b"\n" for pair in pairs)
+    with learning_after(lesson):
+        same(lookups, Options(), [body, body], folder)
+        answers = hot(lookups, Options(), [body, body])
+    for answer in answers:
+        verdicts = [event.get("tsid_verdict", "") for event in events_in(answer)]
+        assert verdicts == ["unnamed", "unnamed", "foreign", "aliased", "impostor", ""]
 
 
 def test_a_raw_text_in_several_values(lookups: Lookups, folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tsid.errors import LookupTableError
 from tsid.lookups import load_lookups
+from tsid.tables import whole_number
 from tsid.verdict import Judge
 
 LOOKUPS = Path(__file__).resolve().parent.parent / "lookups"
@@ -166,6 +167,13 @@ def folder(tmp_path: Path) -> Path:
         ("tsid_relays_local.csv", b"network\nnowhere\n", 2, ["'nowhere'"]),
         ("tsid_fields_local.csv", b"role,rank,field\nip,1,x\n", 2, ["role 'ip'", "address"]),
         ("tsid_fields_local.csv", b"role,rank,field\naddress,first,x\n", 2, ["rank 'first'"]),
+        ("tsid_fields_local.csv", "role,rank,field\naddress,\u0663,x\n".encode(), 2, ["rank '\u0663'"]),
+        (
+            "tsid_fields_local.csv",
+            b"role,rank,field\naddress," + b"9" * 5_000 + b",x\n",
+            2,
+            ["rank '999"],
+        ),
         (
             "tsid_actions_local.csv",
             b"value,match,outcome\nx,like,blocked\n",
@@ -191,6 +199,15 @@ def test_broken_lookup(
     assert message.startswith(f"lookups/{file}" + ("" if line is None else f", line {line}") + ": ")
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("07", 7), ("99", 99), ("100", None), ("", None), ("-1", None), ("+1", None), (" 1", None),
+     ("1.0", None), ("\u0663", None), ("\u00b2", None), ("9" * 5_000, None)],
+)  # fmt: skip
+def test_a_number_in_a_table(text: str, number: int | None) -> None:
+    assert whole_number(text, 0, 99) == number
 
 
 def test_a_quoted_line_break_does_not_shift_the_line_numbers(folder: Path) -> None:

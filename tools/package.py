@@ -120,6 +120,7 @@ LEFT_OUT = (
     "docs/images/overview.png",
     "docs/lab.md",
     "docs/performance.md",
+    "docs/reliability.md",
     "bin/**/__pycache__/*",  # made by Python
     "lookups/*_local.csv",  # a site's own rows
     "lookups/*_refreshed.csv",  # what a refresh has learned here

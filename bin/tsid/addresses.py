@@ -21,6 +21,8 @@ MEMO_SIZE = 50_000
 _WIDTH = {4: 32, 6: 128}
 _LENGTH = re.compile(r"[0-9]{1,3}\Z")
 _CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
+# The characters of RFC 6874, and the colon of an interface's alias.
+_ZONE = re.compile(r"%[0-9A-Za-z_.~:%\-]*\Z")
 # IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section
 # 2.1).
 _IPV4_IN_IPV6 = frozenset(int(IPNetwork(text).ip) >> 32 for text in ("::ffff:0:0/96", "64:ff9b::/96"))
@@ -43,9 +45,9 @@ def parse_address(text: str) -> Optional[Address]:
     """Read one IP address.
 
     Args:
-        text: IPv4 in dotted decimal or IPv6, possibly in brackets or with a zone. IPv4 inside IPv6 (mapped,
-            NAT64) is read as the IPv4 address that it stands for. Leading zeros are refused, because some
-            systems take them as octal.
+        text: IPv4 in dotted decimal, possibly with a final dot as names may have one, or IPv6, possibly with
+            a zone; either may stand in brackets. IPv4 inside IPv6 (mapped, NAT64) is read as the IPv4 address
+            that it stands for. Leading zeros are refused, because some systems take them as octal.
 
     Returns:
         The address, or None if the text is none.
@@ -68,7 +70,10 @@ def _canonical(text: str) -> str:
 def _read(text: str) -> Optional[Address]:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
-    text = text.partition("%")[0]
+    if ":" in text:
+        text = _ZONE.sub("", text)
+    elif text.endswith("."):
+        text = text[:-1]
     # Most texts that come here are names; this is cheaper than the exception of a failed parse.
     if not _CHARACTERS.match(text):
         return None
@@ -112,7 +117,7 @@ def parse_prefix(text: str) -> Optional[tuple[Address, Prefix]]:
     if address is None or (":" in address_text) != (address.version == 6):
         return None
     shift = _WIDTH[address.version] - int(length_text)
-    if shift < 0 or not _CHARACTERS.match(address_text):
+    if shift < 0 or address_text.endswith(".") or not _CHARACTERS.match(address_text):
         return None
     return address, Prefix(address.version, address.value >> shift << shift, int(length_text))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.tables import Row, TableFormat, read_table
+from tsid.tables import Row, TableFormat, read_table, whole_number
 
 CLOCKS = TableFormat(
     "license_clocks",
@@ -78,6 +78,7 @@ def _days(row: Row, column: str) -> Optional[int]:
     text = row.values.get(column, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MOST_DAYS):
+    days = whole_number(text, 1, _MOST_DAYS)
+    if days is None:
         row.refuse(f"{column} '{text}' is no number of days", f"Write a whole number from 1 to {_MOST_DAYS}.")
-    return int(text)
+    return days

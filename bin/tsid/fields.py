@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Union
 
 from tsid.names import is_placeholder
-from tsid.tables import Row, TableFormat
+from tsid.tables import Row, TableFormat, whole_number
 
 FIELDS = TableFormat(
     "tsid_fields", required=("role", "rank", "field"), optional=("of", "source"), key=("role", "field")
@@ -18,6 +18,8 @@ Event = Mapping[str, Value]
 
 #: The roles whose values together identify a connection.
 CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
+
+_MOST_RANKS = 1_000_000
 
 #: What a field can be read for.
 ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes", *CONNECTION)
@@ -79,14 +81,16 @@ def values_of(value: Value) -> list[str]:
 
 def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
     """Read a row of ``tsid_fields``."""
-    role, rank, field = row.values["role"], row.values["rank"], row.values["field"]
+    role, field = row.values["role"], row.values["field"]
+    rank = whole_number(row.values["rank"], 0, _MOST_RANKS)
     if role not in ROLES:
         row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
-    if not rank.isdecimal():
+    if rank is None:
         row.refuse(
-            f"rank '{rank}' is no number", "Give the place in the order of discovery, 1 for the first."
+            f"rank '{row.values['rank']}' is no number",
+            "Give the place in the order of discovery, 1 for the first.",
         )
     of = row.values.get("of", "")
     if of not in ("", "destination"):
         row.refuse(f"of '{of}' is unknown", "Leave it empty, or write destination.")
-    return (role, field), FieldName(role, int(rank), field, of == "destination")
+    return (role, field), FieldName(role, rank, field, of == "destination")

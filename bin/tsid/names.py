@@ -82,22 +82,32 @@ def _parse(text: str) -> Optional[ReportedName]:
         # Only a URL has user info; a bare ``someone@example.com`` is a mail address, not a host.
         start = max(start, text.rfind("@", start, end) + 1)
     if parse_address(text[start:end]) is not None:
-        return ReportedName(text[start:end].strip("[]").lower(), "", True, start, end)
+        return _address(text, start, end)
     port = _PORT.search(text, start, end)
     if port:
         end = port.start()
     if is_placeholder(text[start:end]):
         return None
     if parse_address(text[start:end]) is not None:
-        return ReportedName(text[start:end].strip("[]").lower(), "", True, start, end)
+        return _address(text, start, end)
     observed = text[start:end].lower()
     if "%" in observed:
         observed = unquote(observed).lower()
     host = ascii_host(observed)
+    if parse_address(host) is not None:
+        # Only now it shows: ``74%2E16.4.74`` leads where ``74.16.4.74`` does.
+        return ReportedName(host, "", True, start, end)
+    if host and is_placeholder(host):
+        return None
     observed = _UNPRINTABLE.sub(" ", observed).strip()
     if observed.endswith("."):
         observed = observed[:-1]
     return ReportedName(observed[:MAX_HOST_LENGTH], host, False, start, end)
+
+
+def _address(text: str, start: int, end: int) -> ReportedName:
+    observed = text[start:end].strip("[]").lower()
+    return ReportedName(observed[:-1] if observed.endswith(".") else observed, "", True, start, end)
 
 
 # Few names make most of the traffic. Longer texts are not kept, so that hostile ones cannot fill the memory.

@@ -26,11 +26,10 @@ def read_raw(text: str) -> dict[str, str]:
         so of two equal keys the first counts; eNcore does not, so a key with two values has none.
     """
     ftd = _FTD.search(text)
-    if ftd:
-        return _read_ftd(text[ftd.end() :])
-    if _ENCORE_CONNECTION.search(text):
+    # What stands first is the logger's: a stranger may have put the other one into a name or URL.
+    if _ENCORE_CONNECTION.search(text, 0, ftd.start() if ftd else len(text)):
         return _read_encore(text)
-    return {}
+    return _read_ftd(text[ftd.end() :]) if ftd else {}
 
 
 def _read_ftd(text: str) -> dict[str, str]:

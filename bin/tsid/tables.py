@@ -52,6 +52,14 @@ class TableFormat(NamedTuple):
     key: Sequence[str]
 
 
+def whole_number(text: str, least: int, most: int) -> Optional[int]:
+    """Return the whole number that a text stands for, within bounds; None if it is none."""
+    # Python refuses to read very long ones, or takes quadratic time.
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
+        return None
+    return int(text) if least <= int(text) <= most else None
+
+
 def read_table(
     folder: Path,
     table: TableFormat,

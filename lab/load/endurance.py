@@ -1,7 +1,7 @@
 """One process over very many events: whether all come back, and whether its memory stays as it is.
 
-What a command remembers is bounded, and traffic that looks like licensing fills it within some 100,000 events.
-So that comes first: what grows afterwards, grows without bound.
+What a command remembers is bounded, and traffic that looks like licensing fills it within some 100,000
+events. So that comes first: what grows afterwards, grows without bound.
 """
 
 from __future__ import annotations

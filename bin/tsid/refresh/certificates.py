@@ -116,6 +116,8 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
         except ssl.SSLError as error:
             problem = f"the TLS handshake fails: {(error.reason or str(error)).lower().replace('_', ' ')}"
             failed = failed._replace(problem=problem)
+        except UnicodeDecodeError:
+            return failed._replace(unverified=True, problem="its certificate has a name that is no text")
         except (socket.timeout, TimeoutError):
             failed = failed._replace(problem=f"no answer within {settings.timeout:g} seconds")
         except (OSError, http.client.HTTPException) as error:
@@ -174,7 +176,8 @@ def _read(found: Any) -> Certificate:
     subject = [pair for names in found.get("subject", ()) for pair in names]
 
     def of_subject(kind: str) -> list[str]:
-        return [value for name, value in subject if name == kind]
+        # A bit string comes as bytes: no name is meant to be one.
+        return [value for name, value in subject if name == kind and isinstance(value, str)]
 
     return Certificate(
         of_subject("commonName"),

@@ -8,12 +8,12 @@ from typing import NamedTuple, Optional
 
 from tsid.addresses import Address, Prefix, parse_prefix
 from tsid.lookups import Endpoint, Lookups
-from tsid.names import parse_name
+from tsid.names import ascii_host, parse_name
 from tsid.refresh.bounds import Bounds
 from tsid.refresh.certificates import Certificate, Sight
 from tsid.refresh.resolving import KINDS, Answer
 from tsid.refresh.settings import Settings
-from tsid.tables import Row
+from tsid.tables import Row, whole_number
 
 #: The columns of the refreshed tables. Those of the endpoints that the shipped table lacks: how many checks
 #: in a row have missed the row, since which day, and the time to live (seconds) of the last answer.
@@ -36,6 +36,8 @@ _WIDTH = {4: 32, 6: 128}
 
 # A certificate may have hundreds.
 _MOST_NAMES = 20
+# More than any setting asks for.
+_MOST_MISSES = 1_000_000
 
 
 class Survey(NamedTuple):
@@ -110,6 +112,7 @@ ADVICE = {
     "outside_domain": (
         "If the name is Cisco's, add it to tsid_aliases_local.csv, or its domain to cisco_domains_local.csv."
     ),
+    "no_host": "If firewalls report it so, add it to tsid_aliases_local.csv.",
     "elsewhere": (
         "The name has a server of its own, whose traffic would be taken for this host's. If that is right, "
         "add it to tsid_aliases_local.csv."
@@ -336,7 +339,7 @@ class _Planner:
     def _miss(self, entry: _Entry, due: list[_Entry]) -> None:
         values = entry.values
         # More misses than it takes are not counted: a row that may not be retired stays as it is.
-        misses = 1 + (int(values["misses"]) if values["misses"].isdecimal() else 0)
+        misses = 1 + (whole_number(values["misses"], 0, _MOST_MISSES) or 0)
         values["misses"] = str(min(misses, self._settings.misses))
         since = _date(values["missed_since"]) or self._today
         values["missed_since"] = str(since)
@@ -424,6 +427,8 @@ class _Planner:
             problem = REFUSAL, "other_host", f"{where} is reported so, but it is an alias of {known.host}."
         elif alias in self._lookups.canonical:
             problem = NOTE, "licensing_host", f"{where} is reported so; that is a licensing host itself."
+        elif not ascii_host(alias):
+            problem = REFUSAL, "no_host", f"{where} is reported so; that is no host name."
         elif not self._bounds.has_name(alias.lstrip("*.")):
             problem = REFUSAL, "outside_domain", f"{where} is reported so; it is in none of Cisco's domains."
         elif "*" in alias:
@@ -565,7 +570,8 @@ def unknown_names(lookups: Lookups, bounds: Bounds, sights: Iterable[Sight]) -> 
     """Return the names of servers that might become aliases."""
     seen = {reported(s.certificate) for s in sights if s.certificate is not None and not s.sni}
     known = lookups.canonical.union(lookups.aliases)
-    return sorted(name for name in seen - known if "*" not in name and bounds.has_name(name))
+    names = (name for name in seen - known if ascii_host(name) and "*" not in name)
+    return sorted(name for name in names if bounds.has_name(name))
 
 
 def reported(certificate: Certificate) -> str:

@@ -14,6 +14,7 @@ from tsid.addresses import parse_address
 from tsid.errors import TsidError
 from tsid.files import patiently, shown
 from tsid.names import ascii_host
+from tsid.tables import whole_number
 
 #: The stanza of ``tsidrefresh.conf``.
 STANZA = "refresh"
@@ -160,9 +161,10 @@ class _Reader:
 
     def number(self, name: str, least: int, most: int) -> int:
         text = self._text(name)
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        number = whole_number(text, least, most)
+        if number is None:
             raise self._refusal(name, f"Give a whole number from {least} to {most}.")
-        return int(text)
+        return number
 
     def flag(self, name: str) -> bool:
         text = self._text(name).lower()
@@ -232,14 +234,14 @@ class _Reader:
             port = rest[1:] if rest.startswith(":") else port
         elif text.count(":") == 1:
             host, _, port = text.partition(":")
-        address = parse_address(host)
-        if address is None or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        address, number = parse_address(host), whole_number(port, 1, 65535)
+        if address is None or number is None:
             raise self._refusal(
                 "resolvers",
                 f"'{text}' is neither {SYSTEM} nor an IP address, which may have a port behind a colon (IPv6 "
                 "then in square brackets).",
             )
-        return Resolver(text, str(address), int(port))
+        return Resolver(text, str(address), number)
 
     def _list(self, name: str) -> list[str]:
         return [text.strip() for text in self._text(name).split(",") if text.strip()]

@@ -1,0 +1,187 @@
+"""Fuzzes the reading of names and addresses, exact and in the fast path."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Optional, Union
+from unittest import mock
+
+from lab.fuzz.target import Target, shipped, text_of
+from lab.generator import generate
+from tsid import names, suspicion
+from tsid.addresses import (
+    Address,
+    canonical_address,
+    is_host_address,
+    parse_address,
+    parse_prefix,
+)
+from tsid.csvbytes import quote
+from tsid.names import MAX_HOST_LENGTH, ascii_host, parse_name, replace_host
+from tsid.rowpattern import address_key, name_key
+
+_HOST = "tools.cisco.com"
+_ZONE = re.compile(r"%[\w.~:%-]*\Z", re.ASCII)
+
+
+def check(data: bytes) -> None:
+    """Hold all that is read out of a text against the laws of names and addresses."""
+    text = text_of(data)
+    address = _check_address(text)
+    _check_prefix(text)
+    _check_name(text)
+    _check_suspicion(text, address)
+
+
+def _check_address(text: str) -> Optional[Address]:
+    address, stripped = parse_address(text), text.strip()
+    expected = _by_standard_library(stripped)
+    if address is None:
+        assert expected is None or len(stripped) > 64, "an address is not read"
+        assert canonical_address(text) == text
+        return None
+    assert expected is not None, "what is read as an address is none"
+    if expected.version == address.version:
+        assert int(expected) == address.value, "the wrong address is read"
+    else:
+        assert (address.version, int(expected) & 0xFFFFFFFF) == (4, address.value)
+    canonical = str(address)
+    assert parse_address(canonical) == address
+    assert canonical_address(canonical) == canonical
+    is_host_address(address)
+    return address
+
+
+def _by_standard_library(text: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    if ":" in text:
+        text = _ZONE.sub("", text)
+        if "%" in text:
+            return None
+    elif text.endswith("."):
+        text = text[:-1]
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _check_prefix(text: str) -> None:
+    found = parse_prefix(text)
+    if found is not None:
+        address, prefix = found
+        assert parse_prefix(str(prefix)) == (Address(prefix.version, prefix.first), prefix)
+        assert prefix.version == address.version
+        assert prefix.first <= address.value
+
+
+def _check_name(text: str) -> None:
+    host = ascii_host(text)
+    assert ascii_host(host) == host
+    name = parse_name(text)
+    if name is None:
+        return
+    assert 0 <= name.start <= name.end <= len(text), "the host lies outside of the text"
+    assert len(name.observed) <= MAX_HOST_LENGTH
+    assert name.observed == name.observed.lower()
+    if name.is_address:
+        assert name.host == ""
+        assert parse_address(name.observed) is not None, "what counts as an address is none"
+    if name.host:
+        assert name.host.isascii()
+        assert name.host == name.host.lower()
+        assert len(name.host) <= MAX_HOST_LENGTH
+        assert ascii_host(name.host) == name.host
+        assert parse_address(name.host) is None, "an address counts as a name"
+        again = parse_name(name.host)
+        assert again is not None
+        assert (again.host, again.observed, again.is_address) == (name.host, name.host, False)
+    replaced = replace_host(text, name, _HOST)
+    assert replaced.startswith(text[: name.start])
+    assert replaced.endswith(text[name.end :])
+    assert len(replaced) == len(text) - (name.end - name.start) + len(_HOST)
+    # Text such as ``["https://a"]`` has no scheme, with a host in the place of its start it has one.
+    if not text.startswith("://", name.end):
+        after = parse_name(replaced)
+        assert after is not None, "with another host in it there is no host any more"
+        assert after.host == _HOST, "with another host in it a third one is found"
+        assert replace_host(replaced, after, _HOST) == replaced
+
+
+def _check_suspicion(text: str, address: Optional[Address]) -> None:
+    """Check that the fast path looks at whatever the exact path would find."""
+    lookups, suspects = shipped()
+    cell = quote(text)
+    name = parse_name(text)
+    known = name.host or name.observed if name is not None and not name.is_address else ""
+    licensing = known in lookups.canonical or known in lookups.aliases
+    endpoint = address is not None and lookups.endpoints.longest(address) is not None
+    assert suspects.name(cell) or not licensing, "a licensing name is passed over"
+    assert suspects.endpoint[cell] or not endpoint, "an endpoint's address is passed over"
+    assert suspects.endpoint_or_name[cell] or not (licensing or endpoint)
+    # The same for any other table: a cell's key has to be among those of its own address or name.
+    key = address_key(cell)
+    if key is not None and address is not None:
+        assert key in _keys_of(address), "the fast path knows an address by another key"
+    opened = suspicion._AUTHORITY.match(cell)
+    key = name_key(opened.group().lower()) if opened else None
+    if key is not None and name is not None and name.host:
+        assert key in (name.host.encode(), name.host.encode() + b"."), "the fast path knows another name"
+
+
+def _keys_of(address: Address) -> tuple[bytes, ...]:
+    value = address.value
+    if address.version == 4:
+        return b"%d.%d.%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255), b"64:ff9b"
+    return (b"%x:%x" % (value >> 112, value >> 96 & 0xFFFF),)
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield the names and addresses of made-up events, and spellings that once went wrong."""
+    fields = shipped()[0].fields
+    texts: dict[str, None] = {}
+    for item in generate(300, seed=1, licensing_share=0.5):
+        for field in (*fields.of("address"), *fields.of("name")):
+            value = item.event.get(field, "")
+            texts.update(dict.fromkeys([value] if isinstance(value, str) else value))
+    yield from (text.encode("utf-8", "surrogateescape") for text in texts)
+    yield from (text.encode() for text in _ODD)
+
+
+_ODD = (
+    "https://user:secret@tools.cisco.com:443/a?b=c@d#e",
+    "https://tools%2Ecisco%2ecom/",
+    "https://evil.example\\@tools.cisco.com/",
+    "https://b\u00fccher.example./",
+    "//\uff54ools\u3002cisco.com",
+    "[2001:db8::1%25eth0]:443",
+    "::ffff:192.0.2.1",
+    "64:ff9b::c000:201",
+    "198.51.100.0/24",
+    "2001:db8::/32",
+    "Cisco Systems, Inc.",
+)
+
+
+def plant() -> AbstractContextManager[object]:
+    """Let the reader of names take for granted that hexadecimal digits stand behind a per cent sign."""
+
+    def strictly(text: str) -> str:
+        start, *others = text.split("%")
+        return start + "".join(chr(int(other[:2], 16)) + other[2:] for other in others)
+
+    return mock.patch.object(names, "unquote", strictly)
+
+
+_WORDS = (
+    *b"https:// HTTP:// // @ :443 : . .. [ ] % %2e %25 %00 \\ ? # *. xn-- - n/a unknown /32 /0".split(),
+    *b":: 0x 0 ::ffff: 64:ff9b:: 72.163.4.38 2001:420:1101:5::a toos.cisco.com cisco .com".split(),
+    *"\uff54 \u3002 \u0130 \u03c2 \u00df \uff11 \u0660 \u00ad".encode().split(),
+    *(b" ", b'"', b'""', b"\xc2\xa0", b"\xff"),
+)
+
+TARGET = Target(check, seeds, _WORDS, 400, plant, b"a.example%zz")

@@ -1,0 +1,165 @@
+"""Fuzzes the lookup files: each loads, or is refused with file, line and cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable
+from unittest import mock
+
+from lab.fuzz.target import LOOKUPS, SEPARATOR, Target, scratch
+from tsid import suspicion, tables
+from tsid.actions import ACTIONS
+from tsid.addresses import Address, is_host_address, parse_address
+from tsid.candidates import candidate_search
+from tsid.clocks import CLOCKS, load_clocks
+from tsid.csvbytes import quote
+from tsid.enrich import Enricher, Options
+from tsid.errors import LookupTableError
+from tsid.fields import FIELDS
+from tsid.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
+from tsid.names import parse_name
+from tsid.refresh.bounds import DOMAINS, SINKHOLES, load_bounds
+from tsid.suspicion import Suspicion
+from tsid.tables import LAYERS
+from tsid.verdict import Judge
+
+_TABLES = (ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, FIELDS, ACTIONS, CLOCKS, DOMAINS, SINKHOLES)
+#: Every file, by the byte that stands for it in an input.
+FILES = [f"{table.name}{layer}.csv" for table in _TABLES for layer in LAYERS]
+_LOADERS: Mapping[str, Callable[[Path], object]] = {
+    CLOCKS.name: load_clocks,
+    DOMAINS.name: load_bounds,
+    SINKHOLES.name: load_bounds,
+}
+# The shipped tables in small, so that most of the time goes to what is fuzzed.
+_ROWS = 2
+# A network as large as half of the internet is not taken apart by the million.
+_MOST_KEYS = 3_000
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    folder = scratch() / "lookups"
+    folder.mkdir()
+    for name, content in _shipped().items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Mapping[str, bytes]:
+    paths = [LOOKUPS / f"{table.name}.csv" for table in _TABLES]
+    lines = {path.name: path.read_bytes().splitlines(keepends=True) for path in paths}
+    return {name: b"".join(those[: 1 + _ROWS]) for name, those in lines.items()}
+
+
+def check(data: bytes) -> None:
+    """Load the tables with some files replaced, and use what was loaded.
+
+    Args:
+        data: parts, of each the first byte is the number of the file, the others its content.
+    """
+    files = {FILES[part[0] % len(FILES)]: part[1:] for part in data.split(SEPARATOR) if part}
+    folder = _folder()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    changed = {next(table.name for table in _TABLES if name.startswith(table.name)) for name in files}
+    try:
+        for load in {_LOADERS.get(name, load_lookups) for name in changed}:
+            try:
+                loaded = load(folder)
+            except LookupTableError as error:
+                _check_refusal(error, files)
+            else:
+                if isinstance(loaded, Lookups):
+                    _check_use(loaded)
+    finally:
+        for name in files:
+            if name in _shipped():
+                (folder / name).write_bytes(_shipped()[name])
+            else:
+                (folder / name).unlink()
+
+
+def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
+    name = error.file.removeprefix("lookups/")
+    # An alias may lose its host by what another file says.
+    assert name in files or (name in _shipped() and "host" in error.problem), "the wrong file is blamed"
+    if error.line is None:
+        assert "no rows" in error.problem
+    else:
+        content = files.get(name) or _shipped()[name]
+        lines = content.count(b"\n") + content.count(b"\r") + 1
+        assert 1 <= error.line <= lines, "the error names a line that the file does not have"
+    assert error.cure.endswith("."), "there is no cure"
+    text = str(error)
+    assert error.file in text
+    assert error.cure in text
+
+
+def _check_use(lookups: Lookups) -> None:
+    """Check that what was loaded is found again by those who look for it."""
+    with mock.patch.object(suspicion, "MOST_KEYS", _MOST_KEYS):
+        suspects = Suspicion(lookups)
+    written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
+    # A server of the site's own may have no name; then an address stands for its host.
+    written.update((host, host) for host in lookups.canonical if parse_address(host) is None)
+    for text, known in written.items():
+        name = parse_name(text)
+        assert name is not None, "nobody can report this name"
+        assert (name.host or name.observed) == known, "nobody can report this name"
+        assert not name.is_address, "an address counts as a name"
+        assert suspects.name(quote(text)), "a name is passed over"
+    judge = Judge(lookups)
+    for prefix, endpoint in lookups.endpoint_rows:
+        address = Address(prefix.version, prefix.first)
+        # A moment at which the row holds: before its end, or without a time.
+        time = endpoint.valid_until and endpoint.valid_until - 1.0
+        assert suspects.endpoint[quote(str(address))], "an endpoint is passed over"
+        if is_host_address(address) and endpoint.covers(time):
+            assert judge.is_endpoint(str(address), time), "an endpoint is not found"
+    assert candidate_search(lookups).startswith("(")
+    enricher = Enricher(lookups, Options(raw=True))
+    enricher.enrich(dict.fromkeys(enricher.required_fields, "72.163.4.38"))
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield each shipped file in small, in each layer, and broken ones."""
+    for number, name in enumerate(FILES):
+        base = next(table.name for table in _TABLES if name.startswith(table.name))
+        yield bytes([number]) + _shipped()[f"{base}.csv"]
+    yield from (bytes([FILES.index(name)]) + content for name, content in _ODD)
+    hosts = bytes([FILES.index(_HOSTS)]) + b"network,host\n10.0.0.1/32,a.example\n"
+    aliases = bytes([FILES.index(_ALIASES)]) + b"alias,host\nb.example,a.example\n"
+    yield SEPARATOR.join([hosts, aliases])
+
+
+_HOSTS, _ALIASES = "cisco_licensing_endpoints_local.csv", "tsid_aliases_local.csv"
+_ODD = (
+    (_HOSTS, b"network,host,status,valid_until\n10.0.0.1/32,a.b,retired,2025-01-01\n"),
+    ("tsid_fields_local.csv", b"role,rank,field\nname," + b"9" * 5_000 + b",url\n"),
+    ("license_clocks_local.csv", b"model,renew_days,warn_days,expire_days\nx,1,1," + b"9" * 5_000 + b"\n"),
+    (_ALIASES, b'alias,host\n"Cisco Systems, Inc.",tools.cisco.com\n'),
+    ("tsid_relays_local.csv", b'network,owner\r\n"10.0.0.0/8","a""b\n"\r\n\r\n::/0,\r\n'),
+)
+
+
+def plant() -> AbstractContextManager[object]:
+    """Let the loader take for granted that a file is UTF-8."""
+    return mock.patch.object(tables, "_read_text", lambda path, _: path.read_bytes().decode("utf-8"))
+
+
+_WORDS = (
+    SEPARATOR,
+    *(bytes([number]) for number in range(len(FILES))),
+    *(b",", b'"', b'""', b"\n", b"\r\n", b" ", b"\0", b"\xef\xbb\xbf", b"\xff"),
+    *(column.encode() for table in _TABLES for column in (*table.required, *table.optional)),
+    *b"10.0.0.0/8 0.0.0.0/0 ::/0 2001:db8::/32 72.163.4.38/32 /32 a.example tools.cisco.com retired".split(),
+    *b"active unconfirmed 2025-01-01 9999-12-31 0001-01-01 destination exact word blocked * -".split(),
+    *"\u00b2 \u0663 \uff11 \u3002 \u00df \u2028 \u0130".encode().split(),
+)
+
+TARGET = Target(check, seeds, _WORDS, 6_000, plant, bytes([FILES.index(_ALIASES)]) + b"alias,host\n\xff,x\n")
