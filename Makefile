@@ -21,7 +21,7 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench fuzz test test-dashboards lint format package inspect release vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench fuzz growth load test test-dashboards lint format package inspect release vendor icons lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -49,6 +49,14 @@ bench: vendor ## measure the command beside others, about 25 minutes; in small: 
 fuzz: vendor ## look for inputs that break the app, 60 s a target; Linux, Python 3.11 to 3.13; make fuzz ARGS=--help
 	@$(BOOTSTRAP) $(FUZZ) requirements/fuzz.txt
 	@PYTHONPATH=bin:bin/lib $(FUZZ)/bin/python -m lab.fuzz $(ARGS)
+
+growth: vendor ## measure how the time of everything that reads hostile text grows with it, about 10 minutes
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.growth $(ARGS)
+
+load: vendor ## put the command under load, about half an hour; in small: make load ARGS='--events 1000000 --seconds 10'
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.load $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt

@@ -27,6 +27,8 @@ FOUND = [
     ("names", b"201:db8::1%25et<C\x9f" + b"\0" * 40 + b"\xc4\xb0"),
     ("names", b"::%\0"),
     ("raw", b"%NGIPS-0-430002:"),
+    ("chunks", b'\0\5dest_ip,__mv_dest_ip\n.,"\n'),
+    ("chunks", b"\0\5\n{"),
     ("refresh", b"S`\1\3\0\2"),
     ("refresh", b"S\0A\x82\xff.cisco.com"),
     ("tables", b"\x0erole,rank,field\nname," + b"9" * 5_000 + b",url\n"),

@@ -136,7 +136,7 @@ def test_a_rewrite_changes_the_host_of_a_verified_alias_only(
     pairs = [(names, after)] if isinstance(names, str) else list(zip(names, after))
     for old, new in pairs:
         name = parse_name(old)
-        alias = lookups.aliases.get(name.host or name.observed) if name else None
+        alias = lookups.aliases.get(name.key) if name else None
         if name is None or alias is None or answer.verdict != "aliased":
             assert new == old
         elif new != old:

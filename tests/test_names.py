@@ -87,7 +87,7 @@ def test_an_address_is_not_a_name(text: str, observed: str) -> None:
         ("tools..cisco.com", "tools..cisco.com"),
         ("tools.cisco.com..", "tools.cisco.com."),
         (".tools.cisco.com", ".tools.cisco.com"),
-        ("-tools.cisco.com", "-tools.cisco.com"),
+        ("-tools.cisco.com", "'-tools.cisco.com"),
         ("someone@tools.cisco.com", "someone@tools.cisco.com"),
         ("https://[2001:db8::1/", "[2001:db8:"),
         ("%%%", "%%%"),

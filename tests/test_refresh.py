@@ -698,6 +698,43 @@ def test_an_alias_that_vanishes_stays(world: World, capsys: pytest.CaptureFixtur
     assert load_lookups(world.lookups).aliases["tool.cisco.com"].host == HOST
 
 
+#: In the domain, in a certificate that verifies and is for the host; and no host names.
+HOSTILE_NAMES = {
+    "formula": "=cmd|x.cisco.com",
+    "search": 'x" | delete | search "y.cisco.com',
+    "subsearch": "[search x]`y`$z$.cisco.com",
+    "terminal": "\x1b[2J\x1b]0;x\x07.cisco.com",
+    "terminal in one byte": "\x9b2J.cisco.com",
+    "direction": "\u202emoc.sloot.cisco.com",
+    "second line": "x\nERROR y.cisco.com",
+    "row of a table": 'x,tools.cisco.com,"\n=1+1,y.cisco.com',
+    "template": "{0.__class__}.cisco.com",
+    "blank": "tools cisco.cisco.com",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
+def test_a_hostile_name_in_a_certificate_is_told_of_and_never_written(
+    world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers = {**world.servers, MINE: issue(world.authority, TOOLS, common_name=name)}
+    before = tables(world)
+    with internet(world.app.parent / "dns", world.records(), servers) as site:
+        given = ["--resolver", site.resolver, "--proxy", site.proxy]
+        status, told = run(world, [*given, "--write"], capsys)
+        assert status == 2
+        assert {item["what"] for item in told["items"] if item["kind"] == "refusal"} == {"no_host"}
+        assert main(world.app, ["--ca-bundle", str(world.bundle), *given, "--diff"]) == 2
+        shown = capsys.readouterr().out
+        assert main(world.app, ["--json", "--ca-bundle", str(world.bundle), *given]) == 2
+        as_json = capsys.readouterr().out
+    assert tables(world) == before
+    assert "no_host" in shown
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert as_json.isascii()
+    assert name in {server["reported"] for server in json.loads(as_json)["servers"]}
+
+
 @pytest.mark.parametrize("name", ["cisco_domains", "tsid_sinkholes", "cisco_licensing_endpoints_refreshed"])
 def test_a_broken_lookup_is_named(world: World, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = world.lookups / f"{name}.csv"

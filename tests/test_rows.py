@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 import sys
 import tracemalloc
@@ -452,6 +453,13 @@ def test_cells_round_trip(texts: list[str]) -> None:
 @given(st.lists(st.text(), min_size=1))
 def test_multivalues_round_trip(values: list[str]) -> None:
     assert decode_multivalue(encode_multivalue(values)) == values
+
+
+@given(st.text(alphabet="$;a"))
+def test_multivalues_of_any_form_are_read_as_the_sdk_reads_them(text: str) -> None:
+    # Its expression, which takes quadratic time.
+    values = re.findall(r"\$((?:\$\$|[^$])*)\$(?:;|\Z)", text)
+    assert decode_multivalue(text) == [value.replace("$$", "$") for value in values]
 
 
 CELLS = st.lists(st.text(alphabet='a,"\n', max_size=4), min_size=1, max_size=6)

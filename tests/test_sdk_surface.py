@@ -5,13 +5,17 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import re
 
 import splunklib
 from splunklib.searchcommands import StreamingCommand
-from splunklib.searchcommands.internals import RecordWriterV2
+from splunklib.searchcommands.internals import ObjectView, RecordWriterV2
 from splunklib.searchcommands.search_command import SearchCommand
 
-CURE = "splunk-sdk has changed below bin/tsidchunks.py: read its docstring, adapt it to the new SDK, then this test: "
+CURE = (
+    "splunk-sdk has changed below bin/tsidcommand.py and bin/tsidchunks.py: read their docstrings, adapt them to "
+    "the new SDK, then this test: "
+)
 
 
 def test_the_version_is_the_one_that_was_looked_at() -> None:
@@ -60,3 +64,30 @@ def test_prepare_comes_before_the_answer_to_getinfo() -> None:
         CURE + "prepare"
     )
     assert "_protocol_v2_option_parser(arg)" in source, CURE + "_protocol_v2_option_parser"
+
+
+def test_every_chunk_is_read_and_every_error_reported_by_methods_that_can_be_replaced() -> None:
+    getinfo = inspect.getsource(SearchCommand._process_protocol_v2)
+    assert "metadata, body = self._read_chunk(self._as_binary_stream(ifile))" in getinfo, CURE + "_read_chunk"
+    assert getinfo.index("self._read_chunk(") < getinfo.index("self._metadata = deepcopy(metadata)"), (
+        CURE + "_metadata is set before the first chunk has been read"
+    )
+    assert "result = self._read_chunk(istream)" in inspect.getsource(SearchCommand._execute_v2), (
+        CURE + "_read_chunk in the loop"
+    )
+    assert getinfo.count("self._report_unexpected_error()\n") == 3, CURE + "_report_unexpected_error"
+    assert ObjectView({"a": 1}).a == 1, CURE + "ObjectView"
+
+
+def test_no_more_is_asked_of_searchinfo_than_is_checked() -> None:
+    sources = map(inspect.getsource, (SearchCommand._process_protocol_v2, SearchCommand._map_input_header))
+    asked = set(re.findall(r"\bsearchinfo\.(\w+)", "".join(sources)))
+    assert asked == {
+        "args",
+        "dispatch_dir",
+        "earliest_time",
+        "latest_time",
+        "search",
+        "sid",
+        "splunk_version",
+    }, CURE + "searchinfo; see check_getinfo in bin/tsidwire.py"

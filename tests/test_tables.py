@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -319,3 +320,20 @@ def test_behind_a_retired_row_the_next_longest_prefix_counts(folder: Path) -> No
         assert decision is not None
         hosts.append(decision.host)
     assert hosts == ["tools.cisco.com", "smartreceiver.cisco.com"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", None), ("1", 1), ("100", 100), ("101", None), ("007", 7), ("0007", None), ("", None)]
+    + [
+        ("-1", None),
+        ("1.0", None),
+        ("\u0663", None),
+        ("\u00b2", None),
+        (" 1", None),
+        ("1_0", None),
+        ("9" * 100_000, None),
+    ],
+)
+def test_a_whole_number_is_short_and_within_bounds(text: str, number: Optional[int]) -> None:
+    assert whole_number(text, 1, 100) == number

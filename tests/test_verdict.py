@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tsid.lookups import Lookups
 from tsid.names import parse_name
@@ -222,3 +224,34 @@ def test_a_small_memo_gives_the_same_answers(lookups: Lookups) -> None:
         for address in (TOOLS, SWAPI, PUBLIC, PRIVATE, CISCO, ""):
             for name in ("tools.cisco.com", "toos.cisco.com", "x.example", ""):
                 assert decide(forgetful, [address], [name]) == decide(thorough, [address], [name])
+
+
+SEVERAL = [TOOLS, "::ffff:72.163.4.38", SWAPI, PUBLIC, "203.0.113.7", PRIVATE, CISCO, "", "garbage", "x"]
+REPORTED = [
+    "tools.cisco.com",
+    "toos.cisco.com",
+    "TOOS.cisco.com.",
+    "swapi.cisco.com",
+    "x.example",
+    "y.example",
+]
+REPORTED += ["10.0.0.1", "10.0.0.2", "toos.cisco.com%20", "-", "Cisco Systems, Inc."]
+
+
+@given(
+    st.lists(st.sampled_from(SEVERAL), max_size=5),
+    st.lists(st.sampled_from(REPORTED), max_size=6),
+    st.sampled_from(["", "toos.cisco.com", "x.example"]),
+)
+def test_of_many_values_the_first_of_the_strongest_pair_decides(
+    lookups: Lookups, addresses: list[str], names: list[str], earlier: str
+) -> None:
+    """As if every address had been held against every name, which an event of many values is spared."""
+    judge = Judge(lookups)
+    pairs = [
+        decide(judge, [address], [name] if name else [], earlier)
+        for address in addresses or [""]
+        for name in [name for name in names if parse_name(name)] or [""]
+    ]
+    strongest = min((pair for pair in pairs if pair), key=lambda pair: pair.strength, default=None)
+    assert decide(judge, addresses, names, earlier) == strongest

@@ -363,7 +363,7 @@ def test_our_own_lines_end_with_lf() -> None:
     ],
 )
 def test_messages_name_a_file_alike_on_every_platform(path: str) -> None:
-    assert files.shown(PureWindowsPath(path)) == "lookups/tsid_aliases.csv"
+    assert files.short_name(PureWindowsPath(path)) == "lookups/tsid_aliases.csv"
 
 
 # Beside the package's own: what the refresh and Python itself write, and what docs/lookups.md tells sites to write.

@@ -51,6 +51,7 @@ PACKAGED = (
     "bin/tsid/errors.py",
     "bin/tsid/fields.py",
     "bin/tsid/files.py",
+    "bin/tsid/harmless.py",
     "bin/tsid/lookups.py",
     "bin/tsid/names.py",
     "bin/tsid/rawlines.py",
@@ -121,6 +122,7 @@ LEFT_OUT = (
     "docs/lab.md",
     "docs/performance.md",
     "docs/reliability.md",
+    "docs/security.md",
     "bin/**/__pycache__/*",  # made by Python
     "lookups/*_local.csv",  # a site's own rows
     "lookups/*_refreshed.csv",  # what a refresh has learned here

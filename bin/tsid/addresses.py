@@ -22,7 +22,7 @@ _WIDTH = {4: 32, 6: 128}
 _LENGTH = re.compile(r"[0-9]{1,3}\Z")
 _CHARACTERS = re.compile(r"[0-9A-Fa-f:.]{2,}\Z")
 # The characters of RFC 6874, and the colon of an interface's alias.
-_ZONE = re.compile(r"%[0-9A-Za-z_.~:%\-]*\Z")
+_ZONE = re.compile(r"[0-9A-Za-z_.~:%\-]*\Z")
 # IPv6 forms of an IPv4 address: mapped (RFC 4291, section 2.5.5.2) and translated by NAT64 (RFC 6052, section
 # 2.1).
 _IPV4_IN_IPV6 = frozenset(int(IPNetwork(text).ip) >> 32 for text in ("::ffff:0:0/96", "64:ff9b::/96"))
@@ -71,7 +71,9 @@ def _read(text: str) -> Optional[Address]:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     if ":" in text:
-        text = _ZONE.sub("", text)
+        text, _, zone = text.partition("%")
+        if not _ZONE.match(zone):
+            return None
     elif text.endswith("."):
         text = text[:-1]
     # Most texts that come here are names; this is cheaper than the exception of a failed parse.

@@ -54,7 +54,7 @@ def load_clocks(folder: Path) -> Mapping[str, Clock]:
 
 
 def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
-    model = row.values["model"].lower()
+    model, effect = row.values["model"].lower(), " ".join(row.values.get("effect", "").split())
     renew, warn, expire, deregister = (
         _days(row, column) for column in ("renew_days", "warn_days", "expire_days", "deregister_days")
     )
@@ -63,7 +63,7 @@ def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
             row.refuse(
                 "expire_days is missing", "Give it, or leave all of the days empty for a model without any."
             )
-        return (model,), Clock(model, 0, 0, None, None, row.values.get("effect", ""))
+        return (model,), Clock(model, 0, 0, None, None, effect)
     if renew is None or warn is None:
         row.refuse("renew_days or warn_days is missing", "Give both where there is a number in expire_days.")
     if renew > expire or warn > expire or (deregister is not None and deregister < expire):
@@ -71,7 +71,7 @@ def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
             "the days are out of order",
             "renew_days and warn_days are at most expire_days, and that at most deregister_days.",
         )
-    return (model,), Clock(model, renew, warn, expire, deregister, row.values.get("effect", ""))
+    return (model,), Clock(model, renew, warn, expire, deregister, effect)
 
 
 def _days(row: Row, column: str) -> Optional[int]:

@@ -21,11 +21,11 @@ QUOTED = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, POSSESSIVE, _TO_Q
 #: The expression for any well-formed cell.
 CELL = rb'(?:%b|[^",\r\n]*%b)' % (QUOTED, POSSESSIVE)
 
-# One field in whatever form it comes, and what ends it. A quoted field may lack its closing quote at the end
-# of the body, or be followed by junk; an unquoted one may hold quotes.
-_ANY_FIELD = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z)([^,\n]*)|([^,\n]*))(,|\n|\Z)')
+_QUOTES = re.compile(rb'"+')
+# What stands behind a quoted field, or instead of one, and what ends the field.
+_TO_COMMA = re.compile(rb"([^,\n]*)(,|\n|\Z)")
 _CELL = re.compile(rb"(%b)(?:,|\Z)" % CELL)
-_MULTIVALUE = re.compile(r"\$((?:[^$]|\$\$)*)\$(?:;|\Z)")
+_DOLLARS = re.compile(r"\$+")
 
 
 def quote(text: str) -> bytes:
@@ -60,7 +60,33 @@ def decode_multivalue(text: str) -> list[str]:
     if text.startswith("$") and text.endswith("$") and text.count("$") == 2 * len(values):
         # No value holds one: this way is much faster.
         return values
-    return [value.replace("$$", "$") for value in _MULTIVALUE.findall(text)]
+    return [text[start:end].replace("$$", "$") for start, end in _values_in(text)]
+
+
+def _values_in(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the values stand in any text.
+
+    A value lies between a dollar and the last one of the next odd run of them, if that ends the text or a
+    semicolon follows. A regular expression for this would take quadratic time where there is none.
+    """
+    runs = [match.span() for match in _DOLLARS.finditer(text)]
+    # By place, that of the next run of an odd number.
+    odd: list[Optional[int]] = [None] * (len(runs) + 1)
+    for place in range(len(runs) - 1, -1, -1):
+        start, end = runs[place]
+        odd[place] = place if (end - start) % 2 else odd[place + 1]
+    position = 0
+    for place, (start, end) in enumerate(runs):
+        for opening in range(max(start, position), end):
+            last = place if (end - opening) % 2 == 0 else odd[place + 1]
+            if last is None:
+                continue
+            behind = runs[last][1]
+            if behind < len(text) and text[behind] != ";":
+                continue
+            yield opening + 1, behind - 1
+            position = min(behind + 1, len(text))
+            break
 
 
 def split_cells(row: bytes) -> list[bytes]:
@@ -105,24 +131,31 @@ def _splits(part: bytes) -> bool:
 
 
 def read_rows(body: bytes) -> Iterator[list[bytes]]:
-    """Yield the rows of any body as well-formed cells; as tolerant as Python's csv module."""
+    """Yield the rows of any body as well-formed cells; as tolerant as Python's csv module.
+
+    A quoted field may lack its closing quote at the end of the body, or be followed by junk; an unquoted one
+    may hold quotes.
+    """
     position, cells = 0, []
     while position < len(body):
-        field = _ANY_FIELD.match(body, position)
+        quoted = None
+        if body.startswith(b'"', position):
+            closing = _closing_quote(body, position + 1)
+            quoted = body[position + 1 : closing]
+            position = min(closing + 1, len(body))
+        field = _TO_COMMA.match(body, position)
         if field is None:
             raise AssertionError("the pattern matches anything")
-        quoted, junk, unquoted, end = field.groups()
-        if end != b",":
+        rest, end = field.groups()
+        if end != b"," and rest.endswith(b"\r"):
             # The line end may be CR LF.
-            junk, unquoted = (
-                part[:-1] if part and part.endswith(b"\r") else part for part in (junk, unquoted)
-            )
-        if unquoted is None:
-            cells.append(b'"' + quoted + junk.replace(b'"', b'""') + b'"')
-        elif b'"' in unquoted or b"\r" in unquoted:
-            cells.append(b'"' + unquoted.replace(b'"', b'""') + b'"')
+            rest = rest[:-1]
+        if quoted is not None:
+            cells.append(b'"' + quoted + rest.replace(b'"', b'""') + b'"')
+        elif b'"' in rest or b"\r" in rest:
+            cells.append(b'"' + rest.replace(b'"', b'""') + b'"')
         else:
-            cells.append(unquoted)
+            cells.append(rest)
         position = field.end()
         if end == b"," and position < len(body):
             continue
@@ -130,3 +163,14 @@ def read_rows(body: bytes) -> Iterator[list[bytes]]:
             cells.append(b"")
         yield cells
         cells = []
+
+
+def _closing_quote(body: bytes, start: int) -> int:
+    """Return where the quote that ends a field is, else the end of the body.
+
+    An expression for the whole field would remember each quote in it, which takes a hundred bytes for one.
+    """
+    for quotes in _QUOTES.finditer(body, start):
+        if (quotes.end() - quotes.start()) % 2:
+            return quotes.end() - 1
+    return len(body)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 from tsid.actions import ALLOWED, BLOCKED, UNKNOWN
 from tsid.addresses import canonical_address
 from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
+from tsid.harmless import as_cell, as_name
 from tsid.lookups import Lookups
 from tsid.names import ReportedName, parse_name, replace_host
 from tsid.reader import EventReader
@@ -234,11 +235,14 @@ class Enricher:
         return self._period(_time_in([time]))
 
     def device(self, reader: EventReader, swapped: bool) -> str:
-        """Return the device's address; unless the sides are swapped, it depends on its fields only."""
+        """Return the device's address; unless the sides are swapped, it depends on its fields only.
+
+        What is no address stays too, as far as it may be a name.
+        """
         devices = reader.values("device")
         if swapped:
             devices = reader.addresses(devices)
-        return canonical_address(devices[0].strip()) if devices else ""
+        return as_name(canonical_address(devices[0].strip())) if devices else ""
 
     def outcome(self, reader: EventReader, swapped: bool) -> str:
         """Return what the firewall did, by the fields for the action and the responder's bytes."""
@@ -254,7 +258,7 @@ class Enricher:
     def connection(self, reader: EventReader) -> str:
         """Return what identifies the connection: the first value for each of the roles `CONNECTION`."""
         parts = [reader.text(role) for role in CONNECTION]
-        return ":".join(parts) if all(parts) else ""
+        return as_cell(":".join(parts)) if all(parts) else ""
 
     def answer(self, finding: Finding, device: str, outcome: str, connection: str) -> Answer:
         """Put the parts of an answer together."""
@@ -281,10 +285,18 @@ class Enricher:
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
     ) -> dict[str, Value]:
+        # An event may hold many addresses, and many values of few names.
+        endpoints = [address for address in addresses if self._judge.is_endpoint(address, time)]
+        hosts: dict[str, Optional[str]] = {}
+
         def true_text(text: str) -> str:
             name = parse_name(text)
-            host = None if name is None else self._judge.true_host(addresses, name, time)
-            return text if name is None or host is None else replace_host(text, name, host)
+            if name is None or not self._judge.is_licensing_name(name):
+                return text
+            if name.key not in hosts:
+                hosts[name.key] = self._judge.true_host(endpoints, name, time)
+            host = hosts[name.key]
+            return text if host is None else replace_host(text, name, host)
 
         value = event[field]
         after = true_text(value) if isinstance(value, str) else [true_text(item) for item in value or ()]

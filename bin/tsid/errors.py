@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Optional
 
+from tsid.harmless import printable
+
+# It quotes what stands in the file, whatever that is.
+_LONGEST_PROBLEM = 500
+
 
 class TsidError(Exception):
     """Something that the user or the administrator can put right."""
@@ -25,4 +30,6 @@ class LookupTableError(TsidError):
         self.problem = problem
         self.cure = cure
         place = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{place}: {problem}. {cure}")
+        if len(problem) > _LONGEST_PROBLEM:
+            problem = f"{problem[: _LONGEST_PROBLEM - 1]}…"
+        super().__init__(f"{place}: {printable(problem)}. {cure}")

@@ -34,6 +34,6 @@ def patiently(act: Callable[[], T]) -> T:
         time.sleep(_PAUSE)
 
 
-def shown(path: PurePath) -> str:
+def short_name(path: PurePath) -> str:
     """Return how messages name a file of the app, on every platform: ``lookups/tsid_aliases.csv``."""
     return f"{path.parent.name}/{path.name}"

@@ -48,6 +48,7 @@ _LONGEST_WAIT, _PAUSE = 1.0, 0.005
 
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
+_SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -239,13 +240,19 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoin
             "a retired row without valid_until",
             "Give valid_until the last day on which the row held, so that older events still find it.",
         )
-    endpoint = Endpoint(str(network), host, values.get("service", ""), status, valid_from, valid_until, row)
+    service = values.get("service", "")
+    if service and not _SERVICE.match(service):
+        row.refuse(
+            f"service '{service}' is no word",
+            "Use letters, digits, underscores, dots and hyphens, such as smart_transport.",
+        )
+    endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, row)
     return (endpoint.network, host), (network, endpoint)
 
 
 def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], Alias]:
     name = parse_name(row.values["alias"])
-    if name is None or name.is_address:
+    if name is None or name.is_address or not name.key or name.key.startswith("'"):
         row.refuse(
             f"alias '{row.values['alias']}' is no name",
             "Write the name as the firewall reports it, without https://.",
@@ -257,14 +264,15 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
             "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
         )
     # A certificate's Organisational Unit may be no host name at all; then the text itself is the alias.
-    alias = name.host or name.observed
-    return (alias,), Alias(alias, host, row)
+    return (name.key,), Alias(name.key, host, row)
 
 
 def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
     """Read a row of a table of networks."""
     network = _parse_cidr(row)
-    return (str(network),), (network, Network(str(network), row.values.get("owner", ""), row))
+    # It becomes a part of a sentence.
+    owner = " ".join(row.values.get("owner", "").split())
+    return (str(network),), (network, Network(str(network), owner, row))
 
 
 def _parse_cidr(row: Row) -> Prefix:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional
 from urllib.parse import unquote
 
 from tsid.addresses import parse_address
+from tsid.harmless import as_cell
 
 #: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM
 #: ``-`` and ``unknown``.
@@ -26,6 +27,8 @@ _HOST = re.compile(
     r"(?:[a-z0-9_*](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)*\Z"
 )
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]+")
+# More of them, and what has no width or turns the direction of writing: another name would be seen.
+_INVISIBLE = re.compile(r"[\x80-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
 class ReportedName(NamedTuple):
@@ -33,7 +36,8 @@ class ReportedName(NamedTuple):
 
     Attributes:
         observed: the host as reported, lower case, without port, brackets and final dot. Text that is no host
-            name (the Organisational Unit of a certificate, say) is kept, shortened to 253 characters.
+            name (the Organisational Unit of a certificate, say) is kept, shortened to 253 characters, with an
+            apostrophe before what would be a formula to a spreadsheet.
         host: the ASCII form to compare with the lookups; empty if the text is no host name.
         is_address: the host is an IP address and so no name at all.
         start: where the host starts in the reported text.
@@ -45,6 +49,14 @@ class ReportedName(NamedTuple):
     is_address: bool
     start: int
     end: int
+
+    @property
+    def key(self) -> str:
+        """What the name is compared by with aliases, among which may be text that is no host name.
+
+        Text that only looks like a host name, because what is odd about it cannot be shown, has none.
+        """
+        return self.host or ("" if ascii_host(self.observed) else self.observed)
 
 
 #: What stands for a name that was not reported.
@@ -99,14 +111,18 @@ def _parse(text: str) -> Optional[ReportedName]:
         return ReportedName(host, "", True, start, end)
     if host and is_placeholder(host):
         return None
-    observed = _UNPRINTABLE.sub(" ", observed).strip()
+    observed = _visible(observed)
     if observed.endswith("."):
         observed = observed[:-1]
-    return ReportedName(observed[:MAX_HOST_LENGTH], host, False, start, end)
+    return ReportedName(as_cell(observed)[:MAX_HOST_LENGTH], host, False, start, end)
+
+
+def _visible(text: str) -> str:
+    return _INVISIBLE.sub("?", _UNPRINTABLE.sub(" ", text)).strip()
 
 
 def _address(text: str, start: int, end: int) -> ReportedName:
-    observed = text[start:end].strip("[]").lower()
+    observed = _visible(text[start:end].strip("[]").lower())
     return ReportedName(observed[:-1] if observed.endswith(".") else observed, "", True, start, end)
 
 

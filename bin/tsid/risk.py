@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 
 from tsid.clocks import Clock
 from tsid.fields import Event, Value, values_of
+from tsid.harmless import printable, shown
 
 HEALTHY, BLOCKED, OVERDUE, EXPIRING = "healthy", "blocked", "overdue", "expiring"
 EXPIRED, DEREGISTERED, UNKNOWN, OFFLINE = "expired", "deregistered", "unknown", "offline"
@@ -29,6 +30,9 @@ _EPOCH = datetime.datetime(1970, 1, 1)
 
 # Clocks differ, also by a time zone; what lies further ahead is no time of this device.
 _AHEAD = DAY
+
+# Those of `tsidenrich` have some 300 characters.
+_LONGEST_ADVICE = 1_000
 
 _CHECK = "on the device run license smart renew auth and show license status"
 _SAFE = (
@@ -183,18 +187,21 @@ class Assessor:
                 f"Find out why the device is silent: {_CHECK}; check its DNS and its route to the "
                 "internet. If it is gone or licensed offline, exclude it or set its model to offline."
             )
-        rule, policy, firewall = (_text(row.get(f)) for f in (fields.rule, fields.policy, fields.firewall))
+        # Names that come from events: they must not pass for more than a name.
+        rule, policy, firewall = (
+            shown(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
+        )
         where = f"rule {rule}" if rule else "the rule that blocks it"
         where += f" of policy {policy}" if policy else ""
         where += f" on {firewall}" if firewall else ""
-        advice = _text(row.get(fields.advice)).rstrip(".") or _SAFE
+        advice = printable(_text(row.get(fields.advice))[:_LONGEST_ADVICE]).rstrip(".") or _SAFE
         return f"Change {where}: {advice[0].lower() + advice[1:]}. Then {_CHECK}."
 
     def _clock(self, text: str) -> Clock:
         model = text.lower() or self._model
         clock = self._clocks.get(model)
         if clock is None:
-            raise BadRowError(f"Model '{model}' is in no row of license_clocks.csv")
+            raise BadRowError(f"Model '{shown(model)}' is in no row of license_clocks.csv")
         return clock
 
     def _time(self, row: Event, field: str) -> Optional[float]:
@@ -208,7 +215,7 @@ class Assessor:
         except ValueError:
             time = math.nan
         if not 0 < time < _LATEST:
-            raise BadRowError(f"{field} '{text}' is no time in epoch seconds")
+            raise BadRowError(f"{field} '{shown(text)}' is no time in epoch seconds")
         if time > self._now + _AHEAD:
             raise BadRowError(f"{field} {_day(time)} lies in the future")
         return time
@@ -256,7 +263,7 @@ def _count(row: Event, field: str) -> int:
     except ValueError:
         count = math.nan
     if not (0 <= count < math.inf):
-        raise BadRowError(f"{field} '{text}' is no count")
+        raise BadRowError(f"{field} '{shown(text)}' is no count")
     return math.ceil(count)
 
 

@@ -22,6 +22,7 @@ from tsid.csvbytes import (
 )
 from tsid.enrich import Answer, Enricher, Finding, Side
 from tsid.fields import CONNECTION, Value, values_of
+from tsid.harmless import FORMULA_STARTS_IN_BYTES
 from tsid.names import ReportedName
 from tsid.rawlines import read_raw
 from tsid.reader import EventReader
@@ -461,7 +462,8 @@ class RowEnricher:
                     break
             else:
                 return b""
-        return b'"' + b":".join(parts) + b'"'
+        start = b"\"'" if parts[0].startswith(FORMULA_STARTS_IN_BYTES) else b'"'
+        return start + b":".join(parts) + b'"'
 
     def _text_in(self, cell: bytes) -> bytes:
         """Return a cell's text as it would stand in a quoted one; empty if it says nothing."""

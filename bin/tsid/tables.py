@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
 
 from tsid.errors import LookupTableError
-from tsid.files import patiently, shown
+from tsid.files import patiently, short_name
 
 T = TypeVar("T")
 
@@ -20,6 +21,9 @@ LAYERS = ("", "_refreshed", "_local")
 #: Where a file's content comes from: a path, or the content itself; None: there is no such file.
 Source = Union[Path, bytes, None]
 
+# Control characters, tabs and ends of lines aside; and what turns the direction of writing, so that another
+# text is seen.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -105,7 +109,7 @@ def read_table(
             merged[key] = value
         if not lines and not layer:
             raise LookupTableError(
-                shown(path),
+                short_name(path),
                 None,
                 "the shipped table has no rows",
                 "Restore it from the app's package or install the app again.",
@@ -127,7 +131,7 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
             line.
     """
-    file = shown(path)
+    file = short_name(path)
     text = _decode(_read(path, file) if data is None else data, file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -148,6 +152,8 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
                     "Give every row one value a column; put a value that contains a comma in double quotes.",
                 )
             row = Row(dict(zip(header, (value.strip() for value in values))), file, first_line)
+            if _UNSEEN.search("".join(values)):
+                _refuse_unseen(row)
             for column in table.required:
                 if not row.values[column]:
                     row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
@@ -166,6 +172,16 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
             "the file is empty",
             f"Give it the header row: {','.join([*table.required, *table.optional])}.",
         )
+
+
+def _refuse_unseen(row: Row) -> None:
+    for column, value in row.values.items():
+        found = _UNSEEN.search(value)
+        if found:
+            row.refuse(
+                f"column {column} has the invisible character U+{ord(found.group()):04X}",
+                "Remove it, or write the value again.",
+            )
 
 
 def _read(path: Path, file: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from cachetools import LRUCache
@@ -131,8 +131,11 @@ class Judge:
             this is not licensing traffic.
         """
         best: Optional[Decision] = None
-        for address in addresses or ("",):
-            for name in names or (NO_NAME,):
+        named = self._telling(names) or (NO_NAME,)
+        # Where there is no endpoint, all licensing names come to the same verdict.
+        elsewhere = [name for name in named if self.is_licensing_name(name)][:1]
+        for address, at_endpoint in self._different(addresses or ("",), time):
+            for name in named if at_endpoint else elsewhere:
                 decision = self._pair(address, name, time)
                 if decision is not None and decision.verdict == CANONICAL and earlier is not None:
                     before = self._pair(address, earlier, time)
@@ -150,6 +153,30 @@ class Judge:
                 return decision.host
         return None
 
+    def _different(self, addresses: Sequence[str], time: Optional[float]) -> Iterable[tuple[str, bool]]:
+        """Return the addresses, each once in whatever form, and whether each is an endpoint.
+
+        All that cannot be read are one.
+        """
+        different: dict[Optional[Address], tuple[str, bool]] = {}
+        for address in addresses:
+            place = self._place(address, time)
+            different.setdefault(place.address, (address, bool(place.endpoints)))
+        return different.values()
+
+    def _telling(self, names: Sequence[ReportedName]) -> Sequence[ReportedName]:
+        """Leave out the names that change nothing, so that an address meets no more than the lookups have.
+
+        Of the names that are no licensing names the first one decides; so does the first that is an address.
+        """
+        if len(names) < 2:
+            return names
+        telling: dict[tuple[str, bool], ReportedName] = {}
+        for name in names:
+            known = name.key if self.is_licensing_name(name) else ""
+            telling.setdefault((known, name.is_address or not name.observed), name)
+        return list(telling.values())
+
     def _pair(self, address: str, name: ReportedName, time: Optional[float]) -> Optional[Decision]:
         key = (_memo_text(address), name.host, name.observed, self._lookups.period(time))
         try:
@@ -166,7 +193,7 @@ class Judge:
             return None
         if name.host in self._lookups.canonical:
             return name.host
-        alias = self._lookups.aliases.get(name.host or name.observed)
+        alias = self._lookups.aliases.get(name.key)
         return None if alias is None else alias.host
 
     def _place(self, address: str, time: Optional[float]) -> _Place:
@@ -190,7 +217,7 @@ class Judge:
     def _at_endpoint(self, place: _Place, name: ReportedName) -> Decision:
         by_host = {row.host: row for row in reversed(place.endpoints)}
         row, verdict, alias_file = place.endpoints[0], FOREIGN, ""
-        alias = self._lookups.aliases.get(name.host or name.observed)
+        alias = self._lookups.aliases.get(name.key)
         if name.is_address or not name.observed:
             verdict = UNNAMED
         elif name.host in by_host:

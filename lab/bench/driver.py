@@ -30,7 +30,8 @@ _HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
 _MEMORY = re.compile(r"Vm(HWM|RSS):\s+(\d+) kB")
 _LEAST = 64
 _BUFFER = 1 << 20
-_TIMEOUT = 600.0
+#: Seconds for all that a command does.
+TIMEOUT = 600.0
 
 
 class Work(NamedTuple):
@@ -62,6 +63,7 @@ class Command:
     Args:
         argv: how to start it. arguments: the search's arguments. environment: its variables; those of ours
             named PYTHON... are withheld. keep: remember the bodies of its replies, in ``bodies``.
+        timeout: the seconds after which it is killed.
 
     Raises:
         ProtocolError: it breaks the protocol, dies, or does not end in time; so do the methods.
@@ -74,6 +76,7 @@ class Command:
         *,
         environment: Optional[Mapping[str, str]] = None,
         keep: bool = False,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.bodies: list[bytes] = []
         self._keep = keep
@@ -97,7 +100,7 @@ class Command:
         self._replies = io.BufferedReader(cast("io.FileIO", self._process.stdout))
         self._outbox: SimpleQueue[Optional[Request]] = SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
-        self._watchdog = threading.Timer(_TIMEOUT, self._process.kill)
+        self._watchdog = threading.Timer(timeout, self._process.kill)
         self._watchdog.daemon = True
         self._writer.start()
         self._watchdog.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lab.bench.driver import Command
+from lab.bench.driver import TIMEOUT, Command
 from tools import package
 
 OURS, IDENTITY = "tsidenrich", "identity"
@@ -35,12 +35,15 @@ class Subject(NamedTuple):
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = MappingProxyType({})
 
-    def start(self, python: str, *, keep: bool = False, bytecode: bool = True) -> Command:
+    def start(
+        self, python: str, *, keep: bool = False, bytecode: bool = True, timeout: float = TIMEOUT
+    ) -> Command:
         """Start it under an interpreter; without bytecode, none is written (or read, if there is none)."""
         environment = {"SPLUNK_HOME": str(self.script.parent.parent), **self.environment}
         if not bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        return Command([python, str(self.script)], self.arguments, environment=environment, keep=keep)
+        argv = [python, str(self.script)]
+        return Command(argv, self.arguments, environment=environment, keep=keep, timeout=timeout)
 
 
 def build(folder: Path) -> dict[str, Subject]:

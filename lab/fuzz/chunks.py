@@ -128,8 +128,8 @@ def _check_passage(options: Options, body: bytes, answer: bytes, seen: int, retu
 def _is_fit_for_sdk(body: bytes) -> bool:
     """Tell whether the SDK understands a body as it is meant.
 
-    It takes a carriage return for the end of a line, makes an event without fields of an empty line, wipes
-    a field whose multivalue column is not in form, and its answer has the columns of the first event only.
+    It takes a carriage return for the end of a line, sees no column in an empty line, wipes a field whose
+    multivalue column is not in form, and its answer has the columns of the first event only.
     """
     try:
         body.decode("utf-8")
@@ -138,6 +138,8 @@ def _is_fit_for_sdk(body: bytes) -> bool:
     if b"\r" in body or b"\0" in body:
         return False
     table = list(read_rows(body))
+    if table[:1] == [[b""]]:
+        return False
     header = [unquote(cell) for cell in table[0]] if table else []
     places = [place for place, name in enumerate(header) if name.startswith(MV)]
     return all(

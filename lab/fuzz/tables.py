@@ -149,7 +149,7 @@ _ODD = (
 
 def plant() -> AbstractContextManager[object]:
     """Let the loader take for granted that a file is UTF-8."""
-    return mock.patch.object(tables, "_read_text", lambda path, _: path.read_bytes().decode("utf-8"))
+    return mock.patch.object(tables, "_decode", lambda data, _: data.decode("utf-8"))
 
 
 _WORDS = (

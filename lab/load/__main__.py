@@ -19,7 +19,7 @@ from lab.load.leftovers import nothing_left
 
 ENDURANCE, CROWD = "endurance", "crowd"
 
-# How much more memory than after the first tenth of the events is no growth: no heap is quite the same twice.
+# How much more memory than after the first tenth of the events is no growth: a heap is never quite the same.
 _FACTOR = 1.1
 _READINGS = 10
 # Events that all have to be decided, one by one, take many times as long.

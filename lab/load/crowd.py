@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +30,8 @@ TABLES = ("old", "new")
 
 _ROWS = 500
 _CHUNKS = 2
+# Seconds.
+_PATIENCE = 300
 
 
 class Crowd(NamedTuple):
@@ -42,7 +44,7 @@ class Crowd(NamedTuple):
         published: how often the tables were replaced.
     """
 
-    searches: Counter[str]
+    searches: Mapping[str, int]
     events: int
     problems: list[str]
     published: int
@@ -58,10 +60,12 @@ class Crowd(NamedTuple):
 def crowd(subject: Subject, python: str, *, commands: int, seconds: float, every: float) -> Crowd:
     """Run that many commands at once, each after its end once more, for so many seconds.
 
+    They go on until both tables have answered, if that takes longer.
+
     Args:
         subject: the command, in an unpacked package whose lookups are replaced.
         python: the interpreter for the commands. commands: how many at once.
-        seconds: when to start no more of them. every: seconds from one table to the next.
+        seconds: for how long to start more of them. every: seconds from one table to the next.
 
     Raises:
         LoadError: the lookups could not be replaced.
@@ -72,23 +76,26 @@ def crowd(subject: Subject, python: str, *, commands: int, seconds: float, every
         _publishing(lookups, Path(name), every) as times,
     ):
         end = time.monotonic() + seconds
+        found: list[tuple[str, str]] = []
+
+        def is_over() -> bool:
+            late = time.monotonic() - end
+            both_seen = {table for table, _ in found}.issuperset(TABLES)
+            return late > _PATIENCE or (late > 0 and (both_seen or found[-1][1] != ""))
+
+        def search_again_and_again() -> None:
+            while not found or not is_over():
+                try:
+                    found.append((_search(subject, python), ""))
+                except LabError as error:
+                    found.append(("", str(error)))
+
         with ThreadPoolExecutor(commands) as pool:
-            crowds = [pool.submit(_searches, subject, python, end) for _ in range(commands)]
-        found = [search for one in crowds for search in one.result()]
+            for one in [pool.submit(search_again_and_again) for _ in range(commands)]:
+                one.result()
     answered = Counter(table for table, _ in found if table)
     events = _ROWS * _CHUNKS * sum(answered.values())
     return Crowd(answered, events, [problem for _, problem in found if problem], times[0])
-
-
-def _searches(subject: Subject, python: str, end: float) -> list[tuple[str, str]]:
-    """Run one command after the other; return of each the table that it answered from, or what went wrong."""
-    found: list[tuple[str, str]] = []
-    while not found or time.monotonic() < end:
-        try:
-            found.append((_search(subject, python), ""))
-        except LabError as error:
-            found.append(("", str(error)))
-    return found
 
 
 def _search(subject: Subject, python: str) -> str:

@@ -17,6 +17,8 @@ from lab.load.leftovers import LoadError
 
 _CHUNK = 50_000
 _HOSTILE = 200_000
+# Seconds; on a machine that has much else to do it takes hours.
+_TIMEOUT = 6 * 3600.0
 
 
 class Reading(NamedTuple):
@@ -49,7 +51,7 @@ def endure(
         LoadError: an event did not come back.
         ProtocolError: the command broke the protocol.
     """
-    with subject.start(python) as command:
+    with subject.start(python, timeout=_TIMEOUT) as command:
         required = command.getinfo["required_fields"]
         rows = min(chunk_rows, ROWS)
         for request in Source(HOSTILE, required, rows).requests(hostile, chunk_rows):

@@ -95,7 +95,7 @@ def _hostile(rows: int) -> Iterator[tuple[Event, list[tuple[str, str]]]]:
         own = _address(place)
         dest, host = (address, _host(place)) if place % 2 else (own, alias.alias)
         url = f"https://{host}/{own}/"
-        yield {"dest_ip": dest, "url": url, "src_ip": own, CHUNK_INDEX: str(place)}, []
+        yield {"dest_ip": dest, "url": url, "src_ip": f"2001:db8::{own}", CHUNK_INDEX: str(place)}, []
 
 
 def _first(event: Event, field: str) -> str:

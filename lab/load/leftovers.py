@@ -41,13 +41,13 @@ def _files(app: Path) -> set[Path]:
     }
 
 
-def _processes(script: str) -> Iterator[str]:
-    """Yield the processes that have a text on their command line."""
+def _processes(folder: str) -> Iterator[str]:
+    """Yield the processes that were started with a path in a folder."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes()
         except OSError:
             # It has ended in between.
             continue
-        if script.encode() in words:
+        if any(word.startswith(folder.encode()) for word in words.split(b"\0")):
             yield process.name

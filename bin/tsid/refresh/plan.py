@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from tsid.addresses import Address, Prefix, parse_prefix
+from tsid.harmless import printable, shown
 from tsid.lookups import Endpoint, Lookups
 from tsid.names import ascii_host, parse_name
 from tsid.refresh.bounds import Bounds
@@ -306,7 +307,7 @@ class _Planner:
         if sight.unverified:
             return "unverified", f"{sight.problem}."
         if sight.certificate is not None:
-            named = ", ".join(sight.certificate.alternatives or sight.certificate.common_names) or "no name"
+            named = _listed(sight.certificate.alternatives or sight.certificate.common_names) or "no name"
             return "not_for_host", f"its certificate is not for {host} but for {named}."
         return None
 
@@ -442,11 +443,9 @@ class _Planner:
         if problem is not None:
             self._add(problem[0], "aliases", problem[1], alias, host, problem[2])
             return
-        names = ", ".join(certificate.alternatives[:_MOST_NAMES])
-        more = len(certificate.alternatives) - _MOST_NAMES
-        note = _printable(
+        note = printable(
             f"{'common name' if certificate.common_names else 'first alternative name'} in {where}; its "
-            f"alternative names are {names}{f' and {more} more' if more > 0 else ''}"
+            f"alternative names are {_listed(certificate.alternatives)}"
         )
         self._aliases[alias] = {
             "alias": alias,
@@ -522,8 +521,8 @@ class _Planner:
         return day is None or (self._today - day).days >= self._settings.seen_days
 
     def _add(self, kind: str, table: str, what: str, item: str, host: str, reason: str) -> None:
-        text = _printable(reason[:1].upper() + reason[1:])
-        self._items.append(Item(kind, table, what, _printable(item), host, text))
+        text = printable(reason[:1].upper() + reason[1:])
+        self._items.append(Item(kind, table, what, shown(item), host, text))
 
 
 def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
@@ -577,16 +576,17 @@ def unknown_names(lookups: Lookups, bounds: Bounds, sights: Iterable[Sight]) -> 
 def reported(certificate: Certificate) -> str:
     """Return the name that a firewall reports for a certificate, as names are compared; empty without one."""
     name = parse_name(certificate.reported)
-    return "" if name is None or name.is_address else name.host or name.observed
+    return "" if name is None or name.is_address else name.key
 
 
 def _is_local(row: Row) -> bool:
     return "_local." in row.file
 
 
-def _printable(text: str) -> str:
-    """Return a text that may come from a stranger without what a terminal or a table might take amiss."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+def _listed(names: Sequence[str]) -> str:
+    """Return the names in a certificate in one text that is not too long."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(map(shown, names[:_MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _of(row: Row, columns: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tsid.errors import TsidError
-from tsid.files import patiently, shown
+from tsid.files import patiently, short_name
 from tsid.lookups import REFRESHED, REPLACING, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
@@ -180,6 +180,6 @@ def _refusal(folder: Path, error: OSError, written: Sequence[str]) -> PublishErr
             "Make room, or run the refresh as the user that Splunk runs as."
         )
     return PublishError(
-        f"{shown(Path(error.filename2))} cannot be replaced: {reason}. {done} "
+        f"{short_name(Path(error.filename2))} cannot be replaced: {reason}. {done} "
         "Close the program that has it open, see that it is not marked as read-only, and refresh again."
     )

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tsid.harmless import printable
 from tsid.lookups import Lookups
 from tsid.refresh.plan import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item, Plan
 from tsid.versions import file_versions
@@ -124,6 +125,8 @@ def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as text in columns."""
+    # The rows of the lookups may come from strangers too.
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tsid.errors import TsidError
+from tsid.harmless import printable
 from tsid.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.plan import ADVICE
@@ -76,7 +77,7 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         _show(found, written, status, options)
         return status
     except TsidError as error:
-        print(f"tsidrefresh: {error}", file=sys.stderr)
+        print(f"tsidrefresh: {printable(str(error))}", file=sys.stderr)
         return report.ERROR
     except KeyboardInterrupt:
         return 130

@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 from tsid.addresses import parse_address
 from tsid.errors import TsidError
-from tsid.files import patiently, shown
+from tsid.files import patiently, short_name
 from tsid.names import ascii_host
 from tsid.tables import whole_number
 
@@ -130,7 +130,7 @@ def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
 
 
 def _read(path: Path) -> Mapping[str, str]:
-    file = shown(path)
+    file = short_name(path)
     # What Splunk reads as a setting, this must read as one too: no interpolation, "=" only.
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     try:
