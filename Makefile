@@ -7,12 +7,17 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 WEB := lab/dashboards/web
 PAGE := $(WEB)/dist/page.js
 
+# What draws the pictures in the documentation, from npm.
+MERMAID := tools/site/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js
+
 # One environment for each job; bootstrap makes it again only when the job's requirements change.
 BROWSER := .venv/dashboards
+DOCS := .venv/docs
 FUZZ := .venv/fuzz
 LAB := .venv/lab
 LINT := .venv/lint
 LOCK := .venv/lock
+MUTATION := .venv/mutation
 TEST := .venv/test-$(VERSION)
 # Tests are many small processes: on two cores they take half the time.
 PARALLEL := -n auto --maxprocesses 4
@@ -21,7 +26,8 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench fuzz growth load test test-dashboards lint format package inspect release vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench fuzz growth load mutate test test-dashboards docs test-docs \
+  readme lint format package inspect release vendor icons lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -62,12 +68,31 @@ test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some 
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt
 	@$(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope $(ARGS)
 
+mutate: vendor ## tell which changes of the code no test notices, hours; some: make mutate ARGS='verdict refresh/plan'
+	@$(BOOTSTRAP) $(MUTATION) requirements/mutation.txt
+	@nice -n 15 $(MUTATION)/bin/python -m tools.mutation $(ARGS)
+
 test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
 	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
 	@$(BROWSER)/bin/python -m pytest $(PARALLEL) tests/dashboards $(ARGS)
 
 $(PAGE): $(WEB)/package-lock.json $(WEB)/build.mjs $(WEB)/page.jsx
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+docs: $(MERMAID) ## build the documentation into build/site; needs Node.js with npm
+	@$(BOOTSTRAP) $(DOCS) requirements/docs.txt
+	@$(DOCS)/bin/python -m tools.site
+
+test-docs: $(MERMAID) ## check the documentation, and look at its pictures; needs Node.js with npm and Chromium
+	@$(BOOTSTRAP) $(DOCS) requirements/docs.txt
+	@$(DOCS)/bin/python -m pytest tests/docs $(ARGS)
+
+$(MERMAID): tools/site/package-lock.json
+	cd tools/site && npm ci --no-audit --no-fund --loglevel=error
+
+readme: vendor $(PAGE) ## run every command of README in a clean Debian; needs root, mmdebstrap, NSD, Node.js with npm
+	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
+	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m tools.readme
 
 lint: vendor ## check style, and types on Linux and on Windows
 	@$(BOOTSTRAP) $(LINT) requirements/lint.txt

@@ -67,11 +67,12 @@ _PIPED_WIDTH = 120
 
 NEXT = (
     (
-        "python -m lab generate --count 1000 --licensing-share 0.2 > events.jsonl",
+        ".venv/lab/bin/python -m lab generate --count 1000 --licensing-share 0.2 > events.jsonl",
         "more events, labelled if you like",
     ),
     (
-        "python -m lab run 'tsidenrich keep=flagged raw=true' events.jsonl",
+        ".venv/lab/bin/python -m lab run 'tsidenrich keep=flagged raw=true' events.jsonl "
+        "--fields tsid_verdict,tsid_observed,tsid_reason",
         "the command over them, or over your own",
     ),
     ("make package", "the app as Splunk installs it"),

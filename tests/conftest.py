@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tools import package
 from tools.common import sha256
 from tsid.lookups import Lookups, load_lookups
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOKUPS = ROOT / "lookups"
 
 TINY = {
     "tiny.py": "NUMBER = 7\n",
@@ -23,6 +27,16 @@ TINY = {
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
+# make mutate: the same examples each time, and none made smaller, for all that counts is whether one fails.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    max_examples=50,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
@@ -41,7 +55,18 @@ def packaged_app(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def lookups() -> Lookups:
     """Return the shipped lookups."""
-    return load_lookups(Path(__file__).resolve().parent.parent / "lookups")
+    return load_lookups(LOOKUPS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a copy of the shipped lookups to change."""
+    copy = tmp_path / "lookups"
+    copy.mkdir()
+    for path in LOOKUPS.glob("*.csv"):
+        if not path.stem.endswith(("_local", "_refreshed")):
+            shutil.copy(path, copy)
+    return copy
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,6 +132,48 @@ def test_no_name(text: str) -> None:
 def test_placeholders_are_not_substrings() -> None:
     assert is_placeholder(" N/A ")
     assert not is_placeholder("unknown.example.com")
+
+
+_LONGEST = ".".join(["a" * 62] * 4) + ".b"
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        (_LONGEST, _LONGEST),
+        (f"{_LONGEST}.", _LONGEST),
+        (f"{_LONGEST}b", ""),
+        # Short as it is written, too long in ASCII.
+        (".".join(["bücher"] * 30), ""),
+        (".".join(["a" * 63] * 2), ".".join(["a" * 63] * 2)),
+        ("a" * 64, ""),
+        ("ü" * 63, ""),
+    ],
+    ids=[
+        "the longest",
+        "with a final dot",
+        "one more",
+        "IDNA",
+        "the longest label",
+        "one more",
+        "IDNA label",
+    ],
+)
+def test_how_long_a_host_may_be(text: str, host: str) -> None:
+    assert len(_LONGEST) == MAX_HOST_LENGTH
+    assert ascii_host(text) == host
+
+
+def test_hostile_names_are_not_kept() -> None:
+    size = 100_000
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            parse_name(f"https://{number:0{size}}.example")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < size
 
 
 _LABEL = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)

@@ -18,9 +18,10 @@ import pytest
 
 from lab.host import CommandHost
 from tests.interpreters import PYTHONS
+from tsid.errors import LookupTableError
 from tsid.lookups import REPLACING, Lookups, load_lookups
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
-from tsid.refresh.publish import FILES, PublishError, as_csv, only_one, publish
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
+from tsid.refresh.publish import FILES, PublishError, as_csv, changed, contents, only_one, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]
@@ -121,6 +122,93 @@ def test_nothing_is_written_when_nothing_changes(folder: Path) -> None:
     before = state()
     assert publish(folder, OLD) == []
     assert state() == before
+
+
+def test_the_first_time_there_is_nothing_to_keep(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).unlink()
+    assert publish(folder, NEW) == list(FILES)
+    assert held(folder) == NEW
+    assert not list(folder.glob("*.bak*"))
+
+
+def test_only_what_differs_is_replaced(folder: Path) -> None:
+    mixed = {FILES[0]: NEW[FILES[0]], FILES[1]: OLD[FILES[1]]}
+    assert changed(folder, mixed) == {FILES[0]: NEW[FILES[0]]}
+    before = (folder / FILES[1]).stat().st_ino
+    assert publish(folder, mixed) == [FILES[0]]
+    assert held(folder) == mixed
+    assert (folder / FILES[1]).stat().st_ino == before
+    assert [path.name for path in folder.glob("*.bak")] == [f"{FILES[0]}.bak"]
+
+
+def test_what_is_kept_is_as_old_as_it_was(folder: Path) -> None:
+    os.utime(folder / FILES[0], (1_700_000_000, 1_700_000_000))
+    publish(folder, NEW)
+    assert (folder / f"{FILES[0]}.bak").stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_the_loader_refuses_is_not_published(folder: Path, name: str) -> None:
+    broken = {**NEW, name: NEW[name] + b'"'}
+    with pytest.raises(LookupTableError, match=f"{name}.tmp"):
+        publish(folder, broken)
+    assert held(folder) == OLD
+    check_whole(folder)
+
+
+@pytest.mark.parametrize("in_the_way", [f"{FILES[0]}.tmp", f"{FILES[1]}.tmp", f"{FILES[1]}.bak"])
+def test_what_is_in_the_way_is_told_before_anything_is_replaced(folder: Path, in_the_way: str) -> None:
+    (folder / in_the_way).mkdir()
+    with pytest.raises(PublishError) as error:
+        publish(folder, NEW)
+    assert str(error.value) == (
+        f"Nothing can be written to {folder}: Is a directory. The lookups are as before. Make room, or run the "
+        "refresh as the user that Splunk runs as."
+    )
+    assert held(folder) == OLD
+    assert {path.name for path in folder.glob("*.csv.tmp")} <= {in_the_way}
+    (folder / in_the_way).rmdir()
+    check_whole(folder)
+
+
+def test_one_refresh_at_a_time(folder: Path) -> None:
+    with only_one(folder, 0), pytest.raises(PublishError) as error, only_one(folder, 0.1):
+        pass
+    assert str(error.value) == "Another refresh is at work on these lookups. Try again when it is done."
+    # Whatever became of the other one.
+    with pytest.raises(ZeroDivisionError), only_one(folder, 0):
+        raise ZeroDivisionError
+    with only_one(folder, 0):
+        # Splunk sends everything else in the folder to the indexers.
+        others = {path.name for path in folder.iterdir()} - {path.name for path in folder.glob("*.csv")}
+    assert {Path(name).suffix for name in others} <= {".tmp"}
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "file" / "lookups"
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(PublishError, match=r"^Nothing can be written to .*: Not a directory"),
+        only_one(missing, 0),
+    ):
+        pass
+
+
+def test_what_a_plan_holds_as_files() -> None:
+    endpoint = {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": "10.0.0.0/8", "source": 'a, "b"\u00fc'}
+    alias = dict.fromkeys(ALIAS_COLUMNS, "x")
+    assert as_csv(["a"], [{"a": "x\r\ny"}]) == b'a\n"x\r\ny"\n'
+    assert contents(Plan([], [], [], True)) == {}
+    assert contents(Plan([endpoint], [], [], True)) == {
+        FILES[
+            0
+        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl\n"
+        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,\n'
+    }
+    assert contents(Plan([], [alias, alias], [], True)) == {
+        FILES[1]: b"alias,host,origin,last_seen,note\nx,x,x,x,x\nx,x,x,x,x\n"
+    }
 
 
 def test_killed_at_any_step(folder: Path) -> None:

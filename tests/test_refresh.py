@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import datetime
 import hashlib
@@ -18,23 +17,17 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.x509.oid import ExtensionOID
 
 from lab.errors import SearchFailed
 from lab.host import CommandHost
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
 from lab.internet.nameserver import LOOPBACK, free_port, has_nsd, nameserver
-from lab.internet.servers import issue, proxy, silent_server, tls_server, write_authority
+from lab.internet.servers import issue, write_authority
 from lab.search import Result
 from lab.spl.engine import Splunk
 from lab.spl.table import Table
 from tests.interpreters import PYTHONS
-from tsid.addresses import Address
 from tsid.lookups import load_lookups
-from tsid.refresh.certificates import _read, look_all
 from tsid.refresh.publish import FILES, contents, publish
 from tsid.refresh.resolving import resolve_all
 from tsid.refresh.script import main
@@ -406,169 +399,12 @@ def test_answers_of_a_resolver(
     assert (other.kind, other.addresses) == ("AAAA", ())
 
 
-LOOP = Address(4, 0x7F000001)
-
-
-def look(world: World, port: int, sni: str = "", **given: str) -> Any:
-    """Look at a server on loopback without a proxy."""
-    (sight,) = look_all([(LOOP, sni)], world.settings(tls_port=str(port), proxy="none", timeout="1", **given))
-    return sight
-
-
-def issue_with_bytes(authority: trustme.CA, names: bytes, path: Path) -> ssl.SSLContext:
-    """Return a server's side of TLS with a certificate whose alternative names are these bytes, in DER."""
-    key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
-    assert isinstance(key, EllipticCurvePrivateKey)
-    extension = x509.UnrecognizedExtension(
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes([0x30, len(names)]) + names
-    )
-    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(extension, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(authority.private_key_pem.bytes() + certificate.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
-
-
-class TestCertificates:
-    """What is seen of a server, directly."""
-
-    @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-    @pytest.mark.parametrize(
-        ("names", "common_name", "unit", "reported"),
-        [
-            (TOOLS, None, None, "toos.cisco.com"),
-            (TOOLS, HOST, "Unit", HOST),
-            (["72.163.4.38"], None, "Licensing", "Licensing"),
-            (["72.163.4.38"], HOST, "Licensing", HOST),
-        ],
-    )
-    def test_the_name_that_a_firewall_reports(
-        self,
-        world: World,
-        newest: ssl.TLSVersion,
-        names: Sequence[str],
-        common_name: Optional[str],
-        unit: Optional[str],
-        reported: str,
-    ) -> None:
-        context = issue(world.authority, names, common_name=common_name, unit=unit, newest=newest)
-        with tls_server(context) as port:
-            sight = look(world, port)
-        assert sight.problem == ""
-        assert sight.certificate.reported == reported
-        assert sight.certificate.alternatives == [name for name in names if name[-1].isalpha()]
-
-    def test_no_sni_is_sent_unless_asked_for(self, world: World) -> None:
-        heard: list[Optional[str]] = []
-        context = issue(world.authority, TOOLS)
-        context.sni_callback = lambda _, name, __: heard.append(name)
-        with tls_server(context) as port:
-            look(world, port)
-            look(world, port, HOST)
-        assert heard == [None, HOST]
-
-    def test_a_name_in_a_bit_string_is_none(self) -> None:
-        # This is what the standard library makes of a certificate with one.
-        names = ((("commonName", b"\0\2"),), (("commonName", HOST),), (("organizationalUnitName", b""),))
-        assert _read({"subject": names}) == (["tools.cisco.com"], [], [])
-
-    def test_a_certificate_with_a_name_that_is_no_text(self, world: World, tmp_path: Path) -> None:
-        name = b"\xffools.cisco.com"
-        context = issue_with_bytes(
-            world.authority, b"\x82" + bytes([len(name)]) + name, tmp_path / "server.pem"
-        )
-        with tls_server(context) as port:
-            sight = look(world, port)
-        assert (sight.certificate, sight.unverified) == (None, True)
-        assert sight.problem == "its certificate has a name that is no text"
-
-    @pytest.mark.parametrize(
-        ("wrong", "problem"),
-        [("expired", "expired"), ("stranger", "local issuer"), ("self-signed", "self")],
-    )
-    def test_a_certificate_that_does_not_verify(self, world: World, wrong: str, problem: str) -> None:
-        context = issue(
-            trustme.CA() if wrong == "stranger" else world.authority, TOOLS, expired=wrong == "expired"
-        )
-        if wrong == "self-signed":
-            authority = trustme.CA()
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            with authority.cert_pem.tempfile() as own, authority.private_key_pem.tempfile() as key:
-                context.load_cert_chain(own, key)
-        with tls_server(context) as port:
-            sight = look(world, port)
-        assert (sight.certificate, sight.unverified) == (None, True)
-        assert problem in sight.problem
-
-    @pytest.mark.parametrize(
-        ("trickle", "problem"),
-        [
-            pytest.param(b"", "no answer within 1 seconds", id="silence"),
-            pytest.param(
-                b"\x16\x03\x03\x40\x00", "no answer within 1 seconds", id="a record that does not end"
-            ),
-            pytest.param(b"HTTP/1.1 200 OK", "the TLS handshake fails", id="another protocol"),
-        ],
-    )
-    def test_a_server_that_does_no_handshake(self, world: World, trickle: bytes, problem: str) -> None:
-        with silent_server(trickle) as port:
-            sight = look(world, port)
-        assert (sight.certificate, sight.unverified) == (None, False)
-        assert problem in sight.problem
-
-    def test_nobody_is_there(self, world: World) -> None:
-        sight = look(world, free_port())
-        assert "refused" in sight.problem
-
-    def test_a_bundle_that_is_none(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        bundle = world.app / "bundle.pem"
-        bundle.write_text("nothing", encoding="ascii")
-        with nameserver(world.app.parent / "dns", {"cisco.com": world.records()}) as port:
-            assert main(world.app, ["--ca-bundle", str(bundle), "--resolver", f"{LOOPBACK}:{port}"]) == 4
-        assert "Give a file of certificates in PEM form" in capsys.readouterr().err
-
-
-class TestProxies:
-    """The way through a proxy."""
-
-    @pytest.mark.parametrize("version", [4, 6])
-    def test_it_is_told_the_address(self, world: World, version: int) -> None:
-        address = (
-            Address(4, 0x48A30426) if version == 4 else Address(6, 0x20010420_11010005_00000000_0000000A)
-        )
-        with tls_server(issue(world.authority, TOOLS)) as port, proxy({(str(address), 443): port}) as gate:
-            settings = world.settings(proxy=f"http://{LOOPBACK}:{gate}")
-            (sight,) = look_all([(address, "")], settings)
-        assert sight.certificate is not None
-
-    def test_it_refuses(self, world: World) -> None:
-        with proxy({}) as gate:
-            (sight,) = look_all([(LOOP, "")], world.settings(proxy=f"{LOOPBACK}:{gate}"))
-        assert "502" in sight.problem
-
-    def test_the_environment_names_it_and_who_asks(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        wanted = "Basic " + base64.b64encode(b"me:se:cret").decode("ascii")
-        with (
-            tls_server(issue(world.authority, TOOLS)) as port,
-            proxy({(str(LOOP), 443): port}, authorization=wanted) as gate,
-        ):
-            for user, seen in (("me:se%3Acret@", True), ("", False)):
-                monkeypatch.setenv("https_proxy", f"http://{user}{LOOPBACK}:{gate}")
-                (sight,) = look_all([(LOOP, "")], world.settings(proxy="system"))
-                assert (sight.certificate is not None) == seen
+def test_a_bundle_that_is_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = world.app / "bundle.pem"
+    bundle.write_text("nothing", encoding="ascii")
+    with nameserver(world.app.parent / "dns", {"cisco.com": world.records()}) as port:
+        assert main(world.app, ["--ca-bundle", str(bundle), "--resolver", f"{LOOPBACK}:{port}"]) == 4
+    assert "Give a file of certificates in PEM form" in capsys.readouterr().err
 
 
 DAY_ONE = datetime.date(2027, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -84,10 +85,20 @@ def test_offline_devices_are_left_alone() -> None:
         ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is no time in epoch seconds"),
         ({"last_allowed": "nan"}, "'nan' is no time"),
         ({"last_allowed": "-5"}, "'-5' is no time"),
+        ({"last_allowed": "0"}, "'0' is no time"),
+        ({"last_allowed": "253370764799"}, "last_allowed 9998-12-31 lies in the future"),
+        ({"last_allowed": "253370764800"}, "'253370764800' is no time"),
+        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 lies in the future"),
+        ({"last_allowed": ago(1), "first_seen": "x"}, "first_seen 'x' is no time"),
         ({"last_allowed": "1e300"}, "'1e300' is no time"),
         ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 lies in the future"),
         ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is no time"),
-        ({"last_allowed": ago(1), "blocked_since_allowed": "many"}, "'many' is no count"),
+        (
+            {"last_allowed": ago(1), "blocked_since_allowed": "many"},
+            "blocked_since_allowed 'many' is no count",
+        ),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "inf"}, "'inf' is no count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "nan"}, "'nan' is no count"),
         ({"last_allowed": ago(1), "blocked_since_allowed": "-1"}, "'-1' is no count"),
         ({"last_allowed": ago(1), "model": "abacus"}, "Model 'abacus' is in no row of license_clocks.csv"),
     ],
@@ -98,6 +109,198 @@ def test_what_cannot_be_told_is_unknown_with_the_reason(row: dict[str, Any], wor
     assert words in found.reason
     assert found.next_step
     assert (found.deadline, found.days_left) == (None, None)
+
+
+ASK = "on the device run license smart renew auth and show license status"
+SILENT = (
+    f"Find out why the device is silent: {ASK}; check its DNS and its route to the internet. If it is gone or "
+    "licensed offline, exclude it or set its model to offline."
+)
+UNBLOCK = (
+    "Change the rule that blocks it: permit the licensing host by name and destination network together, because a "
+    "name alone can be forged; where TSID reports an alias, allow it in URL filtering and Security Intelligence, or "
+    f"permit by URL category or broader domain (Cisco KB 226091). Then {ASK}."
+)
+NOTHING = "; nothing was seen since, which a handshake that never completes would look like too"
+MODEL = "Model classic: renewal every 30 days, expiry"
+EFFECT = CLOCKS[CLASSIC].effect
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "score", "reason", "step"),
+    [
+        (
+            {"last_allowed": ago(10)},
+            "healthy",
+            0,
+            f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+            "",
+        ),
+        (
+            {"last_allowed": ago(10), "last_blocked": ago(1)},
+            "blocked",
+            32,
+            f"Last success on 2027-01-05, 10 days ago; blocked since, last on 2027-01-14. {MODEL} is on 2027-04-05.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(0), "blocked_since_allowed": "0.5"},
+            "blocked",
+            30,
+            f"Last success on 2027-01-15, 0 days ago; blocked since. {MODEL} is on 2027-04-15.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(45)},
+            "overdue",
+            60,
+            f"Last success on 2026-12-01, 45 days ago{NOTHING}. {MODEL} is on 2027-03-01.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(45), "last_blocked": ago(2)},
+            "overdue",
+            65,
+            f"Last success on 2026-12-01, 45 days ago; blocked since, last on 2027-01-13. {MODEL} is on 2027-03-01.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(75)},
+            "expiring",
+            82,
+            f"Last success on 2026-11-01, 75 days ago{NOTHING}. {MODEL} is on 2027-01-30; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(90), "blocked_since_allowed": "1"},
+            "expiring",
+            95,
+            f"Last success on 2026-10-17, 90 days ago; blocked since. {MODEL} is on 2027-01-15; {EFFECT}.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(91)},
+            "expired",
+            95,
+            f"Last success on 2026-10-16, 91 days ago{NOTHING}. {MODEL} was on 2027-01-14; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(366)},
+            "deregistered",
+            100,
+            f"Last success on 2026-01-14, 366 days ago{NOTHING}. {MODEL} was on 2026-04-14; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {},
+            "unknown",
+            25,
+            "No success of this device was seen, so its deadline is not known.",
+            SILENT,
+        ),
+        (
+            {"first_seen": ago(3), "last_blocked": [ago(2), ago(1)]},
+            "unknown",
+            60,
+            "No success of this device was seen since it was first seen on 2027-01-12, so its deadline is not "
+            "known; it is blocked, last on 2027-01-14.",
+            UNBLOCK,
+        ),
+        (
+            {"blocked_since_allowed": "2"},
+            "unknown",
+            60,
+            "No success of this device was seen, so its deadline is not known; it is blocked.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": "x"},
+            "unknown",
+            25,
+            "last_allowed 'x' is no time in epoch seconds.",
+            f"Correct the row; {ASK}.",
+        ),
+        (
+            {"model": ["OFFLINE", "fmc"]},
+            "offline",
+            0,
+            "Model offline: none: reservations (SLR, PLR) need no contact.",
+            "",
+        ),
+    ],
+)
+def test_the_assessment_word_for_word(
+    row: dict[str, Any], state: str, score: int, reason: str, step: str
+) -> None:
+    found = assess(**row)
+    assert (found.state, found.score, found.reason, found.next_step) == (state, score, reason, step)
+
+
+def test_the_fields_of_a_row() -> None:
+    assert assess(last_allowed=ago(10)).fields() == {
+        "license_state": "healthy",
+        "license_deadline": str(NOW + 80 * DAY),
+        "license_days_left": "80",
+        "license_score": "0",
+        "license_reason": f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+        "license_next_step": "",
+    }
+    unknown = assess().fields()
+    assert (unknown["license_deadline"], unknown["license_days_left"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("days", "blocked", "score"),
+    [
+        (0, "1", 30),
+        (17.55, "1", 33),
+        (29.9, "1", 36),
+        (57.6, "", 62),
+        (57.6, "1", 67),
+        (74, "", 82),
+        (73, "", 81),
+    ],
+)
+def test_the_score_grows_with_the_time_that_is_spent(days: float, blocked: str, score: int) -> None:
+    assert assess(last_allowed=ago(days), blocked_since_allowed=blocked).score == score
+
+
+def test_days_are_those_of_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = assess(last_allowed=ago(10)).reason
+    for zone in ("XYZ-14", "XYZ+12"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        there = assess(last_allowed=ago(10)).reason
+        monkeypatch.undo()
+        time.tzset()
+        assert there == here
+
+
+@pytest.mark.parametrize(
+    ("success", "blocked", "state"),
+    [
+        # Clocks differ, by a time zone at most.
+        (NOW + DAY, None, "healthy"),
+        (NOW - DAY, NOW - DAY, "healthy"),
+        (NOW - DAY, NOW - DAY + 1, "blocked"),
+        (NOW - DAY, NOW + DAY, "blocked"),
+    ],
+)
+def test_which_of_two_times_is_later(success: int, blocked: Optional[int], state: str) -> None:
+    found = assess(last_allowed=str(success), last_blocked="" if blocked is None else str(blocked))
+    assert found.state == state
+    assert f"{max(0, NOW - success) // DAY} days ago" in found.reason
+
+
+def test_a_model_without_an_effect(tmp_path: Path) -> None:
+    (tmp_path / "license_clocks.csv").write_text(
+        "model,renew_days,warn_days,expire_days\nOwn,1,2,3\n", encoding="ascii"
+    )
+    clocks = load_clocks(tmp_path)
+    assert clocks == {"own": ("own", 1, 2, 3, None, "")}
+    found = Assessor(clocks, FieldNames(), "own", NOW).assess({"last_allowed": ago(4)})
+    assert found.reason.endswith("Model own: renewal every 1 days, expiry was on 2027-01-14.")
 
 
 def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
@@ -116,6 +319,13 @@ def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
     )
 
 
+def test_advice_is_taken_as_it_is_but_for_its_ends() -> None:
+    step = assess(
+        last_allowed=ago(1), blocked_since_allowed="1", last_rule=" R ", last_advice=[" Ask FTDX. ", "no"]
+    )
+    assert step.next_step == f"Change rule R: ask FTDX. Then {ASK}."
+
+
 def test_without_advice_both_treatments_and_the_safer_form_are_named() -> None:
     step = assess(last_allowed=ago(1), blocked_since_allowed="1").next_step
     for words in ("the rule that blocks it", "destination network", "URL category", "Security Intelligence"):
@@ -126,6 +336,11 @@ def test_silence_is_named_as_such() -> None:
     found = assess(last_allowed=ago(50))
     assert "a handshake that never completes" in found.reason
     assert "Find out why the device is silent" in found.next_step
+
+
+def test_the_least_that_is_a_time_and_a_count() -> None:
+    assert assess(last_allowed="1", blocked_since_allowed="0").state == "deregistered"
+    assert assess(last_allowed=ago(1), blocked_since_allowed="0").state == "healthy"
 
 
 def test_of_several_times_the_latest_counts() -> None:
@@ -170,20 +385,71 @@ def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("x,30,30,90,80", "days are out of order"),
-        ("x,100,30,90,", "days are out of order"),
+        ("x,30,30,90,80", "the days are out of order"),
+        ("x,100,30,90,", "the days are out of order"),
         ("x,30,30,,", "expire_days is missing"),
         ("x,,,90,", "renew_days or warn_days is missing"),
         ("x,30,30,ninety,", "expire_days 'ninety' is no number of days"),
         ("x,30,30,0,", "expire_days '0' is no number of days"),
         (f"x,30,30,{'9' * 5_000},", "999' is no number of days"),
+        ("x,36501,30,36500,", "renew_days '36501' is no number of days"),
+        ("x,30,\u0663,90,", "warn_days '\u0663' is no number of days"),
+        ("x,30,30,90,9.5", "deregister_days '9.5' is no number of days"),
+        ("x,30,100,90,", "the days are out of order"),
+        ("x,30,,90,", "renew_days or warn_days is missing"),
+        ("x,,30,90,", "renew_days or warn_days is missing"),
+        ("x,30,,,", "expire_days is missing"),
+        ("x,,,,90", "expire_days is missing"),
     ],
 )
 def test_a_broken_clock_is_named(tmp_path: Path, row: str, words: str) -> None:
-    header = "model,renew_days,warn_days,expire_days,deregister_days"
-    (tmp_path / "license_clocks.csv").write_text(f"{header}\n{row}\n", encoding="ascii")
-    with pytest.raises(LookupTableError, match=f"license_clocks.csv, line 2: .*{words}"):
+    write_clocks(tmp_path, row)
+    with pytest.raises(LookupTableError) as error:
         load_clocks(tmp_path)
+    cure = CURES[words.rpartition("' ")[2]]
+    assert f"license_clocks.csv, line 2: {words}. {cure}" in str(error.value)
+
+
+CURES = {
+    "the days are out of order": (
+        "renew_days and warn_days are at most expire_days, and that at most deregister_days."
+    ),
+    "expire_days is missing": "Give it, or leave all of the days empty for a model without any.",
+    "renew_days or warn_days is missing": "Give both where there is a number in expire_days.",
+    "is no number of days": "Write a whole number from 1 to 36500.",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "clock"),
+    [
+        ("Edge,90,90,90,90", ("edge", 90, 90, 90, 90, "")),
+        ("x,1,1,36500,36500", ("x", 1, 1, 36500, 36500, "")),
+        ("x,1,2,3,", ("x", 1, 2, 3, None, "")),
+        ("x,,,,", ("x", 0, 0, None, None, "")),
+    ],
+)
+def test_a_clock_of_the_site(tmp_path: Path, row: str, clock: tuple[Any, ...]) -> None:
+    write_clocks(tmp_path, row)
+    assert list(load_clocks(tmp_path).values()) == [clock]
+
+
+def write_clocks(folder: Path, row: str) -> None:
+    header = "model,renew_days,warn_days,expire_days,deregister_days"
+    (folder / "license_clocks.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+
+
+def test_a_model_without_days_has_an_effect_too() -> None:
+    offline = load_clocks(ROOT / "lookups")["offline"]
+    assert (offline.expire, offline.effect) == (None, "none: reservations (SLR, PLR) need no contact")
+
+
+def test_a_clock_of_the_site_replaces_the_shipped_one(tmp_path: Path) -> None:
+    write_clocks(tmp_path, "classic,1,2,3,4")
+    (tmp_path / "license_clocks_local.csv").write_text(
+        "model,renew_days,warn_days,expire_days,effect\nCLASSIC,5,6,7,ours\n", encoding="ascii"
+    )
+    assert load_clocks(tmp_path) == {"classic": ("classic", 5, 6, 7, None, "ours")}
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -12,7 +12,8 @@ from typing import NamedTuple, Optional
 import pytest
 
 from lab.dashboards.sample import copy_app
-from lab.generator import START, LabelledEvent, generate
+from lab.examples import labelled_events, searches_of, searches_of_help, splunk_for_examples
+from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
 from lab.generator.licences import deadline_day, renewal_days, state_of, watched
 from lab.spl.engine import Splunk
@@ -224,14 +225,11 @@ def test_the_report_of_lookups_counts_every_endpoint(moments: list[Moment]) -> N
         assert sum(int(str(row["count"])) for row in rows) == len(list(csv.DictReader(file)))
 
 
-SIGHTED_SHAPES = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:data", "cisco:ftd")
-
-
 @pytest.fixture(scope="module")
 def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[LabelledEvent]]:
     """Return a Splunk with labelled events of the last hour."""
     app = copy_app(ROOT, tmp_path_factory.mktemp("aliased"))
-    labelled = list(generate(400, seed=7, licensing_share=0.5, shapes=SIGHTED_SHAPES, interval=5))
+    labelled = labelled_events()
     return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
 
 
@@ -269,25 +267,19 @@ def test_the_report_of_exposure_agrees_with_the_truth(aliased: tuple[Splunk, lis
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """The searches of help and documentation, each with where it stands; those of the refresh need servers."""
-    for stanza, settings in conf.read(ROOT / "default" / "searchbnf.conf").items():
-        for key, value in settings.items():
-            if key.startswith("example"):
-                yield f"{stanza}/{key}", value
+    """The searches of help and documentation, each with where it stands."""
+    yield from searches_of_help(ROOT)
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        text = page.read_text(encoding="utf-8")
-        blocks = re.findall(r"(?m)(?:^ {4}.*\n)+", text) + re.findall(r"`` (.+?) ``", text)
-        for number, block in enumerate(blocks):
-            search = " ".join(block.split())
-            if re.match(r"(\||`tsid|index=)", search):
-                yield f"{page.name}/{number}", search
+        for line, search in searches_of(page):
+            yield f"{page.name}:{line}", search
 
 
+# Those of the refresh need servers: make readme, tests/test_refresh.py.
 EXAMPLES = {where: search for where, search in examples() if "tsidrefresh" not in search}
 
 
 def test_there_are_examples() -> None:
-    assert {where.partition("/")[0] for where in EXAMPLES} >= {
+    assert {re.split("[:/]", where)[0] for where in EXAMPLES} >= {
         "README.md",
         "commands.md",
         "lookups.md",
@@ -299,18 +291,16 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("where", EXAMPLES)
-def test_an_example_of_the_documentation_finds_something(
-    aliased: tuple[Splunk, list[LabelledEvent]], where: str, tmp_path: Path
-) -> None:
-    app = copy_app(ROOT, tmp_path)
-    (app / "lookups" / "inventory.csv").write_text(INVENTORY_CSV, encoding="utf-8")
-    splunk = Splunk(app, [{**event, "index": "firewall"} for event, _ in aliased[1]], START + 3600)
-    splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
-    splunk.collections["tsid_devices"]["2001:db8::7"] = {"_key": "2001:db8::7", "device": "2001:db8::7"}
-    assert splunk.run(EXAMPLES[where]) != []
+def test_an_example_of_the_documentation_finds_something(where: str, tmp_path: Path) -> None:
+    search = EXAMPLES[where]
+    found = splunk_for_examples(copy_app(ROOT, tmp_path)).run(search)
+    assert bool(found) == ("where 1=0" not in search)
 
 
-INVENTORY_CSV = "device,label,model\n10.0.0.1,core-1,classic\n"
+def test_the_proof_that_readme_gives_is_one(tmp_path: Path) -> None:
+    (proof,) = (search for where, search in EXAMPLES.items() if "README.md" in where and "replace(" in search)
+    (row,) = splunk_for_examples(copy_app(ROOT, tmp_path)).run(proof)
+    assert (row["tsid_verdict"], row["url"]) == ("aliased", "https://tools.cisco.com")
 
 
 # Those of the refresh need servers: tests/test_refresh.py.

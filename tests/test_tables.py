@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Optional
 
@@ -15,17 +14,6 @@ from tsid.verdict import Judge
 
 LOOKUPS = Path(__file__).resolve().parent.parent / "lookups"
 HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a copy of the shipped lookups to break."""
-    copy = tmp_path / "lookups"
-    copy.mkdir()
-    for path in LOOKUPS.glob("*.csv"):
-        if not path.stem.endswith(("_local", "_refreshed")):
-            shutil.copy(path, copy)
-    return copy
 
 
 @pytest.mark.parametrize(

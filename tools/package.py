@@ -89,12 +89,16 @@ PACKAGED = (
     "default/data/ui/views/device.xml",
     "default/data/ui/views/health.xml",
     "default/data/ui/views/overview.xml",
+    "docs/administrator.md",
+    "docs/analyst.md",
     "docs/commands.md",
     "docs/dashboards.md",
+    "docs/fields.md",
     "docs/lookups.md",
     "docs/refresh.md",
     "docs/searches.md",
     "docs/upgrade.md",
+    "docs/verdicts.md",
     "lookups/cisco_domains.csv",
     "lookups/cisco_licensing_endpoints.csv",
     "lookups/cisco_networks.csv",
@@ -115,7 +119,9 @@ PACKAGED = (
 """What is packaged, beside the files of bin/lib that tools/vendor.py names."""
 
 LEFT_OUT = (
-    "docs/development.md",  # about the repository
+    "docs/architecture.md",  # about the repository
+    "docs/developer.md",
+    "docs/development.md",
     "docs/images/device.png",
     "docs/images/health.png",
     "docs/images/overview.png",

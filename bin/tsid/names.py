@@ -92,7 +92,7 @@ def _parse(text: str) -> Optional[ReportedName]:
     end = start + len(text[start : ending.start() if ending else len(text)].rstrip())
     if scheme:
         # Only a URL has user info; a bare ``someone@example.com`` is a mail address, not a host.
-        start = max(start, text.rfind("@", start, end) + 1)
+        start += text[start:end].rfind("@") + 1
     if parse_address(text[start:end]) is not None:
         return _address(text, start, end)
     port = _PORT.search(text, start, end)

@@ -221,7 +221,7 @@ class Assessor:
         return time
 
 
-# 9999-12-31: what lies behind it is no date to Python.
+# 9999-01-01: from 10000 on, which a deadline must not reach, there are no dates to Python.
 _LATEST = 253_370_764_800.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
@@ -243,7 +243,7 @@ def _score(state: str, spent: float, left: float, clock: Clock, is_blocked: bool
         return 95
     extra = 5 if is_blocked else 0
     if state == EXPIRING:
-        return math.floor(75 + 15 * (1 - left / (clock.warn * DAY))) + extra if clock.warn else 75 + extra
+        return math.floor(75 + 15 * (1 - left / (clock.warn * DAY))) + extra
     if state == OVERDUE:
         return math.floor(50 + 20 * spent) + extra
     return math.floor(30 + 20 * spent) if state == BLOCKED else 0

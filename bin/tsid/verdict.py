@@ -282,4 +282,6 @@ class Judge:
 
 def _memo_text(address: str) -> str:
     """Keep the memo small: text that is too long for an address is as unreadable as a question mark."""
-    return address if len(address) <= MAX_ADDRESS_LENGTH else "?"
+    # Blanks around an address do not count, so they must not make it too long either.
+    text = address.strip()
+    return text if len(text) <= MAX_ADDRESS_LENGTH else "?"

@@ -49,7 +49,7 @@ class Certificate(NamedTuple):
     def is_for(self, host: str) -> bool:
         """Tell whether it is a host's certificate (RFC 6125): the common name counts without a SAN only."""
         names = self.alternatives or self.common_names
-        return any(_covers(name.strip().lower(), host) for name in names)
+        return any(_covers(name, host) for name in names)
 
 
 class Sight(NamedTuple):

@@ -172,7 +172,7 @@ class _Entry:
 
     def __init__(self, endpoint: Endpoint, prefix: Prefix) -> None:
         self.endpoint, self.prefix = endpoint, prefix
-        self.values = {**dict.fromkeys(ENDPOINT_COLUMNS, ""), **_of(endpoint.row, ENDPOINT_COLUMNS)}
+        self.values = _of(endpoint.row, ENDPOINT_COLUMNS)
         self.values.update(network=endpoint.network, host=endpoint.host, status=endpoint.status)
         self.refreshed = "_refreshed." in endpoint.row.file
         self.local = _is_local(endpoint.row)
@@ -430,7 +430,7 @@ class _Planner:
             problem = NOTE, "licensing_host", f"{where} is reported so; that is a licensing host itself."
         elif not ascii_host(alias):
             problem = REFUSAL, "no_host", f"{where} is reported so; that is no host name."
-        elif not self._bounds.has_name(alias.lstrip("*.")):
+        elif not self._bounds.has_name(alias):
             problem = REFUSAL, "outside_domain", f"{where} is reported so; it is in none of Cisco's domains."
         elif "*" in alias:
             problem = (
@@ -475,9 +475,10 @@ class _Planner:
 
     def _certificates(self, host: str) -> Iterator[tuple[Address, Certificate]]:
         """Yield the certificates that clients without SNI get from the servers of a host."""
-        for (address, sni), sight in sorted(self._survey.sights.items(), key=lambda item: item[0]):
-            if not sni and sight.certificate is not None and self._serves(address, host):
-                yield address, sight.certificate
+        for address, sni in sorted(self._survey.sights):
+            certificate = self._survey.sights[address, sni].certificate
+            if not sni and certificate is not None and self._serves(address, host):
+                yield address, certificate
 
     def _serves(self, address: Address, host: str) -> bool:
         """Tell whether an address is an endpoint of a host by this plan, and proved by its certificate."""

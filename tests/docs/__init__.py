@@ -1,0 +1,1 @@
+"""The documentation's site; `make test-docs` runs these, in an environment of their own."""
