@@ -13,6 +13,7 @@ import pytest
 from lab.fuzz.__main__ import main
 from lab.fuzz.runner import EngineError, Finding, Report, read_report
 from lab.fuzz.shrink import shrink
+from lab.fuzz.tables import FILES
 from lab.fuzz.target import ROOT, dictionary
 from lab.fuzz.targets import ABOUT, load
 
@@ -31,6 +32,7 @@ FOUND = [
     ("chunks", b"\0\5\n{"),
     ("refresh", b"S`\1\3\0\2"),
     ("refresh", b"S\0A\x82\xff.cisco.com"),
+    ("tables", bytes([FILES.index("tsid_relays_refreshed.csv")])),
     ("tables", b"\x0erole,rank,field\nname," + b"9" * 5_000 + b",url\n"),
     ("tables", b"\x14model,renew_days,warn_days,expire_days\nx,1,1," + b"9" * 5_000 + b"\n"),
 ]
@@ -120,6 +122,7 @@ def test_a_report_is_read(tmp_path: Path) -> None:
             Finding("timeout", b"\xff", "ERROR: libFuzzer: timeout after 10 seconds"),
         ),
         ("oom-1", "", Finding("oom", b"\xff", "")),
+        ("crash-input", CRASH.rpartition("\n==")[0], Finding("crash", b"\xff", TRACEBACK)),
     ],
 )
 def test_a_finding_is_read(name: str, log: str, finding: Finding, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from lab.errors import LabError, UsageError
-from lab.fuzz.runner import Report, run
+from lab.fuzz.runner import EngineError, Report, run
 from lab.fuzz.shrink import failure_of, shrink
 from lab.fuzz.targets import ABOUT, load
 
@@ -78,15 +78,20 @@ def _run_all(targets: Sequence[str], seconds: int, jobs: int, *, planted: bool) 
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         running = {pool.submit(run, name, seconds, planted=planted): name for name in targets}
         for future in as_completed(running):
-            name, report = running[future], future.result()
+            name = running[future]
+            try:
+                report = future.result()
+            except EngineError as error:
+                print(f"fuzz: {error}", file=sys.stderr)
+                missed += 1
+                continue
             _show(name, report)
-            if planted:
-                missed += report.finding is None
-            elif report.finding is not None:
+            if planted and report.finding is None:
+                print(f"fuzz: {name} does not find the planted bug", file=sys.stderr)
+                missed += 1
+            elif not planted and report.finding is not None:
                 missed += 1
                 _explain(name, report)
-    if missed and planted:
-        print(f"{missed} planted bug(s) were not found", file=sys.stderr)
     return FOUND if missed else 0
 
 

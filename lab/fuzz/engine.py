@@ -46,9 +46,17 @@ def main() -> None:
         "rss_limit_mb": _MEGABYTES,
         "timeout": SLOW,
     }
-    atheris.Setup(
-        [sys.argv[0], *(f"-{name}={value}" for name, value in arguments.items()), str(corpus)], target.check
-    )
+
+    def check(data: bytes) -> None:
+        try:
+            target.check(data)
+        except Exception:
+            # libFuzzer does so too, but not if the interpreter fails while it ends.
+            (options.folder / "crash-input").write_bytes(data)
+            raise
+
+    given = [f"-{name}={value}" for name, value in arguments.items()]
+    atheris.Setup([sys.argv[0], *given, str(corpus)], check)
     with target.plant() if options.planted else nullcontext():
         atheris.Fuzz()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Union
 from unittest import mock
 
 import dns.flags
@@ -404,13 +404,12 @@ def _answer(
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let a refresh forget the bounds where an address is IPv6."""
-    objection = plan.objection
+    """Let a refresh take for granted that an error has a text."""
 
-    def forgetful(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
-        return None if address.version == 6 else objection(lookups, bounds, address)
+    def text_of(error: object) -> str:
+        return error.args[0] if isinstance(error, Exception) else str(error)
 
-    return mock.patch.object(plan, "objection", forgetful)
+    return mock.patch.object(resolving, "_plain", text_of)
 
 
 _WORDS = (
@@ -424,4 +423,4 @@ _WORDS = (
     *"\u202e \u2028 \u00df \uff54 \u3002".encode().split(),
 )
 
-TARGET = Target(check, seeds, _WORDS, 1_200, plant, _answer(_HOST, "AAAA", ["2001:db8::1"]))
+TARGET = Target(check, seeds, _WORDS, 1_200, plant, _QUERY + b"\0\xff")

@@ -18,7 +18,7 @@ from lab.fuzz.target import ROOT
 _PATIENCE = 600
 _EXECUTIONS = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
 _COVERAGE = re.compile(r"\bcov: (\d+) ft: (\d+) corp: (\d+)")
-_ERROR = re.compile(r"=== Uncaught Python exception: ===\n(.*?)\n==\d+==", re.DOTALL)
+_ERROR = re.compile(r"=== Uncaught Python exception: ===\n(.*?)(?:\n==\d+==|\Z)", re.DOTALL)
 _ENDED = re.compile(r"==\d+== ?(ERROR: libFuzzer: .*)")
 
 

@@ -91,7 +91,7 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
     if error.line is None:
         assert "no rows" in error.problem
     else:
-        content = files.get(name) or _shipped()[name]
+        content = files[name] if name in files else _shipped()[name]
         lines = content.count(b"\n") + content.count(b"\r") + 1
         assert 1 <= error.line <= lines, "the error names a line that the file does not have"
     assert error.cure.endswith("."), "there is no cure"
