@@ -352,3 +352,11 @@ def test_authorities_that_cannot_be_read(
     found = str(error.value)
     assert found.startswith(f"ca_bundle = {bundle} cannot be used: {reason}")
     assert found.endswith(". Give a file of certificates in PEM form.")
+
+
+def test_without_a_bundle_the_authorities_of_the_system_count(trust: Trust) -> None:
+    settings = trust.settings(ca_bundle="")
+    assert look_all([], settings) == []
+    with tls_server(issue(trust.authority, TOOLS)) as port:
+        (sight,) = look_all([(LOOP, "")], settings._replace(tls_port=port, proxy=None))
+    assert sight.unverified

@@ -139,7 +139,9 @@ def proxy(routes: Mapping[tuple[str, int], int], *, authorization: str = "") -> 
             _, target, _ = lines.readline().decode("ascii").split(" ", 2)
             headers = [line.rstrip(b"\r\n").lower() for line in iter(lines.readline, b"\r\n")]
         host, _, port = target.rpartition(":")
-        known = routes.get((host.strip("[]"), int(port)))
+        # IPv6 stands in brackets (RFC 9110, section 9.3.6, with RFC 3986).
+        in_form = (":" in host) == host.startswith("[")
+        known = routes.get((host.strip("[]"), int(port))) if in_form else None
         wanted = f"proxy-authorization: {authorization}".lower().encode("ascii")
         if authorization and wanted not in headers:
             connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
