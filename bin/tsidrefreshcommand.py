@@ -12,7 +12,8 @@ from tsidcommand import APP, LOOKUPS, Choice, TsidCommand
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
 from tsid.refresh import report
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, FAILURE, REFUSAL
+from tsid.refresh.items import FAILURE, REFUSAL
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.settings import load_settings
 from tsid.refresh.survey import refresh, today
 

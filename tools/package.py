@@ -59,6 +59,7 @@ PACKAGED = (
     "bin/tsid/refresh/__init__.py",
     "bin/tsid/refresh/bounds.py",
     "bin/tsid/refresh/certificates.py",
+    "bin/tsid/refresh/items.py",
     "bin/tsid/refresh/plan.py",
     "bin/tsid/refresh/publish.py",
     "bin/tsid/refresh/report.py",

@@ -28,7 +28,8 @@ from tsid.names import ascii_host
 from tsid.refresh import certificates, plan, report, resolving, survey
 from tsid.refresh.bounds import Bounds, load_bounds
 from tsid.refresh.certificates import Certificate, Sight
-from tsid.refresh.plan import CHANGE, FAILURE, NOTE, REFUSAL, Plan, make_plan
+from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL
+from tsid.refresh.plan import Plan, make_plan
 from tsid.refresh.publish import as_csv, contents
 from tsid.refresh.resolving import KINDS, MOST_ADDRESSES, Answer
 from tsid.refresh.settings import Resolver, Settings, load_settings

@@ -39,7 +39,7 @@ from tsid.names import ascii_host, parse_name
 from tsid.rawlines import read_raw
 from tsid.refresh import report
 from tsid.refresh.certificates import Certificate
-from tsid.refresh.plan import CHANGE, Item
+from tsid.refresh.items import CHANGE, Item
 from tsid.risk import Assessor, FieldNames
 from tsid.rowpattern import ADDRESS, DEVICE, EMPTY, NAME, ORDINARY, PORT, any_pattern, ordinary_pattern
 from tsid.rows import ChunkEnricher

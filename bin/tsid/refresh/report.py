@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tsid.harmless import printable
 from tsid.lookups import Lookups
-from tsid.refresh.plan import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item, Plan
+from tsid.refresh.items import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
+from tsid.refresh.plan import Plan
 from tsid.versions import file_versions
 
 #: The exit statuses of the script. With ``--write`` a lookup that was brought up to date is fresh.

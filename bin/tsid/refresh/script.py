@@ -15,7 +15,7 @@ from tsid.errors import TsidError
 from tsid.harmless import printable
 from tsid.lookups import load_lookups
 from tsid.refresh import report
-from tsid.refresh.plan import ADVICE
+from tsid.refresh.items import ADVICE
 from tsid.refresh.publish import contents, only_one, publish
 from tsid.refresh.settings import load_settings
 from tsid.refresh.survey import Refresh, refresh, today

@@ -1,0 +1,76 @@
+"""The lines of a refresh's report: what changes, is refused or cannot be checked, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Item(NamedTuple):
+    """One line of a report.
+
+    Attributes:
+        kind: ``change``, ``refusal``, ``failure`` (it could not be checked) or ``note``.
+        table: ``endpoints`` or ``aliases``.
+        what: what becomes of it, or why it is refused, as one word with underscores.
+        item: network in CIDR form, alias, or host.
+        host: the licensing host.
+        reason: one sentence for people.
+    """
+
+    kind: str
+    table: str
+    what: str
+    item: str
+    host: str
+    reason: str
+
+
+CHANGE, REFUSAL, FAILURE, NOTE = "change", "refusal", "failure", "note"
+
+#: What becomes of a row of which only the date changes.
+SEEN = "seen"
+
+#: What to do about a refusal or a failure.
+ADVICE = {
+    "not_ciscos": (
+        "If Cisco has new networks, add the one to cisco_networks_local.csv; if not, your DNS is filtered or "
+        "forged: ask another resolver."
+    ),
+    "private": (
+        "Your DNS answers with an address of your own. If it is your proxy or On-Prem licence server, add it "
+        "to cisco_licensing_endpoints_local.csv."
+    ),
+    "sinkhole": "Your DNS filter blocks this host: allow it there, or ask a resolver that filters nothing.",
+    "disagreement": (
+        "Find out which resolver is right. Answers may differ by place: the next check accepts what all "
+        "agree on. An address that you trust belongs in cisco_licensing_endpoints_local.csv."
+    ),
+    "unverified": (
+        "Look for TLS inspection on the way. If it is meant to be there, exempt this host, or give its "
+        "authority in ca_bundle."
+    ),
+    "not_for_host": "Another server answers there: check the DNS answer, and what is on the way.",
+    "unseen": (
+        "Allow this machine to connect to TCP port 443 of the address, set proxy, or turn tls off to believe "
+        "DNS alone."
+    ),
+    "outside_domain": (
+        "If the name is Cisco's, add it to tsid_aliases_local.csv, or its domain to cisco_domains_local.csv."
+    ),
+    "no_host": "If firewalls report it so, add it to tsid_aliases_local.csv.",
+    "elsewhere": (
+        "The name has a server of its own, whose traffic would be taken for this host's. If that is right, "
+        "add it to tsid_aliases_local.csv."
+    ),
+    "too_wide": "Nothing is to be done, unless events show it: then allow the network instead of the name.",
+    "other_host": "Find out what Cisco has changed; a row of your own in tsid_aliases_local.csv decides.",
+    "too_many": (
+        "Check that DNS is right. If Cisco has moved, set the old rows to retired in "
+        "cisco_licensing_endpoints_local.csv."
+    ),
+    "last_one": (
+        "Check that DNS is right. If Cisco has given the host up, set the row to retired in "
+        "cisco_licensing_endpoints_local.csv."
+    ),
+    "no_answer": "Check that this machine may ask the resolver (UDP and TCP), or name another one.",
+}
