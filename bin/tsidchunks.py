@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
 # First, because it puts the app's own copies of the libraries on the path.
-from tsidcommand import TsidCommand
+from tsidcommand import TsidCommand, writing
 
 # isort: split
 from tsid.rows import BLOCK
@@ -77,11 +77,12 @@ class ChunkCommand(TsidCommand):
             writer._inspector.clear()
         metadata = json.dumps(reply, separators=(",", ":")).encode("ascii")
         output: BinaryIO = writer.ofile
-        output.write(b"chunked 1.0,%d,%d\n" % (len(metadata), sum(map(len, pieces))))
-        output.write(metadata)
-        for piece in pieces:
-            output.write(piece)
-        output.flush()
+        with writing():
+            output.write(b"chunked 1.0,%d,%d\n" % (len(metadata), sum(map(len, pieces))))
+            output.write(metadata)
+            for piece in pieces:
+                output.write(piece)
+            output.flush()
         writer.is_flushed = True
 
 

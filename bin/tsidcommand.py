@@ -2,17 +2,18 @@
 
 Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chunk``,
 ``SearchCommand._report_unexpected_error`` and ``SearchCommand._protocol_v2_option_parser``, and uses
-``_metadata``, ``_record_writer`` and ``ObjectView``. ``tests/test_sdk_surface.py`` fails when another version
-of the SDK changes one of these.
+``_metadata``, ``ObjectView`` and ``_record_writer`` with its ``_write_chunk``.
+``tests/test_sdk_surface.py`` fails when another version of the SDK changes one of these.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Generic, NoReturn, Optional, TextIO, TypeVar, Union
 
@@ -26,6 +27,7 @@ from splunklib.searchcommands import SearchMetric, validators  # noqa: E402
 from splunklib.searchcommands.internals import ObjectView  # noqa: E402
 
 from tsid.errors import TsidError  # noqa: E402
+from tsid.harmless import shown  # noqa: E402
 from tsidwire import ChunkError, check_execute, check_getinfo, read_body, read_request  # noqa: E402
 
 T = TypeVar("T")
@@ -137,13 +139,18 @@ class TsidCommand:
             sys.exit(f"{self.name}: standard input or output is closed. {_BY_SPLUNK}")
         try:
             super().process(argv, ifile, ofile, allow_empty_input)  # type: ignore[misc]
-        except OSError as error:
-            if not _is_closed_pipe(error):
-                raise
+        except BrokenPipeError:
             _leave_quietly(ofile)
 
     def prepare(self) -> None:
         """Check the options and load what the command needs; called by the SDK before it answers getinfo."""
+        write_chunk = self._record_writer._write_chunk
+
+        def write(*parts: object) -> None:
+            with writing():
+                write_chunk(*parts)
+
+        self._record_writer._write_chunk = write
         try:
             self._check_options()
             self.load()
@@ -187,7 +194,7 @@ class TsidCommand:
 
     def _report_unexpected_error(self) -> None:
         error = sys.exc_info()[1]
-        if isinstance(error, OSError) and _is_closed_pipe(error):
+        if isinstance(error, BrokenPipeError):
             raise error
         # After a reply, too, one more has to be written.
         self._record_writer.is_flushed = False
@@ -225,12 +232,19 @@ class TsidCommand:
 
 
 def _unexpected(error: Optional[BaseException]) -> str:
-    return f"unexpected {type(error).__name__}: {error}. Please report it with your search."
+    return f"unexpected {type(error).__name__}: {shown(str(error))}. Please report it with your search."
 
 
-def _is_closed_pipe(error: OSError) -> bool:
-    # To Windows, a pipe that nobody reads any more is an invalid argument.
-    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Let a write to a pipe that nobody reads any more raise BrokenPipeError, on Windows as well."""
+    try:
+        yield
+    except OSError as error:
+        # There it is an invalid argument.
+        if sys.platform == "win32" and error.errno == errno.EINVAL:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
+        raise
 
 
 def _leave_quietly(output: TextIO) -> NoReturn:

@@ -216,3 +216,23 @@ def test_any_text_is_read_without_error_and_to_the_same_end(text: str) -> None:
         again = parse_name(replace_host(text, name, name.host))
         assert again is not None
         assert again.host == name.host
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u2060", "\ufeff", "%E2%80%8B", "%C2%AD"])
+@pytest.mark.parametrize(
+    "form", ["{}tools.cisco.com", "to{}ols.cisco.com", "tools.cisco.com{}", "https://{}tools.cisco.com/x"]
+)
+def test_what_idna_would_drop_makes_another_name(form: str, unseen: str) -> None:
+    name = parse_name(form.format(unseen))
+    assert name is not None
+    assert (name.host, name.key == "tools.cisco.com") == ("", False)
+    assert "?" in name.observed
+
+
+@pytest.mark.parametrize(
+    "text", ["fe80%3A%3Aa", "https://%5Bfe80::a%5D/", "[fe80::a]", "https://[FE80::A]:443/"]
+)
+def test_an_address_is_one_in_every_spelling(text: str) -> None:
+    name = parse_name(text)
+    assert name is not None
+    assert (name.observed, name.host, name.is_address) == ("fe80::a", "", True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tsid.addresses import MAX_ADDRESS_LENGTH
 from tsid.lookups import Lookups, load_lookups
-from tsid.names import NO_NAME, parse_name
+from tsid.names import NO_NAME, ReportedName, parse_name
 from tsid.verdict import Decision, Judge
 from tsid.verdicts import VERDICTS
 
@@ -485,3 +485,14 @@ def test_hostile_addresses_are_not_kept(lookups: Lookups) -> None:
     finally:
         tracemalloc.stop()
     assert kept < size
+
+
+def test_a_name_and_an_address_of_one_text_do_not_answer_for_each_other(lookups: Lookups) -> None:
+    # No reader makes such a name, but the memo must not depend on that.
+    name = ReportedName("fe80::a", "", False, 0, 7)
+    for order in permutations([(name, "foreign"), (name._replace(is_address=True), "unnamed")]):
+        judge = Judge(lookups)
+        for reported, verdict in order:
+            decision = judge.decide([TOOLS], [reported], None)
+            assert decision is not None
+            assert decision.verdict == verdict

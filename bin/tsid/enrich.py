@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 from tsid.actions import ALLOWED, BLOCKED, UNKNOWN
 from tsid.addresses import canonical_address
 from tsid.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
-from tsid.harmless import as_cell, as_name
+from tsid.harmless import as_cell, as_name, shown
 from tsid.lookups import Lookups
 from tsid.names import ReportedName, parse_name, replace_host
 from tsid.reader import EventReader
@@ -258,7 +258,7 @@ class Enricher:
     def connection(self, reader: EventReader) -> str:
         """Return what identifies the connection: the first value for each of the roles `CONNECTION`."""
         parts = [reader.text(role) for role in CONNECTION]
-        return as_cell(":".join(parts)) if all(parts) else ""
+        return connection_text(":".join(parts)) if all(parts) else ""
 
     def answer(self, finding: Finding, device: str, outcome: str, connection: str) -> Answer:
         """Put the parts of an answer together."""
@@ -301,6 +301,11 @@ class Enricher:
         value = event[field]
         after = true_text(value) if isinstance(value, str) else [true_text(item) for item in value or ()]
         return {} if after == value else {field: after}
+
+
+def connection_text(text: str) -> str:
+    """Return what identifies a connection as it is shown: its parts are the logger's own, but who knows."""
+    return as_cell(shown(text))
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

@@ -11,8 +11,6 @@ MAX_NAME_LENGTH = 253
 #: What makes a spreadsheet read a value as a formula, full width included. White space at the start, which
 #: does so too, is gone before.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
-#: The same as bytes.
-FORMULA_STARTS_IN_BYTES = tuple(start.encode("utf-8") for start in FORMULA_STARTS)
 
 # Neither a quote, backslash or backtick nor a token's $ and a wildcard: the rest cannot leave a quoted term.
 _NOT_IN_A_NAME = re.compile(r"[^\w.:%/ \-]|\A-")

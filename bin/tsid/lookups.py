@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 from tsid.actions import ACTIONS, ActionTable, parse_action
 from tsid.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.fields import FIELDS, FieldMap, parse_field
-from tsid.files import patiently
+from tsid.files import PATIENCE, patiently
 from tsid.names import ascii_host, parse_name
 from tsid.tables import Row, Source, TableFormat, read_table
 
@@ -41,10 +41,11 @@ REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
 #: sends to indexers.
 REPLACING = "tsidrefresh.replacing.tmp"
 
-# Replacing takes milliseconds. If that file is older, in seconds, the refresh was killed in the middle of it.
-_STALE = 10
+# Replacing takes milliseconds, on Windows as long as a table is in use. If that file is older, in seconds,
+# the refresh was killed in the middle of it.
+_STALE = 10 + len(REFRESHED) * PATIENCE
 # How long to wait for the tables to come to rest, and how often to look, in seconds.
-_LONGEST_WAIT, _PAUSE = 1.0, 0.005
+_LONGEST_WAIT, _PAUSE = 1 + len(REFRESHED) * PATIENCE, 0.005
 
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
@@ -203,7 +204,7 @@ def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
         except OSError:
             states.append(None)
         else:
-            is_stale = name == REPLACING and time.time() - found.st_mtime > _STALE
+            is_stale = name == REPLACING and abs(time.time() - found.st_mtime) > _STALE
             states.append(None if is_stale else (found.st_ino, found.st_mtime_ns, found.st_size))
     return states
 

@@ -94,27 +94,31 @@ def _parse(text: str) -> Optional[ReportedName]:
         # Only a URL has user info; a bare ``someone@example.com`` is a mail address, not a host.
         start += text[start:end].rfind("@") + 1
     if parse_address(text[start:end]) is not None:
-        return _address(text, start, end)
+        return _address(text[start:end], start, end)
     port = _PORT.search(text, start, end)
     if port:
         end = port.start()
     if is_placeholder(text[start:end]):
         return None
     if parse_address(text[start:end]) is not None:
-        return _address(text, start, end)
+        return _address(text[start:end], start, end)
     observed = text[start:end].lower()
     if "%" in observed:
         observed = unquote(observed).lower()
     host = ascii_host(observed)
-    if parse_address(host) is not None:
+    if parse_address(host or observed) is not None:
         # Only now it shows: ``74%2E16.4.74`` leads where ``74.16.4.74`` does.
-        return ReportedName(host, "", True, start, end)
+        return _address(host or observed, start, end)
     if host and is_placeholder(host):
         return None
-    observed = _visible(observed)
-    if observed.endswith("."):
-        observed = observed[:-1]
-    return ReportedName(as_cell(observed)[:MAX_HOST_LENGTH], host, False, start, end)
+    visible = _visible(observed)
+    if visible.endswith("."):
+        visible = visible[:-1]
+    visible = as_cell(visible)[:MAX_HOST_LENGTH]
+    if visible != observed and ascii_host(visible) != host:
+        # IDNA drops some of what has no width: the name that would be shown is another one.
+        host = ""
+    return ReportedName(visible, host, False, start, end)
 
 
 def _visible(text: str) -> str:
@@ -122,7 +126,7 @@ def _visible(text: str) -> str:
 
 
 def _address(text: str, start: int, end: int) -> ReportedName:
-    observed = _visible(text[start:end].strip("[]").lower())
+    observed = _visible(text.strip().strip("[]").lower())
     return ReportedName(observed[:-1] if observed.endswith(".") else observed, "", True, start, end)
 
 

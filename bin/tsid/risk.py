@@ -221,8 +221,8 @@ class Assessor:
         return time
 
 
-# 9999-01-01: from 10000 on, which a deadline must not reach, there are no dates to Python.
-_LATEST = 253_370_764_800.0
+# 9900-01-01: a deadline may be a hundred years later (`tsid.clocks`), and from 10000 on Python has no dates.
+_LATEST = 250_246_627_200.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
 

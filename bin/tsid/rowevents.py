@@ -6,12 +6,14 @@ most rows of licensing traffic need not be decoded.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from tsid.addresses import canonical_address
 from tsid.csvbytes import (
+    decode,
     decode_multivalue,
     encode_multivalue,
     escape,
@@ -20,9 +22,9 @@ from tsid.csvbytes import (
     split_cells,
     unquote,
 )
-from tsid.enrich import Answer, Enricher, Finding, Side
+from tsid.enrich import Answer, Enricher, Finding, Side, connection_text
 from tsid.fields import CONNECTION, Value, values_of
-from tsid.harmless import FORMULA_STARTS_IN_BYTES
+from tsid.harmless import MAX_NAME_LENGTH
 from tsid.names import ReportedName
 from tsid.rawlines import read_raw
 from tsid.reader import EventReader
@@ -43,6 +45,9 @@ _ENTRY, _FINDING, _TEMPLATE = 300, 1_600, 1_600
 
 #: How many rows in a row to split in the quick way in vain, before it is given up.
 _FAILURES = 20
+
+# What connections are identified by, normally: numbers, UUIDs and names of sensors.
+_PLAIN = (string.ascii_letters + string.digits + ".:_-").encode("ascii")
 
 _NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
 
@@ -462,8 +467,10 @@ class RowEnricher:
                     break
             else:
                 return b""
-        start = b"\"'" if parts[0].startswith(FORMULA_STARTS_IN_BYTES) else b'"'
-        return start + b":".join(parts) + b'"'
+        text = b":".join(parts)
+        if len(text) > MAX_NAME_LENGTH or text[:1] == b"-" or text.translate(None, _PLAIN):
+            return quote(connection_text(decode(text.replace(b'""', b'"'))))
+        return b'"' + text + b'"'
 
     def _text_in(self, cell: bytes) -> bytes:
         """Return a cell's text as it would stand in a quoted one; empty if it says nothing."""

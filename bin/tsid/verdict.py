@@ -88,6 +88,10 @@ class _Place(NamedTuple):
     endpoints: Sequence[Endpoint]
 
 
+# What a decision depends on: the address, the name's host, text and kind, the period of the time.
+_Pair = tuple[str, str, str, bool, Optional[int]]
+
+
 class Judge:
     """Decides on pairs of address and name, and remembers what it decided.
 
@@ -100,7 +104,7 @@ class Judge:
     def __init__(self, lookups: Lookups, memo_size: int = MEMO_SIZE) -> None:
         self._lookups = lookups
         self._places: LRUCache[tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
-        self._pairs: LRUCache[tuple[str, str, str, Optional[int]], Optional[Decision]] = LRUCache(memo_size)
+        self._pairs: LRUCache[_Pair, Optional[Decision]] = LRUCache(memo_size)
 
     def is_endpoint(self, address: str, time: Optional[float]) -> bool:
         """Tell whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
@@ -178,7 +182,7 @@ class Judge:
         return list(telling.values())
 
     def _pair(self, address: str, name: ReportedName, time: Optional[float]) -> Optional[Decision]:
-        key = (_memo_text(address), name.host, name.observed, self._lookups.period(time))
+        key = (_memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time))
         try:
             return self._pairs[key]
         except KeyError:

@@ -114,6 +114,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
         for name, path in temporary.items():
             _put(path, folder / name)
             written.append(name)
+        replacing.unlink(missing_ok=True)
         _sync_folder(folder)
     except OSError as error:
         raise _refusal(folder, error, written) from None
@@ -148,8 +149,10 @@ def _keep(path: Path) -> None:
     """Keep a copy of a file, itself written beside and then put in place."""
     if path.exists():
         copy = path.with_name(f"{path.name}.bak.tmp")
-        # Its content only: on Windows, a copy marked as read-only could not be replaced the next time.
+        # Not its mode: on Windows, a copy marked as read-only could not be replaced the next time.
         patiently(lambda: shutil.copyfile(path, copy))
+        found = path.stat()
+        os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
         _put(copy, path.with_name(f"{path.name}.bak"))
 
 
