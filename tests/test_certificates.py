@@ -30,6 +30,8 @@ from tsid.refresh.certificates import Certificate, _read, look_all
 from tsid.refresh.settings import Settings, SettingsError, load_settings
 
 HOST = "tools.cisco.com"
+# Seconds: for who answers, however busy the machine is, and for who never does.
+PATIENT, SILENT = "30", "1"
 
 
 class Trust(NamedTuple):
@@ -40,7 +42,7 @@ class Trust(NamedTuple):
 
     def settings(self, **given: str) -> Settings:
         bundle = str(self.app / "authority.pem")
-        return load_settings(self.app, {"ca_bundle": bundle, "timeout": "2", "attempts": "1", **given})
+        return load_settings(self.app, {"ca_bundle": bundle, "timeout": PATIENT, "attempts": "1", **given})
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ LOOP = Address(4, 0x7F000001)
 
 def look(trust: Trust, port: int, sni: str = "", **given: str) -> Any:
     """Look at a server on loopback without a proxy."""
-    (sight,) = look_all([(LOOP, sni)], trust.settings(tls_port=str(port), proxy="none", timeout="1", **given))
+    (sight,) = look_all([(LOOP, sni)], trust.settings(tls_port=str(port), proxy="none", **given))
     return sight
 
 
@@ -211,7 +213,7 @@ class TestCertificates:
     )
     def test_a_server_that_does_no_handshake(self, trust: Trust, trickle: bytes, problem: str) -> None:
         with silent_server(trickle) as port:
-            sight = look(trust, port)
+            sight = look(trust, port, timeout=PATIENT if trickle.startswith(b"HTTP") else SILENT)
         assert (sight.certificate, sight.unverified) == (None, False)
         assert re.fullmatch(problem, sight.problem)
 
@@ -277,12 +279,12 @@ class TestProxies:
                 if setting == "proxy"
                 else {"proxy": "none", setting: str(port)}
             )
-            (sight,) = look_all([(LOOP, "")], trust.settings(timeout="1", **given))
+            (sight,) = look_all([(LOOP, "")], trust.settings(timeout=SILENT, **given))
         assert sight.problem == "no answer within 1 seconds"
 
     def test_a_proxy_that_says_nothing(self, trust: Trust) -> None:
         with silent_server() as port:
-            (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{port}", timeout="1"))
+            (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{port}", timeout=SILENT))
         assert sight.problem == "no answer within 1 seconds"
 
 

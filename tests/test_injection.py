@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -134,12 +135,17 @@ class TestEvents:
         assert read == table
         assert not any(cell.startswith(STARTS) for row in read for cell in row)
 
+    @pytest.mark.parametrize(
+        "url", ["{}", "https://toos.cisco.com/{}", "{}toos.cisco.com", "toos.cisco.com{}"]
+    )
     @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-    def test_twice_is_once(self, lookups: Lookups, text: str) -> None:
+    def test_twice_is_once(self, lookups: Lookups, text: str, url: str) -> None:
         enricher = Enricher(lookups, Options())
-        event = {"dest_ip": ENDPOINT, "url": text, "src_ip": text}
+        event = {"dest_ip": ENDPOINT, "url": url.replace("{}", text), "src_ip": text}
         first = enricher.enrich(event)
-        assert enricher.enrich({**event, **first.rewritten, **first.fields}).fields == first.fields
+        once = {**event, **first.rewritten, **first.fields}
+        second = enricher.enrich(once)
+        assert {**once, **second.rewritten, **second.fields} == once
 
 
 # At first sight the alias, or the canonical name; all of it is no host name.
@@ -149,6 +155,13 @@ LOOK_ALIKES = [
     "\u202etoos.cisco.com",
     "toos.cisco.com\u2067",
     "\x9btoos.cisco.com",
+]
+# What IDNA deletes, and so would make the alias of it.
+LOOK_ALIKES += [
+    place.format(spelling)
+    for character in "\u200b\u00ad\u2060\ufeff"
+    for spelling in (character, quote(character))
+    for place in ("{}toos.cisco.com", "toos.ci{}sco.com", "toos.cisco{}.com", "toos.cisco.com{}")
 ]
 LOOK_ALIKES += [text.replace("toos", "tools") for text in LOOK_ALIKES]
 
@@ -218,9 +231,7 @@ def with_aliases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["alias", "host"])
         # What ends an authority ends an alias, so that some come to the same.
-        names = {
-            name.host or name.observed: alias for alias in ALIASES for name in [parse_name(alias)] if name
-        }
+        names = {name.key: alias for alias in ALIASES for name in [parse_name(alias)] if name and name.key}
         writer.writerows([alias, "tools.cisco.com"] for alias in names.values())
     assert len(names) > 10
     return app

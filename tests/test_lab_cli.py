@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -244,34 +244,48 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(lab: Lab, output: str, un
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no terminals of this kind")
-def test_a_long_input_is_counted_on_the_terminal(lab: Lab) -> None:
+def test_a_long_input_is_counted_on_the_terminal(lab: Lab, tmp_path: Path) -> None:
     import pty  # noqa: PLC0415 - not everywhere
 
     terminal, stderr = pty.openpty()
     line = [sys.executable, "-m", "lab", "run", "sample", "-", "--format", "csv", "--output", "json"]
-    with subprocess.Popen(
-        [*line, "--app", str(lab.app)],
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-    ) as process:
+    counted = threading.Event()
+
+    def watch() -> None:
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux ends a terminal whose other side is closed
+            while data := os.read(terminal, 4096):
+                shown += data
+                if re.search(rb"\d,\d{3} events", shown):
+                    counted.set()
+
+    watcher = threading.Thread(target=watch)
+    output, written = tmp_path / "output", 0
+    with (
+        output.open("wb") as stdout,
+        subprocess.Popen(
+            [*line, "--app", str(lab.app)],
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm"},
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+        ) as process,
+    ):
         os.close(stderr)
+        watcher.start()
         assert process.stdin
-        assert process.stdout
-        process.stdin.write(b"n\n" + b"1\n" * 5000)
-        process.stdin.flush()
-        time.sleep(2)
-        process.stdin.write(b"1\n" * 5000)
+        process.stdin.write(b"n\n")
+        # It goes on until it is counted, which comes only when it takes long.
+        while written < 1_000_000 and not counted.wait(0.05):
+            process.stdin.write(b"1\n" * 500)
+            process.stdin.flush()
+            written += 500
         process.stdin.close()
-        assert process.stdout.read() == b'{"n": "1"}\n' * 10_000
-    shown = b""
-    with contextlib.suppress(OSError):  # how Linux ends a terminal whose other side is closed
-        while data := os.read(terminal, 4096):
-            shown += data
+    watcher.join()
     os.close(terminal)
-    assert re.search(rb"\d,\d{3} events", shown)
+    assert counted.is_set()
+    assert output.read_bytes() == b'{"n": "1"}\n' * written
 
 
 def test_help_tells_how(lab: Lab) -> None:

@@ -93,7 +93,7 @@ def test_every_search_is_answered_from_one_table(packaged_app: Path, tmp_path: P
     assert found.published > 1
 
 
-def test_a_loader_that_does_not_wait_is_found_out(packaged_app: Path, tmp_path: Path) -> None:
+def test_answers_of_both_tables_are_found_out(packaged_app: Path, tmp_path: Path) -> None:
     app = tmp_path / "app"
     shutil.copytree(packaged_app, app)
     path = app / "bin" / "tsid" / "lookups.py"

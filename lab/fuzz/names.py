@@ -20,10 +20,11 @@ from tsid.addresses import (
     parse_prefix,
 )
 from tsid.csvbytes import quote
-from tsid.names import MAX_HOST_LENGTH, ascii_host, parse_name, replace_host
+from tsid.names import MAX_HOST_LENGTH, ReportedName, ascii_host, parse_name, replace_host
 from tsid.rowpattern import address_key, name_key
+from tsid.verdict import Judge
 
-_HOST = "tools.cisco.com"
+_HOST, _ENDPOINT = "tools.cisco.com", "72.163.4.38"
 _ZONE = re.compile(r"%[\w.~:%-]*\Z", re.ASCII)
 
 
@@ -100,6 +101,12 @@ def _check_name(text: str) -> None:
         again = parse_name(name.host)
         assert again is not None
         assert (again.host, again.observed, again.is_address) == (name.host, name.host, False)
+    if name.host:
+        # What is shown is what is compared, and a second run reads what the first one wrote.
+        seen = parse_name(name.observed)
+        assert seen is not None, "what is shown is no name"
+        assert (seen.key, ascii_host(name.observed)) == (name.key, name.host), "another name is shown"
+    _check_verdict(name)
     replaced = replace_host(text, name, _HOST)
     assert replaced.startswith(text[: name.start])
     assert replaced.endswith(text[name.end :])
@@ -112,12 +119,22 @@ def _check_name(text: str) -> None:
         assert replace_host(replaced, after, _HOST) == replaced
 
 
+def _check_verdict(name: ReportedName) -> None:
+    """Check that a judge who remembers what looks the same decides as one who has seen nothing."""
+    used, fresh = Judge(shipped()[0]), Judge(shipped()[0])
+    alike = parse_name(name.observed)
+    if alike is not None:
+        used.decide((_ENDPOINT,), (alike,), None)
+    decisions = [judge.decide((_ENDPOINT,), (name,), None) for judge in (used, fresh)]
+    assert decisions[0] == decisions[1], "the verdict on another name is remembered"
+
+
 def _check_suspicion(text: str, address: Optional[Address]) -> None:
     """Check that the fast path looks at whatever the exact path would find."""
     lookups, suspects = shipped()
     cell = quote(text)
     name = parse_name(text)
-    known = name.host or name.observed if name is not None and not name.is_address else ""
+    known = name.key if name is not None and not name.is_address else ""
     licensing = known in lookups.canonical or known in lookups.aliases
     endpoint = address is not None and lookups.endpoints.longest(address) is not None
     assert suspects.name(cell) or not licensing, "a licensing name is passed over"
