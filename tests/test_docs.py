@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import csv
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tools import conf
+from tools import conf, package
 from tools.common import ROOT
 from tools.pages import code_of
 from tsid.enrich import OUTPUT_FIELDS
@@ -30,8 +32,8 @@ FOLDERS = (
     "tests",
     "tools",
 )
-# Made by `make`, or by a site.
-MADE = re.compile(r"bin/lib/|lookups/tsidenrich|.*(_local|_refreshed)\.csv$|.*[<*…]")
+# Made by `make`, by Splunk, or by a site.
+MADE = re.compile(r"bin/lib/|lookups/tsidenrich|metadata/local\.meta$|.*(_local|_refreshed)\.csv$|.*[<*…]")
 
 
 def read(page: str) -> str:
@@ -115,6 +117,71 @@ def test_every_path_that_is_named_is_there() -> None:
     named = [(page, path) for page, path in paths() if not MADE.match(path)]
     assert len(named) > 50
     assert [(page, path) for page, path in named if not (ROOT / path).exists()] == []
+
+
+def links(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that a page links to, each with the paragraph, item or row in which it does."""
+    for block in re.split(r"\n(?=\n|[*|]|\d+\. )", read(page)):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", block):
+            yield os.path.normpath(Path(page).parent / link), block
+
+
+def test_a_packaged_page_leads_to_packaged_ones_or_says_that_it_does_not() -> None:
+    """Pictures aside: of them README says it once."""
+    pages = [name for name in package.PACKAGED if name.endswith(".md")]
+    found = [(page, link, block) for page in pages for link, block in links(page)]
+    outside = [
+        (page, link, block)
+        for page, link, block in found
+        if link not in package.PACKAGED and not link.startswith("docs/images/")
+    ]
+    assert len(found) > 80
+    assert len(outside) > 10
+    assert [(page, link) for page, link, block in outside if "in the repository" not in block.lower()] == []
+
+
+def test_the_site_and_readme_have_the_pages_in_the_same_sections_and_order() -> None:
+    more = read("README.md").partition("\n## More\n")[2]
+    told = re.findall(r"\]\(((?:docs/)?\w+\.md)\)", more)
+    assert ["README.md", *told] == re.findall(r"(?m)^ +- .*: (\S+\.md)$", read("tools/site/properdocs.yml"))
+
+
+BIN = ROOT / "bin"
+MODULES = {
+    path.relative_to(BIN).with_suffix("").as_posix(): path
+    for path in BIN.rglob("*.py")
+    if path.name != "__init__.py" and BIN / "lib" not in path.parents
+}
+
+
+def layers() -> list[str]:
+    """Return the modules as architecture.md has them, by their path below bin, from the ground up."""
+    part = read("docs/architecture.md").partition("\n## Parts")[2]
+    cells = (line.split(" | ")[1] for line in part.splitlines() if line.startswith("| ") and "`" in line)
+    told = (name for cell in cells for name in re.findall(r"`([^`]+)`", cell))
+    return [name[:-3] if name.endswith(".py") else f"tsid/{name}" for name in told]
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of the app that one imports anywhere in its code."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name.replace(".", "/") for name in found} & set(MODULES)
+
+
+def test_every_module_has_its_layer() -> None:
+    assert sorted(layers()) == sorted(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_what_stands_before_it(name: str) -> None:
+    order = layers()
+    assert imported(MODULES[name]) <= set(order[: order.index(name)])
 
 
 def targets(page: Path) -> set[str]:

@@ -38,8 +38,8 @@ ENDPOINT = "72.163.4.38"
 NOW = 1_765_000_000.0
 KEY = SearchInfo().session_key
 
-# Fields whose text is the app's own, or a name that it has cleaned; the connection's parts are the event's.
-SENTENCES = ("tsid_observed", "tsid_device", "tsid_reason", "tsid_advice")
+# Fields whose text is the app's own, or what it has cleaned.
+SENTENCES = ("tsid_observed", "tsid_device", "tsid_connection", "tsid_reason", "tsid_advice")
 
 
 # The laboratory reads answers with Python's csv module, which refuses NUL before 3.11.

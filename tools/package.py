@@ -98,6 +98,7 @@ PACKAGED = (
     "docs/lookups.md",
     "docs/refresh.md",
     "docs/searches.md",
+    "docs/security.md",
     "docs/upgrade.md",
     "docs/verdicts.md",
     "lookups/cisco_domains.csv",
@@ -129,7 +130,6 @@ LEFT_OUT = (
     "docs/lab.md",
     "docs/performance.md",
     "docs/reliability.md",
-    "docs/security.md",
     "bin/**/__pycache__/*",  # made by Python
     "lookups/*_local.csv",  # a site's own rows
     "lookups/*_refreshed.csv",  # what a refresh has learned here

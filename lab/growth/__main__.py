@@ -22,13 +22,13 @@ from lab.growth.measure import LINEAR
 from lab.growth.worker import Row
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_PAGE = _REPOSITORY / "docs" / "security.md"
+_PAGE = _REPOSITORY / "docs" / "reliability.md"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run a command line; the exit status is 1 if something is not linear."""
     parser = argparse.ArgumentParser(prog="python -m lab.growth", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/security.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/reliability.md")
     options = parser.parse_args(argv)
     console = Console()
     if not console.is_terminal:

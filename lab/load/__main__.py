@@ -27,7 +27,7 @@ _HOSTILE_SHARE = 10
 
 _EXAMPLES = """\
 examples:
-  make load                                       everything, some minutes
+  make load                                       everything, about half an hour
   make load ARGS='--only endurance --python 3.9'  one part under one Python
   make load ARGS='--events 1000000 --seconds 10'  in small
 """

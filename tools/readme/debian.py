@@ -25,6 +25,9 @@ from tools.common import ROOT, ToolError
 RELEASE = "bullseye"
 USER = "newcomer"
 PROJECT = "tsidenrich"
+# Mirrors drop a release some time after its support, which for this one ended in August 2026.
+# The archive keeps it as it was, and signs nothing anew.
+ARCHIVED = (f"deb [check-valid-until=no] http://archive.debian.org/debian {RELEASE} main",)
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 _ALONE = "TSIDENRICH_README_ALONE"
@@ -70,14 +73,14 @@ class Debian:
     def __init__(self) -> None:
         self.root = ROOT / "build" / "debian"
         self.root.mkdir(parents=True, exist_ok=True)
-        _do("mount", "-t", "tmpfs", "-o", "mode=755", PROJECT, str(self.root))
-        apt = [f'--aptopt={name} "{value}"' for name, value in _apt_settings()]
-        _do(
-            "mmdebstrap",
-            *("--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt/lists"),
-            *('--aptopt=APT::Get::Assume-Yes "true"', *apt),
-            *(RELEASE, str(self.root), *_sources()),
-        )
+        try:
+            self._install(_sources())
+        except ToolError as error:
+            _do("umount", str(self.root))
+            try:
+                self._install(ARCHIVED)
+            except ToolError as later:
+                raise ToolError(f"{error}\n{later}") from None
         _do("mount", "--rbind", "/dev", f"{self.root}/dev")
         _do("mount", "-t", "proc", "proc", f"{self.root}/proc")
         # As in a container, nothing that is installed is started.
@@ -91,6 +94,16 @@ class Debian:
         self._chroot = shutil.which("chroot") or "chroot"
         self._carry()
         self._take_project()
+
+    def _install(self, sources: Sequence[str]) -> None:
+        """Install the release from these lines of sources.list, into memory that is empty."""
+        _do("mount", "-t", "tmpfs", "-o", "mode=755", PROJECT, str(self.root))
+        apt = [f'--aptopt={name} "{value}"' for name, value in _apt_settings()]
+        _do(
+            "mmdebstrap",
+            *("--quiet", "--mode=root", "--variant=minbase", '--aptopt=APT::Get::Assume-Yes "true"', *apt),
+            *(RELEASE, str(self.root), *sources),
+        )
 
     def run(self, command: str, output: IO[bytes], seconds: int, *, as_root: bool = False) -> int:
         """Run a command in the project's folder, without a terminal; return its exit status.
