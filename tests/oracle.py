@@ -71,7 +71,7 @@ def events_in(body: bytes) -> list[dict[str, Any]]:
         event: dict[str, Any] = {}
         for name, value in zip(table[0], row):
             if name.startswith(MV):
-                values = decode_multivalue(value)
+                values = decode_multivalue(value) if value else []
                 if len(values) > 1:
                     event[name[len(MV) :]] = values
                 elif values:

@@ -159,7 +159,7 @@ LOOK_ALIKES = [
 # What IDNA deletes, and so would make the alias of it.
 LOOK_ALIKES += [
     place.format(spelling)
-    for character in "\u200b\u00ad\u2060\ufeff"
+    for character in "\u200b\u00ad\u2060\ufe0f\ufeff"
     for spelling in (character, quote(character))
     for place in ("{}toos.cisco.com", "toos.ci{}sco.com", "toos.cisco{}.com", "toos.cisco.com{}")
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import stringprep
+import sys
 import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsid.harmless import INVISIBLE
 from tsid.names import MAX_HOST_LENGTH, ascii_host, is_placeholder, parse_name, replace_host
 
 
@@ -218,7 +221,13 @@ def test_any_text_is_read_without_error_and_to_the_same_end(text: str) -> None:
         assert again.host == name.host
 
 
-@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u2060", "\ufeff", "%E2%80%8B", "%C2%AD"])
+def test_whatever_idna_drops_is_invisible() -> None:
+    dropped = list(filter(stringprep.in_table_b1, map(chr, range(sys.maxunicode + 1))))
+    assert len(dropped) > 20
+    assert [character for character in dropped if not INVISIBLE.match(character)] == []
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u1806", "\ufe0f", "\ufeff", "%E2%80%8B", "%C2%AD"])
 @pytest.mark.parametrize(
     "form", ["{}tools.cisco.com", "to{}ols.cisco.com", "tools.cisco.com{}", "https://{}tools.cisco.com/x"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -45,9 +46,8 @@ class Moment(NamedTuple):
 
     def at(self, day: int, hour: int) -> Moment:
         """The same ledger at another time."""
-        splunk = Splunk(self.splunk.app, self.fleet.events, self.fleet.start + day * DAY + hour * 3600)
-        splunk.collections = self.splunk.collections
-        return self._replace(day=day, splunk=splunk)
+        now = self.fleet.start + day * DAY + hour * 3600
+        return self._replace(day=day, splunk=self.splunk.copy(now=now))
 
     def of_state(self, *states: str) -> set[str]:
         """The devices in one of these states."""
@@ -77,10 +77,7 @@ def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         # A day more than needed: windows overlap.
         splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + (since - 1) * DAY)
         splunk.run(INVENTORY)
-        ledger = {key: dict(row) for key, row in splunk.collections["tsid_devices"].items()}
-        copy = Splunk(app, fleet.events, splunk.now)
-        copy.collections["tsid_devices"] = ledger
-        moments.append(Moment(day, fleet, copy))
+        moments.append(Moment(day, fleet, splunk.copy()))
         since = day
     return moments
 
@@ -290,16 +287,27 @@ def test_there_are_examples() -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
+    """Return the Splunk that examples are run by. To be copied, not to be used."""
+    return splunk_for_examples(copy_app(ROOT, tmp_path_factory.mktemp("examples")))
+
+
+@pytest.fixture
+def splunk(ready: Splunk, tmp_path: Path) -> Splunk:
+    """Return a Splunk of its own for one example."""
+    return ready.copy(app=Path(shutil.copytree(ready.app, tmp_path / "tsidenrich")))
+
+
 @pytest.mark.parametrize("where", EXAMPLES)
-def test_an_example_of_the_documentation_finds_something(where: str, tmp_path: Path) -> None:
+def test_an_example_of_the_documentation_finds_something(where: str, splunk: Splunk) -> None:
     search = EXAMPLES[where]
-    found = splunk_for_examples(copy_app(ROOT, tmp_path)).run(search)
-    assert bool(found) == ("where 1=0" not in search)
+    assert bool(splunk.run(search)) == ("where 1=0" not in search)
 
 
-def test_the_proof_that_readme_gives_is_one(tmp_path: Path) -> None:
+def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
     (proof,) = (search for where, search in EXAMPLES.items() if "README.md" in where and "replace(" in search)
-    (row,) = splunk_for_examples(copy_app(ROOT, tmp_path)).run(proof)
+    (row,) = splunk.run(proof)
     assert (row["tsid_verdict"], row["url"]) == ("aliased", "https://tools.cisco.com")
 
 

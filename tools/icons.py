@@ -190,13 +190,20 @@ def draw(layers: Sequence[Layer], width: int, height: int, scale: int) -> bytes:
     """Return a picture as rows of RGBA pixels; width and height are before scaling."""
     pixels = bytearray()
     for row in range(height * scale):
+        # Of each layer, the column before which it cannot begin: from pixel to pixel a distance changes by no
+        # more than a pixel.
+        begins = [0] * len(layers)
         for column in range(width * scale):
             x, y = (column + 0.5) / scale, (row + 0.5) / scale
             colour, alpha = (0.0, 0.0, 0.0), 0.0
-            for layer in layers:
-                share = min(max(0.5 - layer.distance(x, y) * scale, 0.0), 1.0)
-                if not share:
+            for number, layer in enumerate(layers):
+                if column < begins[number]:
                     continue
+                away = layer.distance(x, y) * scale
+                if away >= 0.5:
+                    begins[number] = column + int(away - 0.5) + 1
+                    continue
+                share = min(0.5 - away, 1.0)
                 # Painted over what is there; colours are not multiplied by alpha in a PNG.
                 covered = share + alpha * (1 - share)
                 red, green, blue = (

@@ -12,6 +12,22 @@ MAX_NAME_LENGTH = 253
 #: does so too, is gone before.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
+# Control characters, tabs and plain ends of lines aside; other ends of lines; what turns the direction of
+# writing.
+_MISLEADING = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+# What else has no width: Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties.txt). And
+# U+1806, which IDNA drops like these (RFC 3454, table B.1).
+_WITHOUT_WIDTH = (
+    r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u1806\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+
+#: What makes another text be seen than the one that stands there.
+MISLEADING = re.compile(f"[{_MISLEADING}]")
+
+#: The same, and what is not seen at all. Texts need some of it, such as the joiners of Persian; names do not.
+INVISIBLE = re.compile(f"[{_MISLEADING}{_WITHOUT_WIDTH}]")
+
 # Neither a quote, backslash or backtick nor a token's $ and a wildcard: the rest cannot leave a quoted term.
 _NOT_IN_A_NAME = re.compile(r"[^\w.:%/ \-]|\A-")
 

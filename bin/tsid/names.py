@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 from urllib.parse import unquote
 
 from tsid.addresses import parse_address
-from tsid.harmless import as_cell
+from tsid.harmless import INVISIBLE, as_cell
 
 #: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM
 #: ``-`` and ``unknown``.
@@ -26,9 +26,7 @@ _PORT = re.compile(r":[0-9]*\Z")
 _HOST = re.compile(
     r"(?:[a-z0-9_*](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?)*\Z"
 )
-_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]+")
-# More of them, and what has no width or turns the direction of writing: another name would be seen.
-_INVISIBLE = re.compile(r"[\x80-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
 class ReportedName(NamedTuple):
@@ -122,7 +120,7 @@ def _parse(text: str) -> Optional[ReportedName]:
 
 
 def _visible(text: str) -> str:
-    return _INVISIBLE.sub("?", _UNPRINTABLE.sub(" ", text)).strip()
+    return INVISIBLE.sub("?", _BLANK.sub(" ", text)).strip()
 
 
 def _address(text: str, start: int, end: int) -> ReportedName:

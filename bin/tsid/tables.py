@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
 
 from tsid.errors import LookupTableError
 from tsid.files import patiently, short_name
+from tsid.harmless import MISLEADING
 
 T = TypeVar("T")
 
@@ -21,9 +21,6 @@ LAYERS = ("", "_refreshed", "_local")
 #: Where a file's content comes from: a path, or the content itself; None: there is no such file.
 Source = Union[Path, bytes, None]
 
-# Control characters, tabs and ends of lines aside; and what turns the direction of writing, so that another
-# text is seen.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -152,8 +149,8 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
                     "Give every row one value a column; put a value that contains a comma in double quotes.",
                 )
             row = Row(dict(zip(header, (value.strip() for value in values))), file, first_line)
-            if _UNSEEN.search("".join(values)):
-                _refuse_unseen(row)
+            if MISLEADING.search("".join(values)):
+                _refuse_misleading(row)
             for column in table.required:
                 if not row.values[column]:
                     row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
@@ -174,9 +171,9 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
         )
 
 
-def _refuse_unseen(row: Row) -> None:
+def _refuse_misleading(row: Row) -> None:
     for column, value in row.values.items():
-        found = _UNSEEN.search(value)
+        found = MISLEADING.search(value)
         if found:
             row.refuse(
                 f"column {column} has the invisible character U+{ord(found.group()):04X}",

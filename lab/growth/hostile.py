@@ -154,15 +154,16 @@ EXPRESSIONS: Mapping[str, _Expression] = {
     "tsid.csvbytes._DOLLARS": _Expression(_all, [], ["$;", "$$a"]),
     "tsid.csvbytes._QUOTES": _Expression(_all, [], [b'""a']),
     "tsid.csvbytes._TO_COMMA": _Expression(_one_after_the_other, [b"a"], [b"a,"]),
+    "tsid.harmless.INVISIBLE": _Expression(_substitute, ["a"], ["\u202e", "a"]),
+    "tsid.harmless.MISLEADING": _Expression(_search, [], ["a", "\n"]),
     "tsid.harmless._NOT_IN_A_NAME": _Expression(_substitute, ["-"], ["$", '"']),
     "tsid.lookups._ISO_DAY": _Expression(_match, ["2026-01-01"]),
     "tsid.lookups._SERVICE": _Expression(_match, ["a"]),
     "tsid.names._AUTHORITY_END": _Expression(_search, _URLS, ["a"]),
+    "tsid.names._BLANK": _Expression(_substitute, ["a"], ["a "]),
     "tsid.names._HOST": _Expression(_match, ["a.", "*."], ["a.", "a-", "a" * 63 + "."]),
-    "tsid.names._INVISIBLE": _Expression(_substitute, ["a"], ["\u202e", "a"]),
     "tsid.names._PORT": _Expression(_search, ["a:"], [":1", ":a"]),
     "tsid.names._SCHEME": _Expression(_match, ["http", "http:"]),
-    "tsid.names._UNPRINTABLE": _Expression(_substitute, ["a"], ["a "]),
     "tsid.rawlines._ENCORE": _Expression(
         _all, ["a=", ' a="'], [' a="', " a=b", "a=", ' a=""', "a" * 40 + "="]
     ),
@@ -182,7 +183,6 @@ EXPRESSIONS: Mapping[str, _Expression] = {
     "tsid.suspicion._AUTHORITY": _Expression(_match, [b'"https://', b'"http'], [b'a""']),
     "tsid.suspicion._LIKE_IPV6": _Expression(_match, ["a"]),
     "tsid.suspicion._ORDINARY_START": _Expression(_match, [b" "]),
-    "tsid.tables._UNSEEN": _Expression(_search, [], ["a", "\n"]),
     "tsidwire._HEADER": _Expression(_match, [b"chunked ", b"chunked 1.0,1", b"chunked 1.0,1,1"], [b"\n"]),
     "tsidenrich.Prefix._PATTERN": _Expression(_fullmatch, ["a"]),
 }

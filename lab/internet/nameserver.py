@@ -113,7 +113,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     end = time.monotonic() + _READY_WITHIN
     while time.monotonic() < end and process.poll() is None:
         try:
-            dns.query.udp(question, LOOPBACK, port=port, timeout=0.2)
+            dns.query.udp(question, LOOPBACK, port=port, timeout=0.05)
         except (dns.exception.Timeout, OSError):
             time.sleep(0.02)
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
@@ -36,6 +38,7 @@ class Splunk:
         self.app = app
         self.now = now
         self._events = sorted(events, key=lambda event: -_time_of(event))
+        self._ages = [-_time_of(event) for event in self._events]
         self._macros = conf.read(app / "default" / "macros.conf")
         self._transforms = conf.read(app / "default" / "transforms.conf")
         self._commands = conf.read(app / "default" / "commands.conf")
@@ -45,6 +48,22 @@ class Splunk:
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
+
+    def copy(self, *, app: Optional[Path] = None, now: Optional[float] = None) -> Splunk:
+        """Return another Splunk over the same events, with a copy of the collections.
+
+        Args:
+            app: where the other one's searches write lookups; None for the same folder.
+            now: the other one's time; None for the same.
+        """
+        other = copy.copy(self)
+        other.app = self.app if app is None else app
+        other.now = self.now if now is None else now
+        other._hosts = {}
+        other.collections = {
+            name: {key: dict(row) for key, row in rows.items()} for name, rows in self.collections.items()
+        }
+        return other
 
     @property
     def context(self) -> Context:
@@ -81,9 +100,9 @@ class Splunk:
         if first.name == "search":
             first = self._with_subsearches(first, earliest, latest)
             first, earliest, latest = self._with_own_times(first, earliest, latest)
-            events: list[Row] = [
-                dict(event) for event in self._events if earliest <= _time_of(event) < latest
-            ]
+            # From the newest, for events come that way.
+            begin, end = bisect_right(self._ages, -latest), bisect_right(self._ages, -earliest)
+            events: list[Row] = [dict(event) for event in self._events[begin:end]]
             self._range = (earliest, latest)
             table = self.apply(first, Table(events, None))
         else:
