@@ -142,8 +142,10 @@ def test_what_is_left_behind_is_found_out(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"left behind: .*/forgotten$"), nothing_left(subject, temporary):
         (temporary / "forgotten").touch()
     (temporary / "forgotten").unlink()
-    child = [sys.executable, "-c", "input()", str(app / "bin")]
-    with subprocess.Popen(child, stdin=subprocess.PIPE) as process:
+    child = [sys.executable, "-c", "input(1)", str(app / "bin")]
+    with subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        # Linux tells of a process's arguments only some time after it has been started.
+        assert process.stdout and process.stdout.read(1) == b"1"
         with (
             pytest.raises(LoadError, match=rf"left behind: process {process.pid}$"),
             nothing_left(subject, temporary),
