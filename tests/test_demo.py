@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def app(packaged_app: Path, tmp_path: Path) -> Iterator[Path]:
     yield Path(shutil.copytree(packaged_app, tmp_path / "tsidenrich"))
 
 
+@cache
 def show(app: Path, columns: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(app)],

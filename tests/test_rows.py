@@ -73,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str) -> None:
     """Most rows of the second time are recognised by what was learned from the first."""
     options = Options(raw=raw, keep=keep)
-    events = [item.event for item in generate(400, seed=3, licensing_share=0.4, shapes=[shape])]
+    events = [item.event for item in generate(200, seed=3, licensing_share=0.4, shapes=[shape])]
     full = encode_body(events, columns_of(events))
     fields = Enricher(lookups, options).required_fields
     selected = [{name: event[name] for name in fields if name in event} for event in events]
