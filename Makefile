@@ -125,7 +125,7 @@ lock: ## pin the newest versions that requirements/*.in allow
 	@$(BOOTSTRAP) $(LOCK) requirements/lock.txt
 	@for name in $(LOCKED); do \
 	  $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.9 --fork-strategy fewest \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	    $$(test $$name = vendor && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 

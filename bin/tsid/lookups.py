@@ -134,13 +134,11 @@ class Lookups(NamedTuple):
 
 
 def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
-    """Read every lookup of the app.
+    """Read every lookup of the app: the refreshed tables of one refresh, even while another replaces them.
 
     Args:
         folder: the app's ``lookups`` folder.
         instead: files to read in the place of those of some names, to try them out.
-
-    The refreshed tables are those of one refresh, even while another one replaces them.
 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.

@@ -79,10 +79,8 @@ def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Put files into the lookups, each in one step, and keep what they held before as ``*.csv.bak``.
 
-    The loader of the search command takes all of them as they were, or all of them new.
-
-    All of them are written beside the old ones and read with the loader of the search command first. Nothing
-    is touched where nothing changes.
+    The loader of the search command takes all of them as they were, or all of them new. It reads them here
+    first, beside the old ones. Nothing is touched where nothing changes.
 
     Args:
         folder: the app's ``lookups`` folder, kept by `only_one`.
