@@ -97,7 +97,7 @@ def test_licensing_share_is_kept(share: float) -> None:
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_command_tells_the_truth(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in licensing(4000, shape):
+    for labelled in licensing(2000, shape):
         assert wrong(raw, labelled) == [], labelled
         if not labelled.truth.needs_raw:
             assert wrong(plain, labelled) == [], labelled
@@ -106,7 +106,7 @@ def test_the_command_tells_the_truth(lookups: Lookups, shape: str) -> None:
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_command_leaves_ordinary_traffic_alone(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in generate(4000, licensing_share=0, shapes=[shape]):
+    for labelled in generate(2000, licensing_share=0, shapes=[shape]):
         assert labelled.truth.verdict == ""
         assert wrong(raw, labelled) == wrong(plain, labelled) == [], labelled
 
