@@ -190,6 +190,29 @@ def test_what_is_in_the_way_is_told_before_anything_is_replaced(
     check_whole(folder)
 
 
+@pytest.mark.parametrize("done", [1, 2])
+def test_what_has_been_replaced_before_an_error_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    replace = Path.replace
+
+    def fail(path: Path, target: Path) -> None:
+        if target == folder / FILES[1] and done == 1:
+            raise PermissionError(13, "Permission denied", str(path), None, str(target))
+        replace(path, target)
+
+    def fail_later(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("tsid.refresh.publish._sync_folder", fail_later)
+    with pytest.raises(PublishError) as error:
+        publish(folder, NEW)
+    assert f"Written so far: {' and '.join(FILES[:done])}. " in str(error.value)
+    assert held(folder) == {**OLD, **{name: NEW[name] for name in FILES[:done]}}
+    assert not (folder / REPLACING).exists()
+
+
 def test_one_refresh_at_a_time(folder: Path) -> None:
     with only_one(folder, 0), pytest.raises(PublishError) as error, only_one(folder, 0.1):
         pass
