@@ -201,7 +201,7 @@ def test_what_has_been_replaced_before_an_error_is_told(
             raise PermissionError(13, "Permission denied", str(path), None, str(target))
         replace(path, target)
 
-    def fail_later(folder: Path) -> None:
+    def fail_later(_folder: Path) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(Path, "replace", fail)

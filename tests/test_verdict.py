@@ -316,13 +316,14 @@ def test_an_organisational_unit_may_be_an_alias(folder: Path) -> None:
         assert ("tsid_aliases_local.csv" in decision.reason) is (verdict == "aliased")
 
 
-# tools.cisco.com leaves an address at the end of June 2024; from August on another host has it.
-MOVED = "198.51.100.1"
+# tools.cisco.com leaves two addresses at the end of June 2024; from August on another host has the first.
+MOVED, LEFT = "198.51.100.1", "198.51.100.2"
 JUNE, JULY, AUGUST = 1_717_243_200, 1_719_835_200, 1_722_513_600
 MOVE = (
     "network,host,status,valid_from,valid_until\n"
     f"{MOVED}/32,tools.cisco.com,retired,,2024-06-30\n"
     f"{MOVED}/32,swapi.cisco.com,active,2024-08-01,\n"
+    f"{LEFT}/32,tools.cisco.com,retired,,2024-06-30\n"
 )
 
 
@@ -353,6 +354,16 @@ def test_an_event_is_judged_by_the_rows_of_its_time(
     for time, verdict in zip((JUNE, JULY, AUGUST, None), verdicts):
         decision = decide(mover, [MOVED], [name], earlier, time)
         assert (decision.verdict if decision else None) == verdict
+
+
+@pytest.mark.parametrize("name", ["www.example.com", ""])
+def test_an_endpoint_of_its_time_needs_no_licensing_name(mover: Judge, name: str) -> None:
+    decisions = [decide(mover, [LEFT], [name], time=time) for time in (JUNE, JULY, None)]
+    assert [decision and decision.verdict for decision in decisions] == [
+        "foreign" if name else "unnamed",
+        None,
+        None,
+    ]
 
 
 def test_an_address_is_an_endpoint_at_its_time(mover: Judge) -> None:

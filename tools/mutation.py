@@ -61,6 +61,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "refresh/certificates": ("tests/test_certificates.py",),
     "refresh/publish": PUBLISH,
     "harmless": (
+        "tests/test_harmless.py",
         "tests/test_injection.py::test_harmless_is_harmless_whatever_the_text",
         "tests/test_injection.py::test_what_only_looks_like_an_alias_is_none",
         "tests/test_names.py",

@@ -17,9 +17,9 @@ from lab.growth.hostile import Case, expression_cases, function_cases
 from lab.growth.sites import BIN
 
 #: Characters of a case's text.
-SIZE = 1 << 17
+SIZE = 1 << 16
 #: Seconds of processor time for one case.
-LIMIT = 5.0
+LIMIT = 2.5
 
 
 def cases(folder: Path) -> Iterator[Case]:
