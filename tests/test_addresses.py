@@ -79,6 +79,7 @@ def test_unreadable(text: str) -> None:
         ("::", False),
         ("10.0.0.1", True),
         ("0.1.2.3", False),
+        ("1.0.0.1", True),
         ("240.0.0.1", False),
         ("223.255.255.255", True),
         ("2001:db8::1", True),
