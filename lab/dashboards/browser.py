@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+#: For how many milliseconds a page that is complete asks for nothing.
+_QUIET = 700
 #: Everything but the machine itself and what is in the page.
 _OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
 
@@ -149,21 +152,30 @@ class View:
         return self.wait()
 
     def wait(self) -> View:
-        """Wait until every panel is painted or says why it is not.
+        """Wait until every panel is painted or says why it is not, and stays so.
+
+        Until a chain search is answered its panel may say that there are no results. So what counts is a time
+        in which the page asks for nothing; charts have moved into place by then, too.
 
         Raises:
             LabError: that takes too long.
         """
         ready = f"""() => {{ const panels = ({_PANELS})(); return panels.length > 0 && window.lab.api
             && !window.lab.api.hasRunningSearches() && panels.every((p) => p.painted || p.trouble); }}"""
-        try:
-            self.page.wait_for_function(ready, timeout=self._patience * 1000, polling=100)
-        except Exception as error:
-            left = [panel.id for panel in self.panels().values() if not panel.painted]
-            raise LabError(f"not painted: {', '.join(left)}: {error}; {self.problems}") from error
-        # Charts move into place.
-        self.page.wait_for_timeout(700)
-        return self
+        end = time.monotonic() + self._patience
+        while True:
+            left = max(end - time.monotonic(), 0.1)
+            try:
+                self.page.wait_for_function(ready, timeout=left * 1000, polling=100)
+            except Exception as error:
+                missing = [panel.id for panel in self.panels().values() if not panel.painted]
+                raise LabError(f"not painted: {', '.join(missing)}: {error}; {self.problems}") from error
+            asked = self.site.asked
+            self.page.wait_for_timeout(_QUIET)
+            if asked == self.site.asked == self.site.answered and self.page.evaluate(f"({ready})()"):
+                return self
+            if time.monotonic() > end:
+                raise LabError("the page does not come to rest")
 
     def panels(self) -> dict[str, Panel]:
         """Return the panels on the screen by name."""

@@ -125,6 +125,9 @@ class Site:
         self.splunkd, self._views, self._change = splunkd, views, change
         #: What the page asked for and this does not know.
         self.unexpected: list[str] = []
+        #: How many requests have come, and how many of them have been answered.
+        self.asked = self.answered = 0
+        self._counting = threading.Lock()
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -156,6 +159,15 @@ class Site:
 
     def answer(self, request: BaseHTTPRequestHandler, form: Mapping[str, str]) -> None:
         """Answer one request."""
+        with self._counting:
+            self.asked += 1
+        try:
+            self._send(request, form)
+        finally:
+            with self._counting:
+                self.answered += 1
+
+    def _send(self, request: BaseHTTPRequestHandler, form: Mapping[str, str]) -> None:
         url = urlsplit(request.path)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         try:
