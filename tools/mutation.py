@@ -76,7 +76,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "lookups": ("tests/test_tables.py", "tests/test_verdict.py"),
     "candidates": ("tests/test_shipped_lookups.py",),
     "rawlines": ("tests/test_rawlines.py",),
-    "reader": EVENTS,
+    "reader": ("tests/test_reader.py", *EVENTS),
     "enrich": EVENTS,
     "versions": ("tests/test_refresh.py",),
     "refresh/settings": (
