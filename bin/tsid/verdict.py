@@ -135,18 +135,14 @@ class Judge:
             this is not licensing traffic.
         """
         best: Optional[Decision] = None
-        named = self._telling(names) or (NO_NAME,)
-        # Where there is no endpoint, all licensing names come to the same verdict.
-        elsewhere = [name for name in named if self.is_licensing_name(name)][:1]
-        for address, at_endpoint in self._different(addresses or ("",), time):
-            for name in named if at_endpoint else elsewhere:
-                decision = self._pair(address, name, time)
-                if decision is not None and decision.verdict == CANONICAL and earlier is not None:
-                    before = self._pair(address, earlier, time)
-                    if before is not None and before.verdict == ALIASED and before.host == decision.host:
-                        decision = before
-                if decision is not None and (best is None or decision.strength < best.strength):
-                    best = decision
+        for address, name in self._telling_pairs(addresses or ("",), names or (NO_NAME,), time):
+            decision = self._pair(address, name, time)
+            if decision is not None and decision.verdict == CANONICAL and earlier is not None:
+                before = self._pair(address, earlier, time)
+                if before is not None and before.verdict == ALIASED and before.host == decision.host:
+                    decision = before
+            if decision is not None and (best is None or decision.strength < best.strength):
+                best = decision
         return best
 
     def true_host(self, addresses: Sequence[str], name: ReportedName, time: Optional[float]) -> Optional[str]:
@@ -156,6 +152,22 @@ class Judge:
             if decision is not None and decision.verdict == ALIASED:
                 return decision.host
         return None
+
+    def _telling_pairs(
+        self, addresses: Sequence[str], names: Sequence[ReportedName], time: Optional[float]
+    ) -> Iterable[tuple[str, ReportedName]]:
+        """Return the pairs to decide on, few even of an event with many addresses and names."""
+        if len(addresses) == len(names) == 1:
+            # Nearly all events.
+            return ((addresses[0], names[0]),)
+        telling = self._telling(names)
+        # Where there is no endpoint, all licensing names come to the same verdict.
+        elsewhere = [name for name in telling if self.is_licensing_name(name)][:1]
+        return (
+            (address, name)
+            for address, at_endpoint in self._different(addresses, time)
+            for name in (telling if at_endpoint else elsewhere)
+        )
 
     def _different(self, addresses: Sequence[str], time: Optional[float]) -> Iterable[tuple[str, bool]]:
         """Return the addresses, each once in whatever form, and whether each is an endpoint.
@@ -173,8 +185,6 @@ class Judge:
 
         Of the names that are no licensing names the first one decides; so does the first that is an address.
         """
-        if len(names) < 2:
-            return names
         telling: dict[tuple[str, bool], ReportedName] = {}
         for name in names:
             known = name.key if self.is_licensing_name(name) else ""
