@@ -356,14 +356,14 @@ def test_an_event_is_judged_by_the_rows_of_its_time(
         assert (decision.verdict if decision else None) == verdict
 
 
-@pytest.mark.parametrize("name", ["www.example.com", ""])
-def test_an_endpoint_of_its_time_needs_no_licensing_name(mover: Judge, name: str) -> None:
-    decisions = [decide(mover, [LEFT], [name], time=time) for time in (JUNE, JULY, None)]
-    assert [decision and decision.verdict for decision in decisions] == [
-        "foreign" if name else "unnamed",
-        None,
-        None,
-    ]
+@pytest.mark.parametrize("addresses", [[LEFT], [PUBLIC, LEFT]])
+@pytest.mark.parametrize("names", [["www.example.com"], [""], ["www.example.com", "www.example.org"]])
+def test_an_endpoint_of_its_time_needs_no_licensing_name(
+    mover: Judge, addresses: list[str], names: list[str]
+) -> None:
+    decisions = [decide(mover, addresses, names, time=time) for time in (JUNE, JULY, None)]
+    found = [decision and (decision.verdict, decision.ip) for decision in decisions]
+    assert found == [("foreign" if names[0] else "unnamed", LEFT), None, None]
 
 
 def test_an_address_is_an_endpoint_at_its_time(mover: Judge) -> None:
