@@ -32,6 +32,12 @@ def test_a_pin_has_a_version_and_all_hashes(tmp_path: Path) -> None:
     assert read_pins(path) == {"a-b": Pin("a-b", "1.0", frozenset({"0" * 64, "1" * 64}))}
 
 
+def test_a_pin_with_extras_is_one_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("".join(f"{name}==1.0 --hash=sha256:{'0' * 64}\n" for name in ("a", "a[b,c-d]")))
+    assert list(read_pins(path)) == ["a", "a[b,c-d]"]
+
+
 def test_a_pin_without_a_hash_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("a==1\n")

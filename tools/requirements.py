@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tools.common import ToolError
 
-_PIN = re.compile(r"^(?P<project>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>.*)$")
+_PIN = re.compile(r"^(?P<project>[A-Za-z0-9._-]+(?:\[[a-z0-9,._-]+\])?)==(?P<version>[^\s;\\]+)(?P<rest>.*)$")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
@@ -21,7 +21,7 @@ class Pin(NamedTuple):
 
 
 def read_pins(path: Path) -> dict[str, Pin]:
-    """Return the pins of a file that `make lock` wrote, by project.
+    """Return the pins of a file that `make lock` wrote, by project, with its extras in brackets.
 
     Raises:
         ToolError: the file cannot be read, or a pin in it has no hash.
