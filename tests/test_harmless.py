@@ -29,6 +29,8 @@ def test_no_cell_is_a_formula(text: str, cell: str) -> None:
         ('fw" | delete', "fw_ _ delete"),
         ("2001:db8::1%eth0/64", "2001:db8::1%eth0/64"),
         ("Zürich 1", "Zürich 1"),
+        # Letters to Unicode, and nothing to the eye.
+        ("fw\u3164\u115f\uffa0", "fw___"),
         ("x" * (MAX_NAME_LENGTH + 1), "x" * MAX_NAME_LENGTH),
     ],
 )

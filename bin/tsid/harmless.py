@@ -41,9 +41,9 @@ def as_name(text: str) -> str:
     """Return the name of a device as it may stand within quotes in a search, be a key, or start a cell."""
     name = text[:MAX_NAME_LENGTH]
     # So are most addresses, and it is much faster to see.
-    if name.replace(".", "").isalnum():
+    if name.isascii() and name.replace(".", "").isalnum():
         return name
-    return _NOT_IN_A_NAME.sub("_", name)
+    return INVISIBLE.sub("_", _NOT_IN_A_NAME.sub("_", name))
 
 
 def printable(text: str) -> str:

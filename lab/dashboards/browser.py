@@ -175,7 +175,8 @@ class View:
             if asked == self.site.asked == self.site.answered and self.page.evaluate(f"({ready})()"):
                 return self
             if time.monotonic() > end:
-                raise LabError("the page does not come to rest")
+                waiting = f"{self.site.answered} of {self.site.asked} requests answered"
+                raise LabError(f"the page does not come to rest: {waiting}; {self.problems}")
 
     def panels(self) -> dict[str, Panel]:
         """Return the panels on the screen by name."""
