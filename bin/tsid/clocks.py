@@ -54,7 +54,7 @@ def load_clocks(folder: Path) -> Mapping[str, Clock]:
 
 
 def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
-    model, effect = row.values["model"].lower(), " ".join(row.values.get("effect", "").split())
+    model, effect = row.values["model"].lower(), row.phrase("effect")
     renew, warn, expire, deregister = (
         _days(row, column) for column in ("renew_days", "warn_days", "expire_days", "deregister_days")
     )

@@ -269,9 +269,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
 def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
     """Read a row of a table of networks."""
     network = _parse_cidr(row)
-    # It becomes a part of a sentence.
-    owner = " ".join(row.values.get("owner", "").split())
-    return (str(network),), (network, Network(str(network), owner, row))
+    return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
 
 
 def _parse_cidr(row: Row) -> Prefix:

@@ -31,6 +31,10 @@ class Row(NamedTuple):
     file: str
     line: int
 
+    def phrase(self, column: str) -> str:
+        """Return a value that becomes a part of a sentence, on one line; empty if there is none."""
+        return " ".join(self.values.get(column, "").split())
+
     def refuse(self, problem: str, cure: str) -> NoReturn:
         """Raise the error that names this row."""
         raise LookupTableError(self.file, self.line, problem, cure)
