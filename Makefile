@@ -19,8 +19,8 @@ LINT := .venv/lint
 LOCK := .venv/lock
 MUTATION := .venv/mutation
 TEST := .venv/test-$(VERSION)
-# Tests are many small processes: on two cores they take half the time.
-PARALLEL := -n auto --maxprocesses 4
+# Tests are many small processes, some of which wait: one more at a time than there are cores, but four at most.
+PARALLEL := -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import zipfile
@@ -40,6 +41,12 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile the app's Python once, as its first run does; many tests run a copy of it."""
+    compileall.compile_dir(ROOT / "bin", quiet=2)
+
+
 @pytest.fixture(scope="session")
 def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the path of the app's package, made from the working tree."""
@@ -49,7 +56,9 @@ def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def packaged_app(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the app, unpacked from its package. To be run, not to be changed."""
-    return package.unpack(package_file, tmp_path_factory.mktemp("packaged"))
+    app = package.unpack(package_file, tmp_path_factory.mktemp("packaged"))
+    compileall.compile_dir(app / "bin", quiet=2)
+    return app
 
 
 @pytest.fixture(scope="session")

@@ -66,18 +66,15 @@ def events_in(body: bytes) -> list[dict[str, Any]]:
     table = list(csv.reader(io.StringIO(text, newline="")))
     if not table:
         return []
+    columns = [(name[len(MV) :], True) if name.startswith(MV) else (name, False) for name in table[0]]
     events = []
     for row in table[1:]:
         event: dict[str, Any] = {}
-        for name, value in zip(table[0], row):
-            if name.startswith(MV):
-                values = decode_multivalue(value) if value else []
-                if len(values) > 1:
-                    event[name[len(MV) :]] = values
-                elif values:
-                    event[name[len(MV) :]] = values[0]
-            else:
+        for (name, is_multivalue), value in zip(columns, row):
+            if not is_multivalue:
                 event.setdefault(name, value)
+            elif value and (values := decode_multivalue(value)):
+                event[name] = values if len(values) > 1 else values[0]
         events.append({name: value for name, value in event.items() if value})
     return events
 

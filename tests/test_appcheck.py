@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +18,16 @@ STUDIO = (
 )
 
 
+@pytest.fixture(scope="module")
+def whole(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the app as it is packaged."""
+    return package.unpack(package_file, tmp_path_factory.mktemp("whole"))
+
+
 @pytest.fixture
-def app(package_file: Path, tmp_path: Path) -> Path:
-    """Return the app as it is packaged, to be broken."""
-    return package.unpack(package_file, tmp_path)
+def app(whole: Path, tmp_path: Path) -> Path:
+    """Return the app as it is packaged, to be broken; without the libraries, which are most of its files."""
+    return Path(shutil.copytree(whole, tmp_path / whole.name, ignore=shutil.ignore_patterns("lib")))
 
 
 def write(name: str, content: str, encoding: str = "utf-8") -> Break:

@@ -17,7 +17,6 @@ from lab.bench.tables import Table, tables
 from lab.bench.targets import outcomes
 from lab.errors import ProtocolError, UsageError
 from lab.wire import decode_body
-from tests.interpreters import PYTHONS
 from tsid.enrich import OUTPUT_FIELDS
 
 EVENTS = 350
@@ -35,15 +34,14 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     return Maker(tmp_path_factory.mktemp("data"), REQUIRED)
 
 
-@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_returns_every_event(
-    subjects: dict[str, Subject], maker: Maker, python: str, kind: str, name: str
+    subjects: dict[str, Subject], maker: Maker, kind: str, name: str
 ) -> None:
     dataset = maker.make(kind, EVENTS, 0.1)
     requests = list(dataset.requests(EVENTS, 2 * BLOCK))
-    with subjects[name].start(python, keep=True) as command:
+    with subjects[name].start(sys.executable, keep=True) as command:
         work = command.work(requests)
         cost = command.close()
     bodies = [body for body in command.bodies if body]

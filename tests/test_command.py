@@ -34,10 +34,10 @@ SEED = Path(__file__).resolve().parent.parent / "lab" / "samples" / "fmc_unified
 ALONE = ("-S", "-E", "-s")
 
 
-@pytest.fixture(params=PYTHONS)
-def host(request: pytest.FixtureRequest, packaged_app: Path) -> CommandHost:
+@pytest.fixture
+def host(packaged_app: Path) -> CommandHost:
     """Return the packaged `tsidenrich` under one of the Pythons, cut off from everything else."""
-    return CommandHost(packaged_app, "tsidenrich", python=request.param, python_flags=ALONE)
+    return CommandHost(packaged_app, "tsidenrich", python_flags=ALONE)
 
 
 def seed_events(**changes: str) -> list[dict[str, Any]]:
@@ -188,11 +188,9 @@ def test_right_options_in_any_spelling_of_splunk(packaged_app: Path, arguments: 
     ],
 )
 @pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
-@pytest.mark.parametrize("python", PYTHONS)
 def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
     packaged_app: Path,
     tmp_path: Path,
-    python: str,
     command: str,
     file: str,
     content: bytes | None,
@@ -204,7 +202,7 @@ def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
         (app / "lookups" / file).unlink()
     else:
         (app / "lookups" / file).write_bytes(content)
-    message = failure(CommandHost(app, command, python=python, python_flags=ALONE), "")
+    message = failure(CommandHost(app, command, python_flags=ALONE), "")
     assert message.startswith(f"{command}: {place}")
     assert re.search(r"\. [A-Z][^.]*.*\.$", message), "the cure is missing"
 
@@ -387,13 +385,10 @@ def getinfo(app: Path) -> bytes:
         (encode_frame({"action": "getinfo"}), "expected an execute chunk from Splunk, not getinfo"),
     ],
 )
-@pytest.mark.parametrize("python", PYTHONS)
-def test_input_that_breaks_off_ends_with_one_message(
-    packaged_app: Path, python: str, rest: bytes, words: str
-) -> None:
+def test_input_that_breaks_off_ends_with_one_message(packaged_app: Path, rest: bytes, words: str) -> None:
     script = packaged_app / "bin" / "tsidenrich.py"
     done = subprocess.run(
-        [python, str(script)],
+        [sys.executable, str(script)],
         input=getinfo(packaged_app) + rest,
         capture_output=True,
         timeout=60,

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from lab.host import CommandHost
-from tests.interpreters import PYTHONS
 from tsid.errors import LookupTableError
 from tsid.lookups import REPLACING, Lookups, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
@@ -352,13 +351,12 @@ def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
     assert {answer["tsid_verdict"] for (answer,) in answers} == {"aliased"}
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_a_full_disk_is_told_and_loses_nothing(folder: Path, python: str) -> None:
+def test_a_full_disk_is_told_and_loses_nothing(folder: Path) -> None:
     # To the process, a file that may not grow is a disk that is full.
     limit = len(NEW[FILES[0]]) // 2
     arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
     done = subprocess.run(
-        [python, "-B", "-c", PUBLISH, *arguments],
+        [sys.executable, "-B", "-c", PUBLISH, *arguments],
         capture_output=True,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),

@@ -26,7 +26,6 @@ from lab.internet.servers import issue, write_authority
 from lab.search import Result
 from lab.spl.engine import Splunk
 from lab.spl.table import Table
-from tests.interpreters import PYTHONS
 from tsid.lookups import load_lookups
 from tsid.refresh.publish import FILES, contents, publish
 from tsid.refresh.resolving import resolve_all
@@ -639,12 +638,11 @@ def test_the_status_tells_which_version_is_where(world: World, capsys: pytest.Ca
     assert f"{MINE}/32" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("python", PYTHONS)
 class TestCommand:
     """`| tsidrefresh`, in a process of its own as splunkd starts it."""
 
     @staticmethod
-    def host(packaged_app: Path, world: World, site: Optional[Site], python: str) -> CommandHost:
+    def host(packaged_app: Path, world: World, site: Optional[Site]) -> CommandHost:
         """Return the packaged app, with the world's lookups and settings."""
         app = world.app.parent / "packaged"
         shutil.copytree(packaged_app, app)
@@ -657,15 +655,15 @@ class TestCommand:
             "attempts = 1\n",
             encoding="utf-8",
         )
-        return CommandHost(app, "tsidrefresh", python=python)
+        return CommandHost(app, "tsidrefresh")
 
     def test_it_yields_what_the_script_writes(
-        self, packaged_app: Path, world: World, python: str, capsys: pytest.CaptureFixture[str]
+        self, packaged_app: Path, world: World, capsys: pytest.CaptureFixture[str]
     ) -> None:
         moved = world.records(tools=[MINE, MOVED, "192.0.2.66"])
         servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
         with internet(world.app.parent / "dns", moved, servers) as site:
-            host = self.host(packaged_app, world, site, python)
+            host = self.host(packaged_app, world, site)
             results = {table: host.run((), f"table={table}") for table in ("endpoints", "aliases", "report")}
             run(world, ["--write", "--resolver", site.resolver, "--proxy", site.proxy], capsys)
         written = [load_rows(world.lookups / name) for name in FILES]
@@ -693,10 +691,8 @@ class TestCommand:
         assert [row["reason"] for row in kept if row["kind"] == "summary"] == [f"{len(told)} lines"]
         assert len(kept) == len(told) + 1
 
-    def test_without_a_network_the_search_fails_with_the_cure(
-        self, packaged_app: Path, world: World, python: str
-    ) -> None:
-        host = self.host(packaged_app, world, None, python)
+    def test_without_a_network_the_search_fails_with_the_cure(self, packaged_app: Path, world: World) -> None:
+        host = self.host(packaged_app, world, None)
         with pytest.raises(SearchFailed, match="name another one in local/tsidrefresh"):
             host.run((), "table=endpoints").raise_for_error()
         kinds = {row["kind"] for row in host.run((), "").raise_for_error().events}

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from lab.errors import SearchFailed
 from lab.host import CommandHost
-from tests.interpreters import PYTHONS
 from tsid.clocks import CLASSIC, load_clocks
 from tsid.errors import LookupTableError
 from tsid.risk import DAY, OUTPUT_FIELDS, Assessment, Assessor, FieldNames
@@ -461,24 +460,23 @@ def test_a_clock_of_the_site_replaces_the_shipped_one(tmp_path: Path) -> None:
     assert load_clocks(tmp_path) == {"classic": ("classic", 5, 6, 7, None, "ours")}
 
 
-@pytest.mark.parametrize("python", PYTHONS)
 class TestCommand:
     """`| tsidrisk`, in a process of its own as splunkd starts it."""
 
-    def test_each_row_gets_the_fields_and_keeps_its_own(self, packaged_app: Path, python: str) -> None:
+    def test_each_row_gets_the_fields_and_keeps_its_own(self, packaged_app: Path) -> None:
         rows: list[dict[str, Any]] = [
             {"device": f"192.0.2.{number}", "last_allowed": ago(number), "model": model, "label": 'a "b", c'}
             for number, model in enumerate(["", *MODELS])
         ]
-        host = CommandHost(packaged_app, "tsidrisk", python=python)
+        host = CommandHost(packaged_app, "tsidrisk")
         found = host.run(rows, f"now={NOW}").raise_for_error().events
         assert found == [
             {name: value for name, value in {**row, **assess(**row).fields()}.items() if value}
             for row in rows
         ]
 
-    def test_fields_of_other_names(self, packaged_app: Path, python: str) -> None:
-        host = CommandHost(packaged_app, "tsidrisk", python=python)
+    def test_fields_of_other_names(self, packaged_app: Path) -> None:
+        host = CommandHost(packaged_app, "tsidrisk")
         arguments = f"success=ok blocked=bad rule=why model=fmc now={NOW}"
         (found,) = host.run([{"ok": ago(70), "bad": ago(1), "why": "R1"}], arguments).raise_for_error().events
         assert (found["license_state"], found["license_days_left"]) == ("expiring", "20")
@@ -492,7 +490,7 @@ class TestCommand:
             ("limit=3", "unknown option limit"),
         ],
     )
-    def test_a_wrong_option(self, packaged_app: Path, python: str, arguments: str, words: str) -> None:
-        host = CommandHost(packaged_app, "tsidrisk", python=python)
+    def test_a_wrong_option(self, packaged_app: Path, arguments: str, words: str) -> None:
+        host = CommandHost(packaged_app, "tsidrisk")
         with pytest.raises(SearchFailed, match=words):
             host.run([{"device": "192.0.2.1"}], arguments).raise_for_error()

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tracemalloc
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.generator import ALL_SHAPES, generate
+from lab.generator.shape import Event
 from lab.wire import columns_of, encode_body
 from tests import oracle
 from tests.oracle import cut, events_in, learning_after
@@ -67,14 +69,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("dispatch")
 
 
+@cache
+def generated(shape: str) -> tuple[list[Event], bytes]:
+    """Return some events of one shape, and a body with all of their fields."""
+    events = [item.event for item in generate(200, seed=3, licensing_share=0.4, shapes=[shape])]
+    return events, encode_body(events, columns_of(events))
+
+
 @pytest.mark.parametrize("keep", KEEP)
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str) -> None:
     """Most rows of the second time are recognised by what was learned from the first."""
     options = Options(raw=raw, keep=keep)
-    events = [item.event for item in generate(200, seed=3, licensing_share=0.4, shapes=[shape])]
-    full = encode_body(events, columns_of(events))
+    events, full = generated(shape)
     fields = Enricher(lookups, options).required_fields
     selected = [{name: event[name] for name in fields if name in event} for event in events]
     narrow = encode_body(selected, [*fields, "_chunked_idx"])

@@ -49,6 +49,12 @@ def results(splunk: Splunk, view: str, tokens: Optional[Mapping[str, str]] = Non
     return found
 
 
+@pytest.fixture(scope="module")
+def overview(sample: Sample) -> dict[str, Table]:
+    """Return what each data source of the overview finds."""
+    return results(sample.splunk, "overview")
+
+
 def test_the_views_are_in_the_navigation() -> None:
     nav = (ROOT / "default/data/ui/nav/default.xml").read_text(encoding="utf-8")
     assert [name for name in re.findall(r'<view name="(\w+)"', nav) if name in VIEWS] == [
@@ -162,8 +168,8 @@ def test_panels_name_fields_that_their_searches_have(sample: Sample, view: str) 
     assert set(VIEWS[view]["dataSources"]) == (used | extended) - {None}
 
 
-def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample) -> None:
-    (row,) = [row for row in results(sample.splunk, "overview")["states"].rows if row.get("kind") == "live"]
+def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample, overview: dict[str, Table]) -> None:
+    (row,) = [row for row in overview["states"].rows if row.get("kind") == "live"]
     today, before = (
         Counter(
             state_of(device, day).replace("deregistered", "expired")
@@ -184,15 +190,19 @@ def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample) -> Non
     assert row["next_deadline"] == str(min(ahead))
 
 
-def test_a_filtered_overview_has_no_trend_of_the_whole_fleet(sample: Sample) -> None:
-    firewalls = results(sample.splunk, "overview")["firewalls"].rows
+def test_a_filtered_overview_has_no_trend_of_the_whole_fleet(
+    sample: Sample, overview: dict[str, Table]
+) -> None:
+    firewalls = overview["firewalls"].rows
     rows = results(sample.splunk, "overview", {"firewall": str(firewalls[0]["firewalls"])})["states"].rows
     assert len(rows) == 1
     assert not any(name.endswith("_change") for name in rows[0])
 
 
-def test_devices_are_filtered_by_any_firewall_that_has_seen_them(sample: Sample) -> None:
-    listed = {str(row["firewalls"]) for row in results(sample.splunk, "overview")["firewalls"].rows}
+def test_devices_are_filtered_by_any_firewall_that_has_seen_them(
+    sample: Sample, overview: dict[str, Table]
+) -> None:
+    listed = {str(row["firewalls"]) for row in overview["firewalls"].rows}
     seen = [c for c in sample.fleet.connections if c.device in watched(sample.fleet, sample.days)]
     # The ledger knows of connections to an endpoint's own address.
     seen = [c for c in seen if c.verdict in ("canonical", "aliased", "unnamed")]
@@ -210,20 +220,19 @@ def test_a_device_without_a_known_firewall_is_counted_too(sample: Sample) -> Non
     assert row["unknown"] == "1"
 
 
-def test_the_overview_counts_connections_once(sample: Sample) -> None:
-    found = results(sample.splunk, "overview")
+def test_the_overview_counts_connections_once(sample: Sample, overview: dict[str, Table]) -> None:
     recent = [c for c in sample.fleet.connections if sample.days - SINCE <= c.day < sample.days]
     for source, kind in (("outcomes", "outcome"), ("verdicts", "verdict")):
         seen = Counter(
             {
                 (int(float(str(row["_time"])) - sample.fleet.start) // DAY, name): int(str(value))
-                for row in found[source].rows
+                for row in overview[source].rows
                 for name, value in row.items()
                 if name != "_time" and value != "0"
             }
         )
         assert seen == Counter((c.day, getattr(c, kind)) for c in recent)
-    last = found["attempts"].rows[-1]
+    last = overview["attempts"].rows[-1]
     assert last["blocked_total"] == str(sum(c.outcome == "blocked" for c in recent))
     assert last["aliased_total"] == str(sum(c.verdict == "aliased" for c in recent))
     assert last["impostors_total"] == str(sum(c.verdict == "impostor" for c in recent)) != "0"
@@ -234,20 +243,20 @@ def test_the_overview_counts_connections_once(sample: Sample) -> None:
     assert last["blocked_change"] == str(halves[0] - halves[1])
 
 
-def test_the_overview_lists_exactly_the_devices_at_risk(sample: Sample) -> None:
-    rows = results(sample.splunk, "overview")["risk"].rows
+def test_the_overview_lists_exactly_the_devices_at_risk(sample: Sample, overview: dict[str, Table]) -> None:
+    rows = overview["risk"].rows
     true = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
     assert {str(row["Device"]): row["State"] for row in rows} == {
         a: s for a, s in true.items() if s != "healthy"
     }
     assert all(row["Why"] and row["What to do"] for row in rows)
-    assert sum(int(str(row["Devices"])) for row in results(sample.splunk, "overview")["rules"].rows) == sum(
+    assert sum(int(str(row["Devices"])) for row in overview["rules"].rows) == sum(
         bool(device.blocked_since(sample.days)) for device in watched(sample.fleet, sample.days).values()
     )
 
 
-def test_a_device_has_its_own_view(sample: Sample) -> None:
-    worst = str(results(sample.splunk, "overview")["risk"].rows[0]["Device"])
+def test_a_device_has_its_own_view(sample: Sample, overview: dict[str, Table]) -> None:
+    worst = str(overview["risk"].rows[0]["Device"])
     states = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
     for address in (worst, next(a for a, state in states.items() if state == "blocked")):
         found = results(sample.splunk, "device", {"device": address})

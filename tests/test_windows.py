@@ -22,7 +22,6 @@ from lab.internet.servers import write_authority
 from lab.search import Result
 from lab.wire import FrameReader, encode_frame
 from tests import test_publish
-from tests.interpreters import PYTHONS
 from tests.test_command import ALONE, getinfo
 from tests.test_publish import NEW, OLD, PATHS, held
 from tsid import files
@@ -60,11 +59,10 @@ def answer(host: CommandHost, arguments: str, events: Sequence[Mapping[str, Any]
 
 
 @pytest.mark.parametrize("run", RUNS)
-@pytest.mark.parametrize("python", PYTHONS)
-def test_without_posix_the_commands_answer_the_same(packaged_app: Path, python: str, run: str) -> None:
+def test_without_posix_the_commands_answer_the_same(packaged_app: Path, run: str) -> None:
     command, arguments, events = RUNS[run]
     here, there = (
-        answer(CommandHost(packaged_app, command, python=python, python_flags=flags), arguments, events)
+        answer(CommandHost(packaged_app, command, python_flags=flags), arguments, events)
         for flags in (ALONE, (*ALONE, AS_WINDOWS))
     )
     assert there.events
@@ -123,12 +121,11 @@ def quiet(stderr: str) -> bool:
     return all("EncodingWarning" in line and "Invalid -W option" in line for line in stderr.splitlines())
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_locale_does_not_matter(far_away: Path, python: str) -> None:
+def test_the_locale_does_not_matter(far_away: Path) -> None:
     for run in ("tsidenrich", "tsidrisk", "tsidlookup endpoints"):
         command, arguments, events = RUNS[run]
         here, there = (
-            CommandHost(far_away, command, python=python, python_flags=flags, environment=environment)
+            CommandHost(far_away, command, python_flags=flags, environment=environment)
             .run(events, arguments)
             .raise_for_error()
             for flags, environment in ((("-s",), {}), (NAMED, ASCII))
@@ -138,12 +135,10 @@ def test_the_locale_does_not_matter(far_away: Path, python: str) -> None:
         assert quiet(there.stderr)
 
 
-def script(
-    app: Path, arguments: Sequence[str], python: str, *flags: str, **environment: str
-) -> tuple[int, str]:
+def script(app: Path, arguments: Sequence[str], *flags: str, **environment: str) -> tuple[int, str]:
     """Run the refresh script; return its exit status and what it shows."""
     done = subprocess.run(
-        [python, *flags, str(app / "bin" / "tsidrefresh.py"), *arguments],
+        [sys.executable, *flags, str(app / "bin" / "tsidrefresh.py"), *arguments],
         capture_output=True,
         check=False,
         env={**os.environ, **environment},
@@ -155,17 +150,13 @@ def script(
 @pytest.mark.parametrize(
     ("encoding", "shown"), [("cp1252", "J\xf6rg \x96 \\u0416"), ("ascii", "J\\xf6rg \\u2013 ")]
 )
-@pytest.mark.parametrize("python", PYTHONS)
-def test_a_console_without_all_letters_shows_their_numbers(
-    far_away: Path, python: str, encoding: str, shown: str
-) -> None:
-    status, text = script(far_away, ["--status"], python, *NAMED, **{**ASCII, "PYTHONIOENCODING": encoding})
+def test_a_console_without_all_letters_shows_their_numbers(far_away: Path, encoding: str, shown: str) -> None:
+    status, text = script(far_away, ["--status"], *NAMED, **{**ASCII, "PYTHONIOENCODING": encoding})
     assert status == 0
     assert shown in text
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_without_posix_the_refresh_takes_its_lock_and_settings_and_asks(far_away: Path, python: str) -> None:
+def test_without_posix_the_refresh_takes_its_lock_and_settings_and_asks(far_away: Path) -> None:
     (far_away / "local").mkdir()
     # As Notepad writes it.
     (far_away / "local" / "tsidrefresh.conf").write_bytes(
@@ -174,7 +165,7 @@ def test_without_posix_the_refresh_takes_its_lock_and_settings_and_asks(far_away
     before = sorted((far_away / "lookups").iterdir())
     bundle = write_authority(trustme.CA(), far_away / "authority.pem")
     arguments = ["--write", "--resolver", f"{LOOPBACK}:{free_port()}", "--ca-bundle", str(bundle)]
-    status, text = script(far_away, arguments, python, *ALONE, AS_WINDOWS)
+    status, text = script(far_away, arguments, *ALONE, AS_WINDOWS)
     assert status == 3
     assert "no answer within 1 seconds" in text
     assert sorted((far_away / "lookups").iterdir()) == before

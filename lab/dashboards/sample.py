@@ -31,8 +31,9 @@ class Sample(NamedTuple):
 
 def copy_app(app: Path, folder: Path) -> Path:
     """Copy what the searches of an app need, so that they may write."""
+    # With its bytecode, or the first run of each command would have to compile all of it.
     for name in ("bin", "default", "lookups"):
-        shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(app / name, folder / name)
     return folder
 
 

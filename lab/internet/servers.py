@@ -80,7 +80,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __enter__(self) -> Server:
         """Start to serve."""
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:

@@ -199,6 +199,10 @@ def _term(term: str) -> Predicate:
         return Predicate(lambda _: True, frozenset())
     body = ".*?".join(map(re.escape, term.split("*")))
     pattern = re.compile(rf"(?<![^\W_]){body}" + ("" if term.endswith("*") else r"(?![^\W_])"), re.IGNORECASE)
-    return Predicate(
-        lambda row: any(pattern.search(value) for value in texts(row.get("_raw"))), frozenset(("_raw",))
-    )
+    longest = max(term.lower().split("*"), key=len) if term.isascii() else ""
+
+    def found(value: str) -> bool:
+        # It is much faster to see that a text has not even the letters; beyond ASCII, case is not that simple.
+        return (longest in value.lower() or not value.isascii()) and pattern.search(value) is not None
+
+    return Predicate(lambda row: any(found(value) for value in texts(row.get("_raw"))), frozenset(("_raw",)))
