@@ -74,7 +74,7 @@ mutate: vendor ## tell which changes of the code no test notices, hours; some: m
 
 test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
 	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
-	@$(BROWSER)/bin/python -m pytest $(PARALLEL) tests/dashboards $(ARGS)
+	@$(BROWSER)/bin/python -m pytest -n auto --maxprocesses 4 tests/dashboards $(ARGS)
 
 $(PAGE): $(WEB)/package-lock.json $(WEB)/build.mjs $(WEB)/page.jsx
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -213,15 +214,21 @@ def chromium(width: int = 1920, height: int = 1080) -> Iterator[BrowserContext]:
         raise LabError(
             "there is no Chromium: apt install chromium, or name it in the environment variable CHROMIUM"
         )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=list(_FLAGS))
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, timezone_id="UTC", locale="en-US"
+    # With a folder for its cache it keeps scripts compiled.
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=path,
+            headless=True,
+            args=list(_FLAGS),
+            viewport={"width": width, "height": height},
+            timezone_id="UTC",
+            locale="en-US",
         )
         try:
             yield context
         finally:
-            browser.close()
+            context.close()
 
 
 def _find_chromium() -> Optional[str]:

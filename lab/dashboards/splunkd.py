@@ -27,6 +27,8 @@ from lab.spl.values import texts
 WEB = Path(__file__).resolve().parent / "web"
 
 _PREFIX = re.compile(r"/en-US/splunkd/__raw/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
+# What `make` has built, and its type.
+_BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
 _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 
 
@@ -112,19 +114,11 @@ class Site:
         views: the folder of the views.
         splunkd: answers the searches.
         port: 0 for any that is free.
-        change: what to do to a view's definition before it is shown.
     """
 
-    def __init__(
-        self,
-        views: Path,
-        splunkd: Splunkd,
-        port: int = 0,
-        change: Callable[[dict[str, Any]], None] = lambda _: None,
-    ) -> None:
-        self.splunkd, self._views, self._change = splunkd, views, change
-        #: What the page asked for and this does not know.
-        self.unexpected: list[str] = []
+    def __init__(self, views: Path, splunkd: Splunkd, port: int = 0) -> None:
+        self._views = views
+        self.turn_to(splunkd)
         #: How many requests have come, and how many of them have been answered.
         self.asked = self.answered = 0
         self._counting = threading.Lock()
@@ -148,6 +142,17 @@ class Site:
         """Return where a view is, with values for its inputs."""
         query = urlencode({f"form.{token}": value for token, value in tokens.items()})
         return f"http://127.0.0.1:{self.port}/en-US/app/tsidenrich/{view}" + (f"?{query}" if query else "")
+
+    def turn_to(self, splunkd: Splunkd, change: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        """Show the views over a splunkd from now on.
+
+        Args:
+            splunkd: answers the searches.
+            change: what to do to a view's definition before it is shown.
+        """
+        self.splunkd, self._change = splunkd, change
+        #: What the page asked for and this does not know.
+        self.unexpected: list[str] = []
 
     def __enter__(self) -> Site:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -178,17 +183,20 @@ class Site:
         request.send_response(status)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
+        if url.path in _BUILT:
+            # Its address is another one after each change. What a browser keeps, it keeps compiled, which is
+            # most of the time that a view takes.
+            request.send_header("Cache-Control", "max-age=31536000, immutable")
         request.end_headers()
         request.wfile.write(body)
 
     def _answer(self, method: str, path: str, form: Mapping[str, str]) -> tuple[int, str, bytes]:
         if re.fullmatch(r"/en-US/app/tsidenrich/\w+", path):
-            return 200, "text/html; charset=utf-8", (WEB / "page.html").read_bytes()
+            return 200, "text/html; charset=utf-8", _page().encode("utf-8")
         if path == "/favicon.ico":
             return 204, "image/x-icon", b""
-        if path in ("/dist/page.js", "/dist/page.css"):
-            kind = "text/css" if path.endswith("css") else "text/javascript"
-            return 200, kind, (WEB / path[1:]).read_bytes()
+        if path in _BUILT:
+            return 200, _BUILT[path], (WEB / path[1:]).read_bytes()
         view = re.fullmatch(r"/view/(\w+)", path)
         if view and (self._views / f"{view[1]}.xml").is_file():
             shown = read_view(self._views / f"{view[1]}.xml")
@@ -220,6 +228,14 @@ class Site:
         if api == "data/ui/times":
             return 200, {"entry": [_times(*preset) for preset in _PRESETS]}
         return 200, {"entry": [], "messages": []}
+
+
+def _page() -> str:
+    """Return the page, in which what was built has an address of its own each time that it is built."""
+    page = (WEB / "page.html").read_text("utf-8")
+    for path in _BUILT:
+        page = page.replace(path, f"{path}?{(WEB / path[1:]).stat().st_mtime_ns:x}")
+    return page
 
 
 _PRESETS = (

@@ -202,7 +202,7 @@ def _term(term: str) -> Predicate:
     longest = max(term.lower().split("*"), key=len) if term.isascii() else ""
 
     def found(value: str) -> bool:
-        # It is much faster to see that a text has not even the letters; beyond ASCII, case is not that simple.
+        # It is much faster to see that the letters are not there; beyond ASCII, case is not that simple.
         return (longest in value.lower() or not value.isascii()) and pattern.search(value) is not None
 
     return Predicate(lambda row: any(found(value) for value in texts(row.get("_raw"))), frozenset(("_raw",)))

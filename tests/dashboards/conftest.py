@@ -32,9 +32,16 @@ def context() -> Iterator[BrowserContext]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Return one site for all tests, because the browser keeps the page's compiled script by its address."""
+    with Site(VIEWS, Splunkd(Splunk(ROOT, [], 0))) as found:
+        yield found
+
+
 @pytest.fixture
-def show(context: BrowserContext) -> Iterator[Show]:
-    """Return a function that opens a view over a Splunk; at the end nothing may have gone wrong unseen."""
+def show(context: BrowserContext, site: Site) -> Iterator[Show]:
+    """Return a function that opens a view over a Splunk, in the place of the one before."""
     with ExitStack() as stack:
 
         def opened(
@@ -46,7 +53,8 @@ def show(context: BrowserContext) -> Iterator[Show]:
             patience: float = 60,
             **tokens: str,
         ) -> View:
-            site = stack.enter_context(Site(VIEWS, Splunkd(splunk), change=change))
+            stack.close()
+            site.turn_to(Splunkd(splunk), change)
             view = View(context, site, patience)
             stack.callback(view.close)
             view.page.set_viewport_size({"width": size[0], "height": size[1]})
