@@ -248,7 +248,8 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=20)
+# Each example starts the command three times.
+@settings(max_examples=settings().max_examples // 10)
 @given(st.data())
 def test_chunks_shards_and_orders_change_no_answer(packaged_app: Path, data: st.DataObject) -> None:
     host = CommandHost(packaged_app, "tsidenrich", python_flags=ALONE)
