@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import Any
 
 from hypothesis import given
@@ -39,25 +40,40 @@ def either(values: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     return st.one_of(values, st.lists(values, min_size=2, max_size=3))
 
 
+# Strategies are made once: to make one takes longer than to draw from it.
+VALUES = {
+    role: either(
+        {"address": ADDRESSES, "device": ADDRESSES, "name": NAMES, "action": ACTIONS}.get(role, OTHERS)
+    )
+    for role in ROLES
+}
+OTHER_FIELDS = st.fixed_dictionaries(
+    {}, optional={"_time": st.sampled_from(["1700000000.123", "", "x"]), "user": st.text(max_size=5)}
+)
+
+
+@cache
+def some_of(fields: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    """Up to two of these fields."""
+    return st.lists(st.sampled_from(fields), max_size=2)
+
+
 @st.composite
 def events(draw: st.DrawFn, lookups: Lookups) -> dict[str, Any]:
     """Events with up to two fields for each role, and fields that nobody knows."""
-    values = {"address": ADDRESSES, "device": ADDRESSES, "name": NAMES, "action": ACTIONS}
     event: dict[str, Any] = {}
     for role in ROLES:
-        for field in draw(st.lists(st.sampled_from(lookups.fields.of(role)), max_size=2)):
-            event[field] = draw(either(values.get(role, OTHERS)))
-    # The raw line may repeat a name of a field, as real ones do.
-    names = [value for field in lookups.fields.of("name") for value in values_of(event.get(field))]
-    raw = st.builds(
-        lambda address, name: (
-            f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {address}, URL: {name}, NAT_ResponderPort: 443"
-        ),
-        ADDRESSES,
-        st.sampled_from(names) | NAMES if names else NAMES,
-    )
-    others = {"_time": st.sampled_from(["1700000000.123", "", "x"]), "_raw": raw, "user": st.text(max_size=5)}
-    return {**event, **draw(st.fixed_dictionaries({}, optional=others))}
+        for field in draw(some_of(lookups.fields.of(role))):
+            event[field] = draw(VALUES[role])
+    if draw(st.booleans()):
+        # The raw line may repeat a name of a field, as real ones do.
+        names = [value for field in lookups.fields.of("name") for value in values_of(event.get(field))]
+        repeats = bool(names) and draw(st.booleans())
+        name = draw(st.sampled_from(names) if repeats else NAMES)
+        event["_raw"] = (
+            f"%FTD-1-430003: SrcIP: 10.1.1.1, DstIP: {draw(ADDRESSES)}, URL: {name}, NAT_ResponderPort: 443"
+        )
+    return {**event, **draw(OTHER_FIELDS)}
 
 
 OPTIONS = st.builds(
