@@ -7,6 +7,7 @@ from typing import Optional
 
 import pytest
 
+from tsid.addresses import parse_address
 from tsid.errors import LookupTableError
 from tsid.lookups import load_lookups
 from tsid.tables import whole_number
@@ -141,6 +142,9 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
             ["'nobody.example' has no endpoint"],
         ),
         ("tsid_aliases_local.csv", b"alias,host\n10.0.0.1,tools.cisco.com\n", 2, ["'10.0.0.1' is no name"]),
+        # What only looks like a name, and what a spreadsheet would run.
+        ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is no name"]),
+        ("tsid_aliases_local.csv", b"alias,host\n=cmd(),tools.cisco.com\n", 2, ["'=cmd()' is no name"]),
         (
             "tsid_aliases_local.csv",
             b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
@@ -280,6 +284,70 @@ def test_an_on_prem_server_is_an_endpoint_and_not_a_relay(folder: Path) -> None:
         "cisco_licensing_endpoints_local.csv",
     )
     assert lookups.aliases["licences.corp.example"].host == "ssm.corp.example"
+
+
+def test_rows_come_in_the_order_in_which_they_count(folder: Path) -> None:
+    """The longest prefix first, whatever its address; then what is confirmed, then by host."""
+    rows = [
+        "192.0.0.0/8,b.example,active",
+        "10.1.0.0/16,b.example,unconfirmed",
+        "10.1.0.0/16,c.example,active",
+    ]
+    rows += ["10.1.0.0/16,a.example,unconfirmed", "198.51.100.1/32,a.example,active"]
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "\n".join(["network,host,status", *rows]), "utf-8"
+    )
+    networks = ["10.0.0.0/8", "198.51.100.0/24", "10.2.0.0/16"]
+    for name in ("cisco_networks_local.csv", "tsid_relays_local.csv"):
+        (folder / name).write_text("\n".join(["network", *networks]), "utf-8")
+    tables = load_lookups(folder).tables
+    assert [
+        (row.values["network"], row.values["host"])
+        for row in tables["endpoints"]
+        if row.values["host"].endswith("example")
+    ] == [
+        ("198.51.100.1/32", "a.example"),
+        ("10.1.0.0/16", "c.example"),
+        ("10.1.0.0/16", "a.example"),
+        ("10.1.0.0/16", "b.example"),
+        ("192.0.0.0/8", "b.example"),
+    ]
+    for name in ("networks", "relays"):
+        mine = [row.values["network"] for row in tables[name] if row.values["network"] in networks]
+        assert mine == ["198.51.100.0/24", "10.2.0.0/16", "10.0.0.0/8"]
+
+
+def test_the_rows_in_force_are_counted_and_told(folder: Path) -> None:
+    before = load_lookups(folder)
+    (folder / "tsid_relays_local.csv").write_text("network,owner\n198.51.100.0/24,ours\n", "utf-8")
+    (folder / "cisco_networks_local.csv").write_text("network,owner\n203.0.113.0/24,theirs\n", "utf-8")
+    (folder / "tsid_actions_local.csv").write_text("value,match,outcome\nforgotten,exact,blocked\n", "utf-8")
+    (folder / "tsid_fields_local.csv").write_text("role,rank,field\nname,900,my_name\n", "utf-8")
+    (folder / "tsid_aliases_local.csv").write_text("alias,host\nx.example,tools.cisco.com\n", "utf-8")
+    after = load_lookups(folder)
+    assert after.rows == before.rows + 5
+    assert {name: len(rows) - len(before.tables[name]) for name, rows in after.tables.items()} == {
+        "endpoints": 0,
+        "aliases": 1,
+        "networks": 1,
+        "relays": 1,
+    }
+    address = parse_address("203.0.113.9")
+    assert address is not None
+    network = after.cisco.longest(address)
+    assert network is not None
+    assert network.owner == "theirs"
+
+
+def test_a_row_may_hold_for_one_day(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,service,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,x.y_z-1,2024-06-30,2024-06-30\n",
+        "utf-8",
+    )
+    assert endpoint(folder, "198.51.100.1", 1_719_705_600) is not None  # 2024-06-30T00:00:00Z
+    assert endpoint(folder, "198.51.100.1", 1_719_705_599) is None
+    (row,) = (e for _, e in load_lookups(folder).endpoint_rows if e.network == "198.51.100.1/32")
+    assert row.service == "x.y_z-1"
 
 
 def test_a_retired_row_explains_old_events_only(folder: Path) -> None:
