@@ -75,7 +75,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "candidates": ("tests/test_shipped_lookups.py",),
     "rawlines": ("tests/test_rawlines.py",),
     "reader": ("tests/test_reader.py", *EVENTS),
-    "enrich": EVENTS,
+    "enrich": ("tests/test_enrich.py", *EVENTS),
     "versions": ("tests/test_refresh.py",),
     "refresh/settings": (
         f"{SERVERS}test_a_wrong_setting_is_named_with_its_cure",
