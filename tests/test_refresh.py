@@ -612,18 +612,6 @@ def test_a_wrong_setting_is_named_with_its_cure(
     assert "secret@" not in error
 
 
-def test_resolvers_in_all_their_forms(world: World) -> None:
-    texts = "system, 192.0.2.1, 192.0.2.1:5353, 2001:db8::1, [2001:db8::1]:5353, SYSTEM"
-    found = world.settings(resolvers=texts).resolvers
-    assert [(of.address, of.port) for of in found] == [
-        (None, 53),
-        ("192.0.2.1", 53),
-        ("192.0.2.1", 5353),
-        ("2001:db8::1", 53),
-        ("2001:db8::1", 5353),
-    ]
-
-
 def test_the_status_tells_which_version_is_where(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(world.app, ["--status", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)

@@ -77,11 +77,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "reader": ("tests/test_reader.py", *EVENTS),
     "enrich": ("tests/test_enrich.py", *EVENTS),
     "versions": ("tests/test_refresh.py",),
-    "refresh/settings": (
-        f"{SERVERS}test_a_wrong_setting_is_named_with_its_cure",
-        f"{SERVERS}test_resolvers_in_all_their_forms",
-        "tests/test_certificates.py::TestProxies",
-    ),
+    "refresh/settings": ("tests/test_settings.py",),
     "refresh/resolving": (f"{SERVERS}test_answers_of_a_resolver", f"{SERVERS}TestResolvers"),
     "refresh/report": SCRIPT,
     "refresh/survey": SCRIPT,
