@@ -72,6 +72,7 @@ mutate: vendor ## tell which changes of the code no test notices, hours; some: m
 	@$(BOOTSTRAP) $(MUTATION) requirements/mutation.txt
 	@nice -n 15 $(MUTATION)/bin/python -m tools.mutation $(ARGS)
 
+# A browser for each of the processes: not more than there are cores.
 test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
 	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
 	@$(BROWSER)/bin/python -m pytest -n auto --maxprocesses 4 tests/dashboards $(ARGS)

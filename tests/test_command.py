@@ -1,4 +1,4 @@
-"""The packaged commands as real processes, driven as splunkd drives them, on every Python that Splunk has."""
+"""The packaged commands as real processes, driven as splunkd drives them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ALONE = ("-S", "-E", "-s")
 
 @pytest.fixture
 def host(packaged_app: Path) -> CommandHost:
-    """Return the packaged `tsidenrich` under one of the Pythons, cut off from everything else."""
+    """Return the packaged `tsidenrich` under the Python that runs the tests, cut off from everything else."""
     return CommandHost(packaged_app, "tsidenrich", python_flags=ALONE)
 
 

@@ -89,7 +89,7 @@ class TestLimit:
     )
     def test_what_takes_more_meets_the_limit(self, site: str, source: str, openings: list[str]) -> None:
         program = (
-            "import re, sys; from lab.growth import check, hostile as h; check.LIMIT = 0.5; "
+            "import re, sys; from lab.growth import check, hostile as h; "
             f"made = lambda: [re.compile({source!r})]; h.EXPRESSIONS.clear(); "
             f"h.EXPRESSIONS[{site!r}] = h._Expression(h._search, {openings!r}, [], made); check.main({site!r})"
         )

@@ -113,18 +113,18 @@ def test_what_an_admin_has_set_survives() -> None:
 
 @pytest.fixture(scope="module")
 def half_a_day() -> list[LabelledEvent]:
-    """Return the traffic of half a day in every shape that has a time."""
-    made = generate(800, seed=5, licensing_share=0.4, interval=DAY / 1200)
+    """Return the traffic from noon to the small hours in every shape that has a time."""
+    made = generate(800, seed=5, licensing_share=0.4, start=START + 12 * HOUR, interval=DAY / 1200)
     return [event for event in made if "_time" in event.event]
 
 
 def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(half_a_day: list[LabelledEvent]) -> None:
     events = [event for event, _ in half_a_day]
-    end = START + 15 * HOUR
+    end = START + 27 * HOUR
     whole = Splunk(ROOT, events, end)
     whole.run(CONTACTS)
     hourly = Splunk(ROOT, events, end)
-    runs = [START + hour * HOUR + 7 * 60 for hour in range(1, 15)]
+    runs = [START + hour * HOUR + 7 * 60 for hour in range(13, 27)]
     # The scheduler is late, leaves hours out and runs others twice; then somebody runs the backfill.
     dice = random.Random(3)
     runs = [time for time in runs if dice.random() > 0.2] + dice.sample(runs, 5)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.generator import ALL_SHAPES, generate
@@ -180,6 +180,7 @@ OPTIONS = st.builds(
 )
 
 
+@settings(max_examples=400)
 @given(
     st.lists(bodies(), min_size=1, max_size=3),
     OPTIONS,

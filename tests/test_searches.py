@@ -113,7 +113,6 @@ def _day_of(row: Row, name: str, fleet: Fleet) -> Optional[int]:
     return None if value is None else int((float(str(value)) - fleet.start) // DAY)
 
 
-@of_one_fleet
 def test_the_alerts_about_licences_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
     for moment in moments:
         day, watched = moment.day, moment.watched()

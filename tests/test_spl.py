@@ -68,6 +68,16 @@ def test_search(splunk: Splunk, search: str, found: list[str]) -> None:
     assert times(splunk.run(search)) == found
 
 
+def test_a_term_is_found_in_other_letters_of_the_same_case() -> None:
+    """U+212A and U+017F are letters k and s to whoever ignores case."""
+    raws = ["in \u212aelvin", "pa\u017fsed", "kelvin", "passed", "other"]
+    events: list[Row] = [{"_time": str(n), "_raw": raw, "index": "x"} for n, raw in enumerate(raws)]
+    splunk = Splunk(ROOT, events, NOW)
+    assert times(splunk.run("KELVIN")) == ["2", "0"]
+    assert times(splunk.run("passed")) == ["3", "1"]
+    assert times(splunk.run("\u212aelvin")) == ["2", "0"]
+
+
 def test_an_asterisk_finds_results_without_raw_text(splunk: Splunk) -> None:
     """Search Reference, "search": the wildcard alone matches everything."""
     assert len(splunk.run("| makeresults count=2 | search *")) == 2

@@ -110,7 +110,9 @@ IN_FORCE = [
 ]
 
 
-@pytest.fixture(scope="session", params=RELEASES)
+@pytest.fixture(
+    scope="session", params=[pytest.param(version, marks=pytest.mark.history) for version in RELEASES]
+)
 def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the package of an earlier release, without ``bin/lib``."""
     version: str = request.param
@@ -154,7 +156,6 @@ def app(packaged_app: Path, tmp_path: Path) -> Path:
     return tmp_path / "etc" / "apps" / "tsidenrich"
 
 
-@pytest.mark.history
 @pytest.mark.parametrize("others", [True, False], ids=["others stay", "others go"])
 def test_what_is_the_sites_own_survives_every_way_and_is_in_force(
     release: Path, others: bool, package_file: Path, app: Path
@@ -206,7 +207,6 @@ def test_bytecode_of_another_version_is_not_run(package_file: Path, app: Path, t
 
 
 # What other searches, dashboards and saved searches of a site may name.
-@pytest.mark.history
 def test_what_a_release_offered_is_still_offered(release: Path, packaged_app: Path, app: Path) -> None:
     install(release, app)
     for name in ("commands", "transforms", "macros", "searchbnf"):
@@ -236,7 +236,6 @@ def test_what_a_release_offered_is_still_offered(release: Path, packaged_app: Pa
     assert columns[0] <= columns[1]
 
 
-@pytest.mark.history
 def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
     release: Path, package_file: Path, app: Path
 ) -> None:
@@ -248,7 +247,6 @@ def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
         CommandHost(app, "tsidrisk")
 
 
-@pytest.mark.history
 def test_code_and_shipped_tables_of_different_versions_go_together(
     release: Path, package_file: Path, app: Path, tmp_path: Path
 ) -> None:

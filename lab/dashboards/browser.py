@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -214,10 +213,10 @@ def chromium(width: int = 1920, height: int = 1080) -> Iterator[BrowserContext]:
         raise LabError(
             "there is no Chromium: apt install chromium, or name it in the environment variable CHROMIUM"
         )
-    # With a folder for its cache it keeps scripts compiled.
-    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
+        # With a folder for its cache it keeps scripts compiled. An unnamed one playwright makes and removes.
         context = playwright.chromium.launch_persistent_context(
-            profile,
+            "",
             executable_path=path,
             headless=True,
             args=list(_FLAGS),

@@ -31,9 +31,10 @@ class Sample(NamedTuple):
 
 def copy_app(app: Path, folder: Path) -> Path:
     """Copy what the searches of an app need, so that they may write."""
-    # With its bytecode, or the first run of each command would have to compile all of it.
+    # With its bytecode, or the first run of each command would have to compile all of it; but not with what
+    # another process is just writing.
     for name in ("bin", "default", "lookups"):
-        shutil.copytree(app / name, folder / name)
+        shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     return folder
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ WEB = Path(__file__).resolve().parent / "web"
 _PREFIX = re.compile(r"/en-US/splunkd/__raw/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
 # What `make` has built, and its type.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
+# Seconds.
+_REST_WITHIN = 60
 _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 
 
@@ -143,6 +146,18 @@ class Site:
         query = urlencode({f"form.{token}": value for token, value in tokens.items()})
         return f"http://127.0.0.1:{self.port}/en-US/app/tsidenrich/{view}" + (f"?{query}" if query else "")
 
+    def await_rest(self) -> None:
+        """Wait until every request is answered, those of a page that is gone included.
+
+        Raises:
+            LabError: that takes too long.
+        """
+        end = time.monotonic() + _REST_WITHIN
+        while self.asked != self.answered:
+            if time.monotonic() > end:
+                raise LabError(f"{self.answered} of {self.asked} requests answered")
+            time.sleep(0.01)
+
     def turn_to(self, splunkd: Splunkd, change: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         """Show the views over a splunkd from now on.
 
@@ -184,8 +199,8 @@ class Site:
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
         if url.path in _BUILT:
-            # Its address is another one after each change. What a browser keeps, it keeps compiled, which is
-            # most of the time that a view takes.
+            # Its address is another one after each change. A browser keeps the compiled form too, and
+            # compiling is most of the time that a view takes.
             request.send_header("Cache-Control", "max-age=31536000, immutable")
         request.end_headers()
         request.wfile.write(body)

@@ -1,9 +1,9 @@
 """Runs every case once, under a limit of time that only quadratic ones meet: ``python -m lab.growth.check``.
 
 The limit is of this process's own time on the processor, so that a busy machine makes no difference: a linear
-case takes milliseconds, a quadratic one seconds at least, an exponential one for ever. The system kills what
-meets it, because no exception could reach into a running expression; the case that ran is in the output's
-last line.
+case takes milliseconds, a quadratic one half a second at least, an exponential one for ever. The system kills
+what meets it, because no exception could reach into a running expression; the case that ran is in the
+output's last line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lab.growth.sites import BIN
 #: Characters of a case's text.
 SIZE = 1 << 15
 #: Seconds of processor time for one case.
-LIMIT = 0.8
+LIMIT = 0.5
 
 
 def cases(folder: Path) -> Iterator[Case]:

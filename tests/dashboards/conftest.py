@@ -54,6 +54,7 @@ def show(context: BrowserContext, site: Site) -> Iterator[Show]:
             **tokens: str,
         ) -> View:
             stack.close()
+            site.await_rest()
             site.turn_to(Splunkd(splunk), change)
             view = View(context, site, patience)
             stack.callback(view.close)

@@ -197,7 +197,7 @@ def test_nothing_at_all_is_no_blank(show: Show, view: str) -> None:
         assert [panels[name].value for name in ("v_aliased", "v_impostors", "v_unlisted")] == ["0"] * 3
 
 
-@pytest.mark.parametrize(("devices", "days"), [(1, 20), (500, 40)])
+@pytest.mark.parametrize(("devices", "days"), [(1, 20), (500, 70)])
 def test_one_device_and_five_hundred(show: Show, tmp_path: Path, devices: int, days: int) -> None:
     made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days)
     panels = in_order(show(made.splunk, "overview"), "overview")
