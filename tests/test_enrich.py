@@ -111,6 +111,9 @@ def test_the_sides_are_turned_where_only_the_source_is_an_endpoint(past: Lookups
     ):
         answer = enricher.enrich({**event, **change})
         assert answer.fields["tsid_device"] == ("" if not answer.verdict else {**event, **change}["src_ip"])
+    # As usual, from whatever port.
+    answer = enricher.enrich({**event, "src_ip": "10.9.9.9", "dest_ip": TOOLS})
+    assert (answer.verdict, answer.fields["tsid_device"]) == ("unnamed", "10.9.9.9")
     # Who names the field has said which side it is.
     assert Enricher(past, Options(ip="dest_ip")).enrich(event).verdict == ""
 

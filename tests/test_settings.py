@@ -175,6 +175,15 @@ def test_a_local_file_counts_more_than_the_shipped_one_and_less_than_what_is_giv
     assert load_settings(app, {"misses": "8"}).misses == 8
 
 
+def test_a_percent_sign_and_a_colon_are_only_that(app: Path) -> None:
+    """As Splunk reads them; Python's own way would take them for more."""
+    (app / "100%(tls)s.pem").touch()
+    local(app, b"[refresh]\nca_bundle = 100%(tls)s.pem\nmembers = a:b\n")
+    found = load_settings(app, {})
+    assert found.ca_bundle == app / "100%(tls)s.pem"
+    assert found.members == {"a": "b"}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -183,6 +192,8 @@ def test_a_local_file_counts_more_than_the_shipped_one_and_less_than_what_is_giv
             b"[refresh]\nmisses = 1\nmisses = 2\n",
             "cannot be read: .*already exists. Correct it, or restore it.",
         ),
+        (b"[refresh]\nmisses: 1\n", "cannot be read: "),
+        (b"[refresh]\n; misses = 1\n", "unknown setting ; misses"),
         (b"[refresh]\nmiss = 1\n", "unknown setting miss. The settings are resolvers, members, tls, "),
         (b"[else]\nmisses = 1\n", r"unknown stanza \[else\]. The only one is \[refresh\]."),
     ],
