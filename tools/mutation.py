@@ -76,7 +76,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "rawlines": ("tests/test_rawlines.py",),
     "reader": ("tests/test_reader.py", *EVENTS),
     "enrich": ("tests/test_enrich.py", *EVENTS),
-    "versions": ("tests/test_refresh.py",),
+    "versions": (f"{SERVERS}test_the_status_tells_which_version_is_where",),
     "refresh/settings": ("tests/test_settings.py",),
     "refresh/resolving": (f"{SERVERS}test_answers_of_a_resolver", f"{SERVERS}TestResolvers"),
     "refresh/report": SCRIPT,
