@@ -79,7 +79,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "versions": (f"{SERVERS}test_the_status_tells_which_version_is_where",),
     "refresh/settings": ("tests/test_settings.py",),
     "refresh/resolving": (f"{SERVERS}test_answers_of_a_resolver", f"{SERVERS}TestResolvers"),
-    "refresh/report": SCRIPT,
+    "refresh/report": ("tests/test_report.py",),
     "refresh/survey": SCRIPT,
     "refresh/script": SCRIPT,
     "csvbytes": ROWS,
