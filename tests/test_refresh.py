@@ -27,6 +27,7 @@ from lab.search import Result
 from lab.spl.engine import Splunk
 from lab.spl.table import Table
 from tsid.lookups import load_lookups
+from tsid.refresh.items import ADVICE
 from tsid.refresh.publish import FILES, contents, publish
 from tsid.refresh.resolving import resolve_all
 from tsid.refresh.script import main
@@ -119,6 +120,29 @@ def test_what_was_refreshed_is_fresh(world: World, capsys: pytest.CaptureFixture
     assert tables(world) == before
     rows = load_lookups(world.lookups).endpoint_rows
     assert {endpoint.status for _, endpoint in rows} == {"active"}
+
+
+def test_what_machines_and_people_are_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
+    with internet(world.app.parent / "dns", world.records(tools=[*ALL, MOVED]), servers) as site:
+        given = ["--ca-bundle", str(world.bundle), "--resolver", site.resolver, "--proxy", site.proxy]
+        status, told = run(world, ["--check", *given[2:]], capsys)
+        assert main(world.app, ["--write", *given]) == 0
+        first = capsys.readouterr().out
+        assert main(world.app, ["--write", *given]) == 0
+        second = capsys.readouterr().out
+    assert list(told) == ["exit_status", "written", "items", "answers", "servers"]
+    assert (told["exit_status"], told["written"]) == (status, []) == (1, [])
+    assert all(item["advice"] == ADVICE.get(item["what"], "") for item in told["items"])
+    (answer,) = [one for one in told["answers"] if one["host"] == HOST and one["kind"] == "A"]
+    assert MOVED in answer["addresses"]
+    seen = {(one["address"], one["sni"]): one for one in told["servers"]}
+    assert seen[MOVED, ""]["reported"] == "tool.cisco.com"
+    assert seen[MOVED, HOST]["alternatives"] == ["tool.cisco.com", HOST]
+    assert seen[MOVED, ""]["problem"] == ""
+    assert first.endswith(f"\nWritten: lookups/{FILES[0]} and lookups/{FILES[1]}.\n")
+    assert second.endswith("\n\nNothing was written.\n")
+    assert "Changes" not in second
 
 
 class Case(NamedTuple):

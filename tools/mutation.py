@@ -40,6 +40,7 @@ ROWS = (
 PUBLISH = ("tests/test_publish.py", "-k", "not killed and not meanwhile and not two_at_once")
 SERVERS = "tests/test_refresh.py::"
 SCRIPT = (
+    f"{SERVERS}test_what_machines_and_people_are_told",
     f"{SERVERS}test_what_was_refreshed_is_fresh",
     f"{SERVERS}test_one_thing_differs[an address moves]",
     f"{SERVERS}test_one_thing_differs[a first name that is new]",
