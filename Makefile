@@ -20,7 +20,7 @@ LOCK := .venv/lock
 MUTATION := .venv/mutation
 TEST := .venv/test-$(VERSION)
 # Tests are many small processes, some of which wait: one more at a time than there are cores, but four at most.
-PARALLEL := -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
+PARALLEL = -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))

@@ -1,13 +1,23 @@
-"""What the lab reads in an app's conf files: its id, and which script a search command is."""
+"""An app's folder: its id, which script a search command is, and a copy of it to write in."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from lab.errors import UsageError
 from tools import conf
 
 _TRUE = ("true", "t", "yes", "y", "1")
+
+
+def copy_app(app: Path, folder: Path) -> Path:
+    """Copy what the searches of an app need, so that they may write."""
+    # With its bytecode, or the first run of each command would have to compile all of it; but not with what
+    # another process is just writing.
+    for name in ("bin", "default", "lookups"):
+        shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
+    return folder
 
 
 def app_id(app: Path) -> str:

@@ -8,7 +8,6 @@ It proves itself: it fails if the command says anything else.
 from __future__ import annotations
 
 import csv
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import trustme
 
+from lab.app import copy_app
 from lab.errors import LabError
 from lab.host import CommandHost
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
@@ -40,9 +40,7 @@ def main() -> int:
 
 
 def _show(folder: Path) -> int:
-    app = folder / "app"
-    for name in ("bin", "default", "lookups"):
-        shutil.copytree(ROOT / name, app / name)
+    app = copy_app(ROOT, folder / "app")
     addresses = addresses_in(load_lookups(app / "lookups"))
     known, moved = [address for address in addresses[_HOST] if ":" not in address][:2]
     _forget(app / "lookups" / "cisco_licensing_endpoints.csv", lambda row: row["network"] == f"{moved}/32")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import appcheck, package
+from tools import appcheck
 
 Break = Callable[[Path], object]
 
@@ -18,16 +18,11 @@ STUDIO = (
 )
 
 
-@pytest.fixture(scope="module")
-def whole(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the app as it is packaged."""
-    return package.unpack(package_file, tmp_path_factory.mktemp("whole"))
-
-
 @pytest.fixture
-def app(whole: Path, tmp_path: Path) -> Path:
+def app(packaged_app: Path, tmp_path: Path) -> Path:
     """Return the app as it is packaged, to be broken; without the libraries, which are most of its files."""
-    return Path(shutil.copytree(whole, tmp_path / whole.name, ignore=shutil.ignore_patterns("lib")))
+    left_out = shutil.ignore_patterns("lib", "__pycache__")
+    return Path(shutil.copytree(packaged_app, tmp_path / packaged_app.name, ignore=left_out))
 
 
 def write(name: str, content: str, encoding: str = "utf-8") -> Break:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.dashboards.sample import copy_app
+from lab.app import copy_app
 from lab.dashboards.views import fill, read_view
 from lab.host import CommandHost, SearchInfo
 from lab.search import Result

@@ -26,9 +26,7 @@ def test_each_row_has_its_advice_and_every_column() -> None:
     assert [tuple(row) for row in rows] == [COLUMNS] * len(ITEMS)
     for row, item in zip(rows, ITEMS):
         assert {name: row[name] for name in item._fields} == item._asdict()
-        assert row["advice"] == {"private": ADVICE["private"], "unseen": ADVICE["unseen"]}.get(
-            item.what, ADVICE["too_wide"] if item.what == "too_wide" else ""
-        )
+        assert row["advice"] == (ADVICE[item.what] if item.what in ("private", "unseen", "too_wide") else "")
         assert {value for name, value in row.items() if name not in (*item._fields, "advice")} == {""}
 
 

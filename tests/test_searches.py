@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 import pytest
 
-from lab.dashboards.sample import copy_app
+from lab.app import copy_app
 from lab.examples import labelled_events, searches_of, searches_of_help, splunk_for_examples
 from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
@@ -161,8 +161,8 @@ def latest(moments: list[Moment], name: str) -> tuple[Moment, list[Row]]:
 @of_one_fleet
 def test_a_drilldown_shows_what_the_finding_is_about(moments: list[Moment]) -> None:
     last = moments[-1]
+    of_a_day = [last.at(next(iter(last.fleet.impostors)), hour=12)]
     for name in ("licence expiring", "licence expired", "impostor of a licensing server"):
-        of_a_day = [last.at(next(iter(last.fleet.impostors)), hour=12)]
         moment, rows = latest(of_a_day if name.startswith("impostor") else moments, f"TSID: {name}")
         saved = moment.splunk.saved[f"TSID: {name}"]
         (drilldown,) = json.loads(saved["action.notable.param.drilldown_searches"])

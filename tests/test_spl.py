@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.app import copy_app
 from lab.spl.engine import Splunk
 from lab.spl.syntax import expand, pipeline
 from lab.spl.values import Row, SplError
@@ -28,10 +28,7 @@ MACROS = {
 
 @pytest.fixture(scope="module")
 def splunk(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
-    app = tmp_path_factory.mktemp("spl") / "app"
-    for name in ("bin", "default", "lookups"):
-        shutil.copytree(ROOT / name, app / name)
-    return Splunk(app, EVENTS, NOW)
+    return Splunk(copy_app(ROOT, tmp_path_factory.mktemp("spl")), EVENTS, NOW)
 
 
 def times(rows: list[Row]) -> list[Any]:

@@ -19,8 +19,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import trustme
 
-from lab.app import find_script
-from lab.dashboards.sample import copy_app
+from lab.app import copy_app, find_script
 from lab.errors import UsageError
 from lab.generator import START
 from lab.host import CommandHost

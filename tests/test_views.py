@@ -12,7 +12,8 @@ from typing import Any, Optional
 
 import pytest
 
-from lab.dashboards.sample import Sample, copy_app, make_sample
+from lab.app import copy_app
+from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.views import fill, read_view
 from lab.errors import LabError
 from lab.generator.fleet import DAY

@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.dashboards.sample import copy_app, make_sample
+from lab.app import copy_app
+from lab.dashboards.sample import make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,15 +26,6 @@ class Sample(NamedTuple):
     fleet: Fleet
     splunk: Splunk
     days: int
-
-
-def copy_app(app: Path, folder: Path) -> Path:
-    """Copy what the searches of an app need, so that they may write."""
-    # With its bytecode, or the first run of each command would have to compile all of it; but not with what
-    # another process is just writing.
-    for name in ("bin", "default", "lookups"):
-        shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
-    return folder
 
 
 def make_sample(app: Path, *, devices: int = DEVICES, days: int = DAYS, seed: int = SEED) -> Sample:

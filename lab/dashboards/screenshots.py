@@ -6,8 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lab.app import copy_app
 from lab.dashboards.browser import View, chromium
-from lab.dashboards.sample import Sample, copy_app, make_sample
+from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
 

@@ -28,11 +28,11 @@ from lab.spl.values import texts
 WEB = Path(__file__).resolve().parent / "web"
 
 _PREFIX = re.compile(r"/en-US/splunkd/__raw/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
+_RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 # What `make` has built, and its type.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
 # Seconds.
 _REST_WITHIN = 60
-_RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 
 
 class Job(NamedTuple):

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from lab.app import copy_app
 from lab.dashboards.browser import Panel, View
-from lab.dashboards.sample import Sample, copy_app, make_sample
+from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.views import read_view
 from lab.errors import LabError
 from lab.generator.fleet import DAY, Connection

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trustme
 
-from lab.dashboards.sample import copy_app
+from lab.app import copy_app
 from lab.errors import LabError
 from lab.examples import splunk_for_examples
 from lab.internet.cisco import addresses_in, internet, records_of, servers_of
