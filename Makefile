@@ -17,7 +17,6 @@ FUZZ := .venv/fuzz
 LAB := .venv/lab
 LINT := .venv/lint
 LOCK := .venv/lock
-MUTATION := .venv/mutation
 TEST := .venv/test-$(VERSION)
 # Tests are many small processes, some of which wait: one more at a time than there are cores, but four at most.
 PARALLEL = -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
@@ -26,27 +25,27 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench fuzz growth load mutate test test-dashboards docs test-docs \
-  readme lint format package inspect release vendor icons lock clean
+.PHONY: help demo refresh-demo dashboards screenshots bench fuzz load test test-dashboards docs test-docs \
+  readme lint format package inspect release vendor lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: vendor ## show the app at work, without a Splunk
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin/lib $(LAB)/bin/python -m lab.demo
+	@$(LAB)/bin/python -m lab.cli.demo
 
 refresh-demo: vendor ## show the refresh at work with servers on loopback; needs the DNS server NSD
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.refreshdemo
+	@$(LAB)/bin/python -m lab.cli.refresh_demo
 
 dashboards: vendor $(PAGE) ## serve the dashboards over made-up data on 127.0.0.1; needs Node.js with npm
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin/lib $(LAB)/bin/python -m lab.dashboards
+	@$(LAB)/bin/python -m lab.dashboards
 
 screenshots: vendor $(PAGE) ## take the pictures of README; needs Node.js with npm and Chromium
 	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
-	@PYTHONPATH=bin/lib $(BROWSER)/bin/python -m lab.dashboards.screenshots
+	@$(BROWSER)/bin/python -m lab.dashboards.screenshots
 
 bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
@@ -54,23 +53,15 @@ bench: vendor ## measure the command beside others, about 25 minutes; in small: 
 
 fuzz: vendor ## look for inputs that break the app, 60 s a target; Linux, Python 3.11 to 3.13; make fuzz ARGS=--help
 	@$(BOOTSTRAP) $(FUZZ) requirements/fuzz.txt
-	@PYTHONPATH=bin:bin/lib $(FUZZ)/bin/python -m lab.fuzz $(ARGS)
-
-growth: vendor ## measure how the time of everything that reads hostile text grows with it, about 10 minutes
-	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.growth $(ARGS)
+	@$(FUZZ)/bin/python -m lab.fuzz $(ARGS)
 
 load: vendor ## put the command under load, about half an hour; in small: make load ARGS='--events 1000000 --seconds 10'
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m lab.load $(ARGS)
+	@$(LAB)/bin/python -m lab.load $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt
 	@$(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope $(ARGS)
-
-mutate: vendor ## tell which changes of the code no test notices, hours; some: make mutate ARGS='verdict refresh/plan'
-	@$(BOOTSTRAP) $(MUTATION) requirements/mutation.txt
-	@nice -n 15 $(MUTATION)/bin/python -m tools.mutation $(ARGS)
 
 # A browser for each of the processes: not more than there are cores.
 test-dashboards: vendor $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
@@ -93,7 +84,7 @@ $(MERMAID): tools/site/package-lock.json
 
 readme: vendor $(PAGE) ## run every command of README in a clean Debian; needs root, mmdebstrap, NSD, Node.js with npm
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@PYTHONPATH=bin:bin/lib $(LAB)/bin/python -m tools.readme
+	@$(LAB)/bin/python -m tools.readme
 
 lint: vendor ## check style, and types on Linux and on Windows
 	@$(BOOTSTRAP) $(LINT) requirements/lint.txt
@@ -118,9 +109,6 @@ release: vendor ## make the package with its SHA-256 and AppInspect's report, if
 
 vendor: ## build bin/lib, the libraries that the app carries
 	@$(PYTHON) -m tools.vendor
-
-icons: ## draw static/*.png again
-	@$(PYTHON) -m tools.icons
 
 lock: ## pin the newest versions that requirements/*.in allow
 	@$(BOOTSTRAP) $(LOCK) requirements/lock.txt

@@ -8,17 +8,16 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
-# First, because it puts the app's own copy of splunklib on the path.
-from tsidcommand import LOOKUPS, Checked, Choice, Field, Flag, metric
+from tsidsplunk import LOOKUPS
+from tsidsplunk.chunks import ChunkCommand
+from tsidsplunk.command import Checked, Choice, Field, Flag, metric
 
-# isort: split
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
 
-from tsid.enrich import KEEP, KEEP_ALL, Enricher, Options
-from tsid.lookups import load_lookups
-from tsid.rows import ChunkEnricher
-from tsid.suspicion import Suspicion
-from tsidchunks import ChunkCommand
+from tsid.decision.enrich import KEEP, KEEP_ALL, Enricher, Options
+from tsid.facts.lookups import load_lookups
+from tsid.hotpath.chunk_enricher import ChunkEnricher
+from tsid.hotpath.prefilter import Suspicion
 
 
 class Prefix(Checked[str]):

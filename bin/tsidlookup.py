@@ -6,15 +6,14 @@ import socket
 import sys
 from collections.abc import Iterator
 
-# First, because it puts the app's own copy of splunklib on the path.
-from tsidcommand import LOOKUPS, Choice, TsidCommand
+from tsidsplunk import LOOKUPS
+from tsidsplunk.command import Choice, TsidCommand
 
-# isort: split
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
-from tsid.candidates import candidate_search
-from tsid.lookups import load_lookups
-from tsid.versions import file_versions
+from tsid.facts.candidates import candidate_search
+from tsid.facts.digests import file_versions
+from tsid.facts.lookups import load_lookups
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
 CANDIDATES, FILES = "candidates", "files"

@@ -1,14 +1,71 @@
-"""The refresh as a script: ``python bin/tsidrefresh.py --help``. The search command: `tsidrefreshcommand`."""
+"""The search command `tsidrefresh`: yields the lookups as a refresh would write them, or its report."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-APP = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(APP / "bin" / "lib"))
+from tsidsplunk import APP, LOOKUPS
+from tsidsplunk.command import Choice, TsidCommand
 
-from tsid.refresh.script import main  # noqa: E402
+from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
-if __name__ == "__main__":
+from tsid.refresh import report
+from tsid.refresh.items import FAILURE, REFUSAL
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.settings import load_settings
+from tsid.refresh.survey import refresh, today
+
+ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
+
+# The search's own message is no place for more; the report has them all.
+_MOST_WARNINGS = 5
+
+
+@Configuration()
+class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
+    """Asks DNS and the licensing servers, and yields rows; it writes nothing itself."""
+
+    table = Option(
+        doc="""
+        **Syntax:** **table=***endpoints|aliases|report*
+        **Description:** The new refreshed table, for outputlookup, or what was found. Default: report""",
+        default=REPORT,
+        validate=Choice((ENDPOINTS, ALIASES, REPORT)),
+    )
+
+    def load(self) -> None:
+        """Read the settings."""
+        self._settings = load_settings(APP, {})
+
+    def generate(self) -> Iterator[Mapping[str, str]]:
+        """Yield the rows of the chosen table."""
+        found = refresh(LOOKUPS, self._settings, today())
+        plan = found.plan
+        if self.table == REPORT:
+            yield from report.rows_of(plan.items)
+            yield from report.status_rows(LOOKUPS, found.lookups, today())
+            return
+        if not plan.checked:
+            self.stop(
+                "no resolver has an address of any licensing host, so nothing changes. Check that the search "
+                "head may ask its resolver, or name another one in local/tsidrefresh.conf."
+            )
+        doubtful = [*plan.of_kind(REFUSAL), *plan.of_kind(FAILURE)]
+        for item in doubtful[:_MOST_WARNINGS]:
+            self.write_warning("{}", f"tsidrefresh: {item.kind} of {item.item} ({item.what}): {item.reason}")
+        if len(doubtful) > _MOST_WARNINGS:
+            more = len(doubtful) - _MOST_WARNINGS
+            self.write_warning("{}", f"tsidrefresh: {more} more are in | tsidrefresh table=report")
+        columns = ENDPOINT_COLUMNS if self.table == ENDPOINTS else ALIAS_COLUMNS
+        for row in plan.endpoints if self.table == ENDPOINTS else plan.aliases:
+            yield {column: row.get(column, "") for column in columns}
+
+
+if __name__ == "__main__" and sys.argv[1:]:
+    # Splunk starts a command without arguments: this is a scheduled task that knows the script's old name.
+    from tsid.refresh.script import main
+
+    print("tsidrefresh.py: use refresh_lookups.py, this name goes in the next release", file=sys.stderr)
     sys.exit(main(APP, sys.argv[1:]))
+dispatch(TsidRefreshCommand, sys.argv, sys.stdin, sys.stdout, __name__)

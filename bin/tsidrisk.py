@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# First, because it puts the app's own copy of splunklib on the path.
-from tsidcommand import LOOKUPS, Checked, Field, TsidCommand
+from tsidsplunk import LOOKUPS
+from tsidsplunk.command import Checked, Field, TsidCommand
 
-# isort: split
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
 
-from tsid.clocks import CLASSIC, load_clocks
-from tsid.errors import TsidError
-from tsid.risk import Assessor, FieldNames
+from tsid.decision.risk import Assessor, FieldNames
+from tsid.facts.clocks import CLASSIC, load_clocks
+from tsid.facts.errors import TsidError
 
 
 class Time(Checked[float]):

@@ -1,15 +1,16 @@
 """The app without Splunk: its search commands are started, fed and checked here as splunkd does it.
 
-Modules for it, each usable on its own:
-
-* ``host`` runs a search command, strictly checked; ``search`` is one run; ``peer`` installs an app as an
-  indexer has it
-* ``wire`` is the chunk protocol's bytes, ``reply`` what a command may say, ``process`` its process and pipes
-* ``commandline`` takes a command line apart as splunkd does, ``app`` finds a command's script
-* ``events`` reads and writes event files, ``render`` shows events
-* ``generator`` makes labelled events, ``demo`` shows the app at work on them and holds it to the truth
-* ``fuzz`` looks for bytes that break the app
+* ``host`` runs a search command, strictly checked, and reads and writes event files
+* ``spl`` evaluates searches, ``generator`` makes labelled events, ``dashboards`` shows the views
+* ``internet`` is DNS and TLS on loopback, for the refresh
+* ``cli`` is the command line and the demos: ``python -m lab --help``
+* ``fuzz`` looks for bytes that break the app, ``bench`` measures it
 * ``errors``: everything that is raised on purpose
-
-``python -m lab --help`` is the same from a shell.
 """
+
+import sys
+from pathlib import Path
+
+_BIN = Path(__file__).resolve().parent.parent / "bin"
+# The app's own library, and the libraries that it carries.
+sys.path[1:1] = [str(_BIN), str(_BIN / "lib")]

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Callable
 
-from lab import explain, generate, run
+from lab.cli import explain, generate, run
+from lab.cli.terminal import abandon_stdout, safe_text
 from lab.errors import EventError, LabError, UsageError
-from lab.terminal import abandon_stdout, safe_text
 
 #: The subcommands' modules; another one is added here.
 SUBCOMMANDS = (run, generate, explain)

@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 
 from tools import package
 from tools.common import sha256
-from tsid.lookups import Lookups, load_lookups
+from tsid.facts.lookups import Lookups, load_lookups
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOKUPS = ROOT / "lookups"
@@ -28,25 +28,12 @@ TINY = {
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
-# make mutate: the same examples each time, and none made smaller, for all that counts is whether one fails.
-settings.register_profile(
-    "mutation",
-    deadline=None,
-    max_examples=50,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=[HealthCheck.too_slow],
-)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
     """Compile the app's Python once, so that its copies need not be compiled each time that they are run."""
-    if (ROOT / "bin" / "tsid").is_symlink():
-        # A tree of `make mutate`, in which this would be done for each mutant.
-        return
     compileall.compile_dir(ROOT / "bin", quiet=2)
 
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Union
 
-from tools import conf, spl
+from tools import spl
+from tsid.text import conf
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 

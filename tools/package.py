@@ -8,14 +8,17 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import os
+import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
-from tools import appcheck, conf, vendor
+from tools import appcheck, vendor
 from tools.common import ROOT, ToolError, run, sha256
+from tsid.text import conf
 
 APP = "tsidenrich"
 YEAR = range(1_767_225_600, 1_767_225_600 + 365 * 86_400)
@@ -24,120 +27,31 @@ YEAR = range(1_767_225_600, 1_767_225_600 + 365 * 86_400)
 LINK = Path("default/app.conf")
 """The one link of the repository; the package gets the file that it points to."""
 
-FOLDERS = ("README", "bin", "default", "docs", "lookups", "metadata", "static")
-"""Folders of the app: whatever lies in them is packaged, known to be left out, or an error."""
+FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "README": (".spec",),
+    "bin": (".py",),
+    "default": (".conf", ".xml"),
+    "docs": (".md",),
+    "lookups": (".csv",),
+    "metadata": ("/default.meta",),
+    "static": (".png",),
+}
+"""Folders of the app, and the endings of the files in them that are packaged; any other file is an error."""
 
-PACKAGED = (
-    "CHANGELOG.md",
-    "LICENSE",
-    "README.md",
-    "README/tsidrefresh.conf.spec",
-    "app.manifest",
-    "bin/tsidchunks.py",
-    "bin/tsidcommand.py",
-    "bin/tsidenrich.py",
-    "bin/tsidlookup.py",
-    "bin/tsidrefresh.py",
-    "bin/tsidrefreshcommand.py",
-    "bin/tsidrisk.py",
-    "bin/tsidwire.py",
-    "bin/tsid/__init__.py",
-    "bin/tsid/actions.py",
-    "bin/tsid/addresses.py",
-    "bin/tsid/candidates.py",
-    "bin/tsid/clocks.py",
-    "bin/tsid/csvbytes.py",
-    "bin/tsid/enrich.py",
-    "bin/tsid/errors.py",
-    "bin/tsid/fields.py",
-    "bin/tsid/files.py",
-    "bin/tsid/harmless.py",
-    "bin/tsid/lookups.py",
-    "bin/tsid/names.py",
-    "bin/tsid/rawlines.py",
-    "bin/tsid/reader.py",
-    "bin/tsid/refresh/__init__.py",
-    "bin/tsid/refresh/bounds.py",
-    "bin/tsid/refresh/certificates.py",
-    "bin/tsid/refresh/items.py",
-    "bin/tsid/refresh/plan.py",
-    "bin/tsid/refresh/publish.py",
-    "bin/tsid/refresh/report.py",
-    "bin/tsid/refresh/resolving.py",
-    "bin/tsid/refresh/script.py",
-    "bin/tsid/refresh/settings.py",
-    "bin/tsid/refresh/survey.py",
-    "bin/tsid/risk.py",
-    "bin/tsid/rowevents.py",
-    "bin/tsid/rowpattern.py",
-    "bin/tsid/rows.py",
-    "bin/tsid/suspicion.py",
-    "bin/tsid/tables.py",
-    "bin/tsid/verdict.py",
-    "bin/tsid/verdicts.py",
-    "bin/tsid/versions.py",
-    "bin/tsid/wording.py",
-    "default/app.conf",
-    "default/collections.conf",
-    "default/commands.conf",
-    "default/macros.conf",
-    "default/savedsearches.conf",
-    "default/searchbnf.conf",
-    "default/server.conf",
-    "default/transforms.conf",
-    "default/tsidrefresh.conf",
-    "default/data/ui/nav/default.xml",
-    "default/data/ui/views/device.xml",
-    "default/data/ui/views/health.xml",
-    "default/data/ui/views/overview.xml",
-    "docs/administrator.md",
-    "docs/analyst.md",
-    "docs/commands.md",
-    "docs/dashboards.md",
-    "docs/fields.md",
-    "docs/lookups.md",
-    "docs/refresh.md",
-    "docs/searches.md",
-    "docs/security.md",
-    "docs/upgrade.md",
-    "docs/verdicts.md",
-    "lookups/cisco_domains.csv",
-    "lookups/cisco_licensing_endpoints.csv",
-    "lookups/cisco_networks.csv",
-    "lookups/license_clocks.csv",
-    "lookups/tsid_actions.csv",
-    "lookups/tsid_aliases.csv",
-    "lookups/tsid_fields.csv",
-    "lookups/tsid_relays.csv",
-    "lookups/tsid_sinkholes.csv",
-    "metadata/default.meta",
-    "static/appIcon.png",
-    "static/appIconAlt.png",
-    "static/appIconAlt_2x.png",
-    "static/appIcon_2x.png",
-    "static/appLogo.png",
-    "static/appLogo_2x.png",
-)
-"""What is packaged, beside the files of bin/lib that tools/vendor.py names."""
+TOP = ("CHANGELOG.md", "LICENSE", "README.md", "app.manifest")
+"""Files beside them that are packaged."""
 
 LEFT_OUT = (
-    "docs/architecture.md",  # about the repository
+    "docs/images/",
+    # About the repository.
+    "docs/architecture.md",
     "docs/developer.md",
     "docs/development.md",
-    "docs/images/device.png",
-    "docs/images/health.png",
-    "docs/images/overview.png",
     "docs/lab.md",
     "docs/performance.md",
     "docs/reliability.md",
-    "bin/**/__pycache__/*",  # made by Python
-    "lookups/*_local.csv",  # a site's own rows
-    "lookups/*_refreshed.csv",  # what a refresh has learned here
-    "lookups/*.bak",
-    "lookups/*.tmp",
-    "metadata/local.meta",  # made by a Splunk that runs the app from this folder
 )
-"""What may lie in the app's folders and never gets into the package."""
+"""What the folders hold besides, by the start of its path."""
 
 
 def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
@@ -220,32 +134,47 @@ def _names(root: Path) -> list[str]:
     stale = vendor.problems(root)
     if stale:
         raise ToolError("; ".join(stale), "make vendor")
-    vendored = {root / vendor.LIB / name for name in vendor.files_of(root)}
-    left_out = _matching(root, LEFT_OUT)
-    packaged = (_matching(root, PACKAGED) | vendored) - left_out
-    known = packaged | left_out
-    strays = [path for path in _everything(root) if path not in known or path.name.startswith(".")]
-    strays += [path for path in packaged if path.is_symlink() and path != root / LINK]
-    if strays:
-        raise ToolError(
-            "not known whether to package "
-            + ", ".join(sorted(path.relative_to(root).as_posix() for path in strays)),
-            "remove it, or name it in PACKAGED or LEFT_OUT of tools/package.py",
-        )
-    names = {path.relative_to(root).as_posix() for path in packaged}
-    missing = {"LICENSE", "README.md", "app.manifest", LINK.as_posix(), "metadata/default.meta"} - names
+    names = packaged_names(root) + [f"{vendor.LIB.as_posix()}/{name}" for name in vendor.files_of(root)]
+    missing = {*TOP, LINK.as_posix(), "metadata/default.meta"} - set(names)
     if missing:
         raise ToolError(f"the app lacks {', '.join(sorted(missing))}")
     return sorted(names)
 
 
-def _matching(root: Path, patterns: tuple[str, ...]) -> set[Path]:
-    return {path for pattern in patterns for path in root.glob(pattern) if not path.is_dir()}
+def packaged_names(root: Path = ROOT) -> list[str]:
+    """Return the app's own files to package, relative to the root: those that git does not ignore.
+
+    Raises:
+        ToolError: the root is not a git repository, or a file in a folder of the app has another ending.
+    """
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TOP, *FOLDERS],  # noqa: S607
+            cwd=root,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolError(
+            f"git cannot list the files of {root}: {error}", "install git, and use a clone"
+        ) from None
+    there = [name for name in dict.fromkeys(listed) if name and os.path.lexists(root / name)]
+    names = [name for name in there if not name.startswith(LEFT_OUT)]
+    strays = [name for name in names if not _belongs(root, name)]
+    if strays:
+        raise ToolError(
+            f"not known whether to package {', '.join(strays)}",
+            "remove it, or name it or its ending in tools/package.py",
+        )
+    return names
 
 
-def _everything(root: Path) -> Iterator[Path]:
-    for folder in FOLDERS:
-        yield from (path for path in (root / folder).rglob("*") if not path.is_dir() or path.is_symlink())
+def _belongs(root: Path, name: str) -> bool:
+    if (root / name).is_symlink():
+        return name == LINK.as_posix()
+    hidden = Path(name).name.startswith(".")
+    return name in TOP or (not hidden and name.endswith(FOLDERS.get(name.partition("/")[0], ())))
 
 
 def _tar(content: dict[str, bytes], mtime: int) -> bytes:

@@ -15,8 +15,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import appcheck, appinspect, conf, package
+from tools import appcheck, appinspect, package
 from tools.common import ROOT, ToolError, run
+from tsid.text import conf
 
 CHANGELOG = "CHANGELOG.md"
 _HEADING = re.compile(r"(?m)^## \[([^\]]+)\](?: - (.*))?$")

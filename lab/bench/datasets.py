@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.chunks import CHUNK_INDEX
 from lab.generator import ALL_SHAPES, generate
-from lab.wire import Event, columns_of, encode_body
+from lab.host.chunks import CHUNK_INDEX
+from lab.host.wire import Event, columns_of, encode_body
 
 FULL, NARROW, MIXED = "full", "narrow", "mixed"
 
@@ -154,7 +154,7 @@ def _index_of(path: Path) -> Path:
 def _digest_of_sources() -> str:
     """Digest what the events and their encoding depend on."""
     digest = hashlib.sha256()
-    sources = [Path(__file__), _REPOSITORY / "lab" / "wire.py"]
+    sources = [Path(__file__), _REPOSITORY / "lab" / "host" / "wire.py"]
     sources += sorted((_REPOSITORY / "lab" / "generator").glob("*.py"))
     sources += sorted(path for path in (_REPOSITORY / "lookups").glob("*.csv") if "_local" not in path.name)
     for path in sources:

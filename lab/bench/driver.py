@@ -1,6 +1,6 @@
 """Feeds prepared requests to a command as splunkd does, one and its reply before the next, and measures it.
 
-Unlike `lab.search` it neither encodes nor decodes anything while the clock runs.
+Unlike `lab.host.search` it neither encodes nor decodes anything while the clock runs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, BinaryIO, NamedTuple, Optional, cast
 
 from lab.bench.datasets import Request
 from lab.errors import ProtocolError
-from lab.host import SearchInfo
-from lab.wire import encode_frame
+from lab.host.host import SearchInfo
+from lab.host.wire import encode_frame
 
 _HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")
 _MEMORY = re.compile(r"Vm(HWM|RSS):\s+(\d+) kB")

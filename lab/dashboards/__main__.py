@@ -7,10 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.app import copy_app
 from lab.dashboards.sample import make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
+from lab.host.app import copy_app
 
 APP = Path(__file__).resolve().parents[2]
 PORT = 8765

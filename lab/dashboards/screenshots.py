@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab.app import copy_app
 from lab.dashboards.browser import View, chromium
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
+from lab.host.app import copy_app
 
 APP = Path(__file__).resolve().parents[2]
 #: Where README shows them from.

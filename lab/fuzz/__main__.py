@@ -105,14 +105,17 @@ def _show(name: str, report: Report) -> None:
 
 
 def _explain(name: str, report: Report) -> None:
-    """Show a finding, as small as it can be made, in a form to be pasted into tests/test_fuzz.py."""
+    """Show a finding, as small as it can be made, in a form to be pasted into tests/lab/test_fuzz.py."""
     finding = report.finding
     if finding is None:
         return
     data = finding.data
     if finding.kind == "crash":
         data = shrink(load(name).check, data, _SHRINK)
-    print(f"\n{finding.error}\n\nFor FOUND in tests/test_fuzz.py:\n\n    ({name!r}, {data!r}),\n", flush=True)
+    print(
+        f"\n{finding.error}\n\nFor FOUND in tests/lab/test_fuzz.py:\n\n    ({name!r}, {data!r}),\n",
+        flush=True,
+    )
 
 
 def _again(targets: Sequence[str], paths: Sequence[Path], *, planted: bool) -> int:

@@ -8,17 +8,19 @@ from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from unittest import mock
 
+from tsidsplunk.protocol import ChunkError, check_execute, check_getinfo, read_body, read_request
+
+from lab.fuzz import oracle
+from lab.fuzz.oracle import cut, events_in, learning_after
 from lab.fuzz.target import SEPARATOR, Target, scratch, shipped
 from lab.generator import ALL_SHAPES, generate
-from lab.wire import columns_of, encode_body, encode_frame
-from tests import oracle
-from tests.oracle import cut, events_in, learning_after
-from tsid import rowevents, rows
-from tsid.csvbytes import decode_multivalue, encode_multivalue, read_rows, split_cells, unquote
-from tsid.enrich import KEEP, Enricher, Options
-from tsid.rowevents import MV
-from tsid.rows import ChunkEnricher
-from tsidwire import ChunkError, check_execute, check_getinfo, read_body, read_request
+from lab.host.wire import columns_of, encode_body, encode_frame
+from tsid.decision.enrich import KEEP, Enricher, Options
+from tsid.hotpath import chunk_enricher as rows
+from tsid.hotpath import row_enricher as rowevents
+from tsid.hotpath.chunk_enricher import ChunkEnricher
+from tsid.hotpath.csvbytes import decode_multivalue, encode_multivalue, read_rows, split_cells, unquote
+from tsid.hotpath.row_enricher import MV
 
 _BLOCKS = (1, 7, 64, rows.BLOCK)
 _LESSONS = (0, 1, 2, 5)

@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 #: The packages whose branches are watched.
-WATCHED = ("tsid", "tsidwire", "lab.fuzz")
+WATCHED = ("tsid", "tsidsplunk.protocol", "lab.fuzz")
 
 with atheris.instrument_imports(include=WATCHED):
     from lab.fuzz.target import dictionary

@@ -11,18 +11,19 @@ from unittest import mock
 
 from lab.fuzz.target import Target, shipped, text_of
 from lab.generator import generate
-from tsid import names, suspicion
-from tsid.addresses import (
+from tsid.decision.judge import Judge
+from tsid.hotpath import prefilter as suspicion
+from tsid.hotpath.csvbytes import quote
+from tsid.hotpath.row_pattern import address_key, name_key
+from tsid.text import names
+from tsid.text.addresses import (
     Address,
     canonical_address,
     is_host_address,
     parse_address,
     parse_prefix,
 )
-from tsid.csvbytes import quote
-from tsid.names import MAX_HOST_LENGTH, ReportedName, ascii_host, parse_name, replace_host
-from tsid.rowpattern import address_key, name_key
-from tsid.verdict import Judge
+from tsid.text.names import MAX_HOST_LENGTH, ReportedName, ascii_host, parse_name, replace_host
 
 _HOST, _ENDPOINT = "tools.cisco.com", "72.163.4.38"
 _ZONE = re.compile(r"%[\w.~:%-]*\Z", re.ASCII)

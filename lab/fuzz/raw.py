@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import NamedTuple, Union
 from unittest import mock
 
+from lab.fuzz.oracle import events_in
 from lab.fuzz.target import Target, shipped, text_of
 from lab.generator import ALL_SHAPES, generate
-from tests.oracle import events_in
-from tsid import rawlines
-from tsid.csvbytes import quote
-from tsid.enrich import Answer, Enricher, Options
-from tsid.rawlines import read_raw
-from tsid.rows import ChunkEnricher
+from tsid.decision.enrich import Answer, Enricher, Options
+from tsid.hotpath.chunk_enricher import ChunkEnricher
+from tsid.hotpath.csvbytes import quote
+from tsid.text import raw_events as rawlines
+from tsid.text.raw_events import read_raw
 
 _FTD_KEY = re.compile(r"[A-Z]\w*(?: [A-Z]\w*)?", re.ASCII)
 _ENCORE_KEY = re.compile(r"[a-z][a-z0-9_]*")

@@ -22,9 +22,7 @@ import dns.rrset
 import trustme
 
 from lab.fuzz.target import LOOKUPS, ROOT, SEPARATOR, Target, scratch
-from tsid.addresses import Address, parse_address
-from tsid.lookups import Lookups, load_lookups
-from tsid.names import ascii_host
+from tsid.facts.lookups import Lookups, load_lookups
 from tsid.refresh import certificates, plan, report, resolving, survey
 from tsid.refresh.bounds import Bounds, load_bounds
 from tsid.refresh.certificates import Certificate, Sight
@@ -33,6 +31,8 @@ from tsid.refresh.plan import Plan, make_plan
 from tsid.refresh.publish import as_csv, contents
 from tsid.refresh.resolving import KINDS, MOST_ADDRESSES, Answer
 from tsid.refresh.settings import Resolver, Settings, load_settings
+from tsid.text.addresses import Address, parse_address
+from tsid.text.names import ascii_host
 
 _Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 

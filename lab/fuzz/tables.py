@@ -10,21 +10,22 @@ from typing import Callable
 from unittest import mock
 
 from lab.fuzz.target import LOOKUPS, SEPARATOR, Target, scratch
-from tsid import suspicion, tables
-from tsid.actions import ACTIONS
-from tsid.addresses import Address, is_host_address, parse_address
-from tsid.candidates import candidate_search
-from tsid.clocks import CLOCKS, load_clocks
-from tsid.csvbytes import quote
-from tsid.enrich import Enricher, Options
-from tsid.errors import LookupTableError
-from tsid.fields import FIELDS
-from tsid.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
-from tsid.names import parse_name
+from tsid.decision.enrich import Enricher, Options
+from tsid.decision.judge import Judge
+from tsid.facts import tables
+from tsid.facts.actions import ACTIONS
+from tsid.facts.candidates import candidate_search
+from tsid.facts.clocks import CLOCKS, load_clocks
+from tsid.facts.errors import LookupTableError
+from tsid.facts.fields import FIELDS
+from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
+from tsid.facts.tables import LAYERS
+from tsid.hotpath import prefilter as suspicion
+from tsid.hotpath.csvbytes import quote
+from tsid.hotpath.prefilter import Suspicion
 from tsid.refresh.bounds import DOMAINS, SINKHOLES, load_bounds
-from tsid.suspicion import Suspicion
-from tsid.tables import LAYERS
-from tsid.verdict import Judge
+from tsid.text.addresses import Address, is_host_address, parse_address
+from tsid.text.names import parse_name
 
 _TABLES = (ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, FIELDS, ACTIONS, CLOCKS, DOMAINS, SINKHOLES)
 #: Every file, by the byte that stands for it in an input.

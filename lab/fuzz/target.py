@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from tsid.lookups import Lookups, load_lookups
-from tsid.suspicion import Suspicion
+from tsid.facts.lookups import Lookups, load_lookups
+from tsid.hotpath.prefilter import Suspicion
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOOKUPS = ROOT / "lookups"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.events import read_events
 from lab.generator.destination import ALIASED, CANONICAL
 from lab.generator.flow import ALLOWED
 from lab.generator.truth import LabelledEvent, Truth
+from lab.host.events import read_events
 
 _FILE = Path(__file__).resolve().parent.parent / "samples" / "fmc_unified_events_seed.tsv"
 

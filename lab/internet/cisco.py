@@ -12,7 +12,7 @@ import trustme
 
 from lab.internet.nameserver import LOOPBACK, nameserver
 from lab.internet.servers import issue, proxy, tls_server
-from tsid.lookups import Lookups
+from tsid.facts.lookups import Lookups
 
 ZONE = "cisco.com"
 HTTPS = 443

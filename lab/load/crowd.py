@@ -18,8 +18,8 @@ from typing import NamedTuple
 from lab.bench.datasets import Request
 from lab.bench.subjects import Subject
 from lab.errors import LabError, ProtocolError
+from lab.host.wire import Record, decode_body, encode_body, encode_frame
 from lab.load.leftovers import LoadError
-from lab.wire import Record, decode_body, encode_body, encode_frame
 from tools.common import ROOT
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.publish import FILES, as_csv

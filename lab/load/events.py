@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab.bench.datasets import COLUMNS, FULL, NARROW, Request
-from lab.chunks import CHUNK_INDEX
 from lab.generator import generate
-from lab.wire import Event, encode_body, encode_frame
-from tsid.lookups import load_lookups
+from lab.host.chunks import CHUNK_INDEX
+from lab.host.wire import Event, encode_body, encode_frame
+from tsid.facts.lookups import load_lookups
 
 HOSTILE = "hostile"
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from lab.host import CommandHost
+from lab.host.host import CommandHost
 from lab.spl.commands import COMMANDS
 from lab.spl.expressions import Context
 from lab.spl.functions import relative_time
 from lab.spl.syntax import Command, expand, pipeline
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
-from tools import conf
+from tsid.text import conf
 
 #: The app's commands that ask for the time, and the option that tells them: theirs is the time of the search.
 _CLOCKS = {"tsidrisk": "now"}

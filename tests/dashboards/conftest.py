@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext
 
-from lab.app import copy_app
 from lab.dashboards.browser import View, chromium
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
+from lab.host.app import copy_app
 from lab.spl.engine import Splunk
 
 ROOT = Path(__file__).resolve().parents[2]

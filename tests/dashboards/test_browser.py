@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from lab.app import copy_app
 from lab.dashboards.browser import Panel, View
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.views import read_view
 from lab.errors import LabError
 from lab.generator.fleet import DAY, Connection
 from lab.generator.licences import state_of, watched
+from lab.host.app import copy_app
 from lab.spl.engine import Splunk
 from tests.dashboards.conftest import ROOT, VIEWS, Show
 

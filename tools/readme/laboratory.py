@@ -7,14 +7,14 @@ from pathlib import Path
 
 import trustme
 
-from lab.app import copy_app
+from lab.cli.examples import splunk_for_examples
 from lab.errors import LabError
-from lab.examples import splunk_for_examples
+from lab.host.app import copy_app
 from lab.internet.cisco import addresses_in, internet, records_of, servers_of
 from lab.internet.servers import write_authority
-from tools import conf
 from tools.common import ROOT, ToolError
-from tsid.lookups import load_lookups
+from tsid.facts.lookups import load_lookups
+from tsid.text import conf
 
 
 def run_search(search: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from tsid.addresses import PrefixTable
-from tsid.lookups import Network, parse_host, parse_network
-from tsid.tables import Row, TableFormat, read_table
+from tsid.facts.lookups import Network, parse_host, parse_network
+from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.text.addresses import PrefixTable
 
 DOMAINS = TableFormat("cisco_domains", required=("domain",), optional=("source",), key=("domain",))
 SINKHOLES = TableFormat(

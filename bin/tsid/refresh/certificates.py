@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
-from tsid.addresses import Address
-from tsid.names import parse_name
 from tsid.refresh.settings import Settings, SettingsError
+from tsid.text.addresses import Address
+from tsid.text.names import parse_name
 
 _AT_ONCE = 32
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)

@@ -6,16 +6,16 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from tsid.addresses import Address, Prefix, parse_prefix
-from tsid.harmless import printable, shown
-from tsid.lookups import Endpoint, Lookups
-from tsid.names import ascii_host, parse_name
+from tsid.facts.lookups import Endpoint, Lookups
+from tsid.facts.tables import Row, whole_number
 from tsid.refresh.bounds import Bounds
 from tsid.refresh.certificates import Certificate, Sight
 from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
 from tsid.refresh.resolving import KINDS, Answer
 from tsid.refresh.settings import Settings
-from tsid.tables import Row, whole_number
+from tsid.text.addresses import Address, Prefix, parse_prefix
+from tsid.text.names import ascii_host, parse_name
+from tsid.text.sanitize import printable, shown
 
 #: The columns of the refreshed tables. Those of the endpoints that the shipped table lacks: how many checks
 #: in a row have missed the row, since which day, and the time to live (seconds) of the last answer.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tsid.errors import TsidError
-from tsid.files import patiently, short_name
-from tsid.lookups import REFRESHED, REPLACING, load_lookups
+from tsid.facts.errors import TsidError
+from tsid.facts.files import patiently, short_name
+from tsid.facts.lookups import REFRESHED, REPLACING, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
 #: The refreshed tables, in the order in which they are written.

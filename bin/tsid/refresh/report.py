@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tsid.harmless import printable
-from tsid.lookups import Lookups
+from tsid.facts.digests import file_versions
+from tsid.facts.lookups import Lookups
 from tsid.refresh.items import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
 from tsid.refresh.plan import Plan
-from tsid.versions import file_versions
+from tsid.text.sanitize import printable
 
 #: The exit statuses of the script. With ``--write`` a lookup that was brought up to date is fresh.
 FRESH, WOULD_CHANGE, REFUSED, UNCHECKED, ERROR = 0, 1, 2, 3, 4

@@ -9,8 +9,8 @@ from typing import NamedTuple, Optional
 import dns.exception
 import dns.resolver
 
-from tsid.addresses import Address, parse_address
 from tsid.refresh.settings import Resolver, Settings
+from tsid.text.addresses import Address, parse_address
 
 #: The record types that are asked for.
 KINDS = ("A", "AAAA")

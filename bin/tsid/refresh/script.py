@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tsid.errors import TsidError
-from tsid.harmless import printable
-from tsid.lookups import load_lookups
+from tsid.facts.errors import TsidError
+from tsid.facts.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.items import ADVICE
 from tsid.refresh.publish import contents, only_one, publish
 from tsid.refresh.settings import load_settings
 from tsid.refresh.survey import Refresh, refresh, today
+from tsid.text.sanitize import printable
 
 _WAIT = 10.0
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.addresses import parse_address
-from tsid.errors import TsidError
-from tsid.files import patiently, short_name
-from tsid.names import ascii_host
-from tsid.tables import whole_number
+from tsid.facts.errors import TsidError
+from tsid.facts.files import patiently, short_name
+from tsid.facts.tables import whole_number
+from tsid.text.addresses import parse_address
+from tsid.text.names import ascii_host
 
 #: The stanza of ``tsidrefresh.conf``.
 STANZA = "refresh"

@@ -6,13 +6,13 @@ import datetime
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from tsid.lookups import Lookups, load_lookups
-from tsid.names import ascii_host
+from tsid.facts.lookups import Lookups, load_lookups
 from tsid.refresh.bounds import Bounds, load_bounds
 from tsid.refresh.certificates import look_all
 from tsid.refresh.plan import Plan, Survey, hosts_of, make_plan, targets, unknown_names
 from tsid.refresh.resolving import resolve_all
 from tsid.refresh.settings import Settings
+from tsid.text.names import ascii_host
 
 
 def today() -> datetime.date:

@@ -1,0 +1,335 @@
+"""Turns one firewall event into the fields that the search command adds to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Optional
+
+from tsid.decision.judge import Decision, Judge
+from tsid.decision.reader import EventReader
+from tsid.decision.verdicts import ALIASED, CANONICAL
+from tsid.facts.actions import ALLOWED, BLOCKED, UNKNOWN
+from tsid.facts.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
+from tsid.facts.lookups import Lookups
+from tsid.text.addresses import canonical_address
+from tsid.text.names import ReportedName, parse_name, replace_host
+from tsid.text.sanitize import as_cell, as_name, shown
+
+#: The fields that the command adds to every event, without the user's prefix.
+OUTPUT_FIELDS = (
+    "tsid_verdict",
+    "tsid_host",
+    "tsid_observed",
+    "tsid_service",
+    "tsid_ip",
+    "tsid_device",
+    "tsid_network",
+    "tsid_outcome",
+    "tsid_connection",
+    "tsid_confidence",
+    "tsid_reason",
+    "tsid_advice",
+)
+
+KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED = "all", "licensing", "flagged"
+#: The values of the option `keep`.
+KEEP = (KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED)
+
+# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it gives a swapped
+# event away.
+_HTTPS = "443"
+
+
+class Options(NamedTuple):
+    """How to enrich; the fields' meaning is that of the command's options.
+
+    Attributes:
+        ip: the only field to read the licensing-side address from; None to discover it.
+        name: the same for the reported name.
+        device: the same for the device's address.
+        rewrite: put the canonical host in the place of a verified alias.
+        keep: which events to return, one of `KEEP`.
+        raw: read `_raw` for what the event's fields lack.
+        prefix: text in front of every output field's name.
+    """
+
+    ip: Optional[str] = None
+    name: Optional[str] = None
+    device: Optional[str] = None
+    rewrite: bool = True
+    keep: str = KEEP_ALL
+    raw: bool = False
+    prefix: str = ""
+
+
+class Answer(NamedTuple):
+    """What the command makes of one event.
+
+    Attributes:
+        verdict: one of `tsid.decision.verdicts.VERDICTS`, empty if this is not licensing traffic.
+        fields: every output field with its value.
+        rewritten: the event's own fields whose value changes.
+    """
+
+    verdict: str
+    fields: Mapping[str, str]
+    rewritten: Mapping[str, Value]
+
+
+class Side(NamedTuple):
+    """The licensing side of a connection.
+
+    Attributes:
+        addresses: as the event has them, normally one.
+        swapped: they stand where the device's should: the event shows the two sides the wrong way round.
+    """
+
+    addresses: Sequence[str]
+    swapped: bool
+
+
+class Finding(NamedTuple):
+    """What a connection is found to be, before the rest of the event is looked at.
+
+    Attributes:
+        decision: the verdict and its evidence.
+        swapped: the event shows the two sides of the connection the wrong way round.
+        rewritten: the event's own fields whose value changes.
+    """
+
+    decision: Decision
+    swapped: bool
+    rewritten: Mapping[str, Value]
+
+
+class Enricher:
+    """Enriches events one by one; the same event always gets the same answer.
+
+    `enrich` does all of it. The other methods are its parts, for callers that remember answers: each tells
+    which fields its own answer depends on.
+
+    Args:
+        lookups: the tables to decide by.
+        options: the command's options.
+    """
+
+    def __init__(self, lookups: Lookups, options: Options) -> None:
+        self._options = options
+        self._judge = Judge(lookups)
+        self._actions = lookups.actions
+        self._period = lookups.period
+        #: Whether it depends on an event's time which endpoints there are.
+        self.has_periods = bool(lookups.boundaries)
+        self._fields = _choose_fields(lookups.fields, options)
+        self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
+        #: The field that holds, after an earlier run, the name that was reported.
+        self.earlier_field = options.prefix + "tsid_observed"
+        self.device_field = options.prefix + "tsid_device"
+        self.connection_field = options.prefix + "tsid_connection"
+        self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
+
+    @property
+    def required_fields(self) -> list[str]:
+        """Every field that an answer may depend on."""
+        fields = ["_time", *(["_raw"] if self._options.raw else []), self.earlier_field]
+        for role in ROLES:
+            fields.extend(self._fields.of(role))
+        return list(dict.fromkeys(fields))
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every event is returned."""
+        return self._options.keep == KEEP_ALL
+
+    @property
+    def reads_raw(self) -> bool:
+        """Whether the raw text is read too."""
+        return self._options.raw
+
+    @property
+    def may_swap(self) -> bool:
+        """Whether a device's address can be that of the licensing side, where the source port is 443."""
+        return self._options.ip is None
+
+    def fields_of(self, role: str) -> Sequence[str]:
+        """Return the fields that are read for a role (`tsid.facts.fields.ROLES`), first choice first."""
+        return self._fields.of(role)
+
+    def keeps(self, answer: Answer) -> bool:
+        """Tell whether the option `keep` lets an event through."""
+        if self._options.keep == KEEP_ALL:
+            return True
+        if self._options.keep == KEEP_LICENSING:
+            return answer.verdict != ""
+        return answer.verdict not in ("", CANONICAL)
+
+    def enrich(self, event: Event) -> Answer:
+        """Enrich one event.
+
+        Args:
+            event: its fields; a sequence of strings is a multivalue field. It is not changed.
+        """
+        reader = self.reader(event)
+        finding = self.find(reader)
+        if finding is None:
+            return self._blank
+        outcome = self.outcome(reader, finding.swapped)
+        device = self.device(reader, finding.swapped)
+        return self.answer(finding, device, outcome, self.connection(reader))
+
+    def reader(self, event: Event) -> EventReader:
+        """Return what `find` and its like read an event with."""
+        return EventReader(event, self._fields, self._options.raw)
+
+    def find(self, reader: EventReader) -> Optional[Finding]:
+        """Find out what a connection is; None if it is no licensing traffic.
+
+        It depends on the fields for addresses and names, on `earlier_field` and on the `period` of ``_time``;
+        on the device's only if it shares an address with the addresses' fields, or if the source port is 443.
+        """
+        side = self.side(reader)
+        return self.find_between(reader, side, reader.names(side.swapped))
+
+    def side(self, reader: EventReader) -> Side:
+        """Find the licensing side; it depends on the fields for addresses.
+
+        On the device's, and on ``_time``, it depends only as `find` does.
+        """
+        if not self.may_swap:
+            return Side(reader.values("address"), False)
+        devices = reader.values("device")
+        addresses = reader.addresses(devices)
+        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
+        if _port_of(reader.text("source_port")) != _HTTPS:
+            return Side(addresses, False)
+        time = self._time_of(reader)
+        swapped = not any(self._judge.is_endpoint(address, time) for address in addresses) and any(
+            self._judge.is_endpoint(device, time) for device in devices
+        )
+        return Side(devices if swapped else addresses, swapped)
+
+    def find_between(
+        self, reader: EventReader, side: Side, reported: tuple[str, Sequence[ReportedName]]
+    ) -> Optional[Finding]:
+        """Do as `find`, where its first steps are known: the licensing side and `EventReader.names`."""
+        event, time = reader.event, self._time_of(reader)
+        addresses, swapped = side
+        name_field, names = reported
+        if self._options.name is None and not swapped and all(name.is_address for name in names):
+            # Any other name there is what the site calls the address, not what the firewall reported.
+            found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
+            name_field, names = ("", found) if found else (name_field, names)
+        earlier = values_of(event.get(self.earlier_field))
+        before = parse_name(earlier[0]) if earlier else None
+        decision = self._judge.decide(addresses, names, time, before)
+        if decision is None:
+            return None
+        rewritten: dict[str, Value] = {}
+        if self._options.rewrite and decision.verdict == ALIASED and name_field:
+            rewritten = self._rewrite(event, name_field, addresses, time)
+        return Finding(decision, swapped, rewritten)
+
+    def period(self, time: str) -> Optional[int]:
+        """Return the number of the period of a ``_time``: within one, all endpoints are the same."""
+        return self._period(_time_in([time]))
+
+    def device(self, reader: EventReader, swapped: bool) -> str:
+        """Return the device's address; unless the sides are swapped, it depends on its fields only.
+
+        What is no address stays too, as far as it may be a name.
+        """
+        devices = reader.values("device")
+        if swapped:
+            devices = reader.addresses(devices)
+        return as_name(canonical_address(devices[0].strip())) if devices else ""
+
+    def outcome(self, reader: EventReader, swapped: bool) -> str:
+        """Return what the firewall did, by the fields for the action and the responder's bytes."""
+        outcome = self._actions.outcome(reader.values("action"))
+        if outcome == BLOCKED and swapped:
+            # What an ASA denies in this direction is a late packet of the server's, not the device's request.
+            return UNKNOWN
+        if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
+            # The server never answered: no proof that the device renewed anything.
+            return UNKNOWN
+        return outcome
+
+    def connection(self, reader: EventReader) -> str:
+        """Return what identifies the connection: the first value for each of the roles `CONNECTION`."""
+        parts = [reader.text(role) for role in CONNECTION]
+        return connection_text(":".join(parts)) if all(parts) else ""
+
+    def answer(self, finding: Finding, device: str, outcome: str, connection: str) -> Answer:
+        """Put the parts of an answer together."""
+        decision = finding.decision
+        fields = (
+            decision.verdict,
+            decision.verified_host,
+            decision.observed,
+            decision.service,
+            decision.ip,
+            device,
+            decision.network,
+            outcome,
+            connection,
+            decision.confidence,
+            decision.reason,
+            decision.advice(outcome),
+        )
+        return Answer(decision.verdict, dict(zip(self.output_fields, fields)), finding.rewritten)
+
+    def _time_of(self, reader: EventReader) -> Optional[float]:
+        return _time_in(values_of(reader.event.get("_time"))) if self.has_periods else None
+
+    def _rewrite(
+        self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
+    ) -> dict[str, Value]:
+        # An event may hold many addresses, and many values of few names.
+        endpoints = [address for address in addresses if self._judge.is_endpoint(address, time)]
+        hosts: dict[str, Optional[str]] = {}
+
+        def true_text(text: str) -> str:
+            name = parse_name(text)
+            if name is None or not self._judge.is_licensing_name(name):
+                return text
+            if name.key not in hosts:
+                hosts[name.key] = self._judge.true_host(endpoints, name, time)
+            host = hosts[name.key]
+            return text if host is None else replace_host(text, name, host)
+
+        value = event[field]
+        after = true_text(value) if isinstance(value, str) else [true_text(item) for item in value or ()]
+        return {} if after == value else {field: after}
+
+
+def connection_text(text: str) -> str:
+    """Return what identifies a connection as it is shown: its parts are the logger's own, but who knows."""
+    return as_cell(shown(text))
+
+
+def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:
+    for role, field in (("address", options.ip), ("name", options.name), ("device", options.device)):
+        if field is not None:
+            fields = fields.replaced(role, field)
+    return fields
+
+
+def _time_in(values: Sequence[str]) -> Optional[float]:
+    try:
+        time = float(values[0]) if values else math.nan
+    except ValueError:
+        return None
+    return time if math.isfinite(time) else None
+
+
+def _port_of(text: str) -> str:
+    """Return the number at the start of a port as FMC shows it: ``443 (https) / tcp``."""
+    return text.replace("/", " ").split(" ", 1)[0]
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return float(text) == 0
+    except ValueError:
+        return False

@@ -1,0 +1,104 @@
+"""Reads from one event what a verdict needs: from its fields first, then, if asked, from its raw text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from tsid.facts.fields import Event, FieldMap, values_of
+from tsid.text.addresses import canonical_address
+from tsid.text.names import ReportedName, parse_name
+from tsid.text.raw_events import read_raw
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class EventReader:
+    """One event, seen through the fields that may play a role.
+
+    Args:
+        event: the event's fields.
+        fields: which field may play which role.
+        raw: read ``_raw`` for what the fields lack.
+    """
+
+    def __init__(self, event: Event, fields: FieldMap, raw: bool) -> None:
+        self.event = event
+        self._fields = fields
+        # None as long as the raw text has not been read: most events need it not.
+        self._raw: Optional[Mapping[str, str]] = None if raw else {}
+
+    def values(self, role: str) -> list[str]:
+        """Return the values of the first field of a role that holds any."""
+        return self._first_of(self.event, role) or self._first_of(self._raw_fields(), role)
+
+    def text(self, role: str) -> str:
+        """Return the first value for a role, the empty text if there is none."""
+        values = self.values(role)
+        return values[0].strip() if values else ""
+
+    def addresses(self, devices: list[str]) -> list[str]:
+        """Return the licensing-side addresses.
+
+        A field that only repeats the device's own address is passed over: one add-on version fills ``dest``
+        with the source address.
+        """
+        unwanted = frozenset(map(_canonical, devices))
+        return self._first_of(self.event, "address", unwanted) or self._first_of(
+            self._raw_fields(), "address", unwanted
+        )
+
+    def names(self, swapped: bool) -> tuple[str, list[ReportedName]]:
+        """Return the field that holds the server's names, empty if only the raw text does, and the names.
+
+        A field that is asked earlier may have been lost in extraction and stand in the raw text only. Then it
+        counts: the URL, which the firewall's rules see, before the SNI.
+
+        Args:
+            swapped: the event's destination is the device, so a field that names it does not count.
+        """
+        rank, field, names = self._named(self.event, swapped)
+        if rank > 0:
+            raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
+            if raw_rank < rank:
+                known = {name.observed for name in names}
+                return (field if known.issuperset(name.observed for name in raw_names) else ""), raw_names
+        return field, names
+
+    def names_among_addresses(self) -> list[ReportedName]:
+        """Return the names in all fields where an address should be: ASA with `names` on, CIM-only events."""
+        values = [value for field in self._fields.of("address") for value in values_of(self.event.get(field))]
+        return [name for name in map(parse_name, values) if name is not None and not name.is_address]
+
+    def _named(self, event: Event, swapped: bool) -> tuple[int, str, list[ReportedName]]:
+        """Return the rank of the field that names the server (smaller is asked first), the field, its names.
+
+        A field of mere addresses ranks after all fields that hold a name.
+        """
+        fields = self._fields.of("name")
+        best: tuple[int, str, list[ReportedName]] = (2 * len(fields), "", [])
+        for rank, field in enumerate(fields):
+            if swapped and field in self._fields.of_destination:
+                continue
+            names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
+            if not all(name.is_address for name in names):
+                return rank, field, names
+            if names and not best[2]:
+                best = (rank + len(fields), field, names)
+        return best
+
+    def _first_of(self, event: Event, role: str, unwanted: frozenset[str] = _NOTHING) -> list[str]:
+        for field in self._fields.of(role):
+            values = values_of(event.get(field))
+            if values and not (unwanted and all(_canonical(value) in unwanted for value in values)):
+                return values
+        return []
+
+    def _raw_fields(self) -> Mapping[str, str]:
+        if self._raw is None:
+            self._raw = read_raw(" ".join(values_of(self.event.get("_raw"))))
+        return self._raw
+
+
+def _canonical(value: str) -> str:
+    return canonical_address(value.strip())

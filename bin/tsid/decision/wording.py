@@ -1,0 +1,98 @@
+"""The sentences in which a verdict is explained and advice is given, as templates."""
+
+from __future__ import annotations
+
+from tsid.decision.verdicts import (
+    ALIASED,
+    CANONICAL,
+    FOREIGN,
+    IMPOSTOR,
+    RELAYED,
+    UNLISTED,
+    UNNAMED,
+    UNVERIFIED,
+)
+
+#: Why a verdict was given.
+REASON = {
+    CANONICAL: (
+        "{ip} is in {network} ({file}), an endpoint of {host}, and the firewall reported that name{doubt}."
+    ),
+    ALIASED: (
+        "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported {observed}, "
+        "which {alias_file} lists as an alias of that host{doubt}."
+    ),
+    UNNAMED: (
+        "{ip} is in {network} ({file}), an endpoint of {host}; the firewall reported no name for it{doubt}."
+    ),
+    FOREIGN: (
+        "{ip} is in {network} ({file}), an endpoint of {host}, but the firewall reported {observed}, "
+        "which is neither that host nor an alias of it{doubt}."
+    ),
+    UNLISTED: (
+        "The firewall reported the licensing name {observed}; {ip} is in {network} ({file}), "
+        "one of Cisco's own networks, but no listed endpoint."
+    ),
+    RELAYED: (
+        "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, "
+        "where a proxy, an On-Prem server or address translation may stand in for Cisco."
+    ),
+    UNVERIFIED: (
+        "The firewall reported the licensing name {observed}, but the event has no readable "
+        "destination address to verify it by."
+    ),
+    IMPOSTOR: (
+        "The firewall reported the licensing name {observed}, but {ip} is neither an endpoint of "
+        "Cisco licensing nor in one of Cisco's own networks."
+    ),
+}
+
+#: What a reason adds where the endpoint's row is unconfirmed.
+DOUBT = "; the endpoint is unconfirmed"
+
+#: What a reason calls a relay whose row names no owner.
+SOME_RELAY = "a relay"
+
+# The two treatments of Cisco KB 226091, and the safer form.
+_TREATMENT = (
+    "or permit the traffic by URL category or broader domain; safest together with the destination "
+    "network {network}, because a name alone can be forged."
+)
+
+#: What to do about a connection; verdicts that are missing here ask for nothing.
+ADVICE = {
+    ALIASED: "Make sure that URL filtering and Security Intelligence allow {observed} too, " + _TREATMENT,
+    FOREIGN: (
+        "Find out who answers with {observed}: TLS inspection on the way, or a new name in Cisco's "
+        "certificate, which then belongs in tsid_aliases_local.csv."
+    ),
+    UNLISTED: (
+        "Confirm {ip} as an address of {host} by DNS from a resolver that filters nothing (a filter may "
+        "answer with a block page of its own), then add it to cisco_licensing_endpoints_local.csv."
+    ),
+    RELAYED: (
+        "If {ip} is your own proxy or On-Prem licence server, add it to "
+        "cisco_licensing_endpoints_local.csv as an endpoint of {host}; if not, find out what it is."
+    ),
+    UNVERIFIED: (
+        "Find out why the event lacks its destination address: search with raw=true, or check the "
+        "add-on's extractions."
+    ),
+    IMPOSTOR: (
+        "Do not allow this connection by its name: find out what the device talked to, and check that "
+        "its DNS answers for {host} are genuine."
+    ),
+}
+
+#: The same where the firewall blocked the connection and that changes the advice.
+ADVICE_IF_BLOCKED = {
+    CANONICAL: (
+        "Allow {host} at {network}, TCP port 443: the firewall blocks the traffic by which the device "
+        "keeps its licence."
+    ),
+    ALIASED: "Allow {observed} in URL filtering and Security Intelligence, " + _TREATMENT,
+    UNNAMED: (
+        "Allow {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its "
+        "licence."
+    ),
+}

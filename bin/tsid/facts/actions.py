@@ -1,0 +1,71 @@
+"""Classes what a firewall says it did with a connection: allowed, blocked, or nothing that settles it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tsid.facts.tables import Row, TableFormat
+
+ACTIONS = TableFormat(
+    "tsid_actions", required=("value", "match", "outcome"), optional=("source",), key=("value", "match")
+)
+
+ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
+
+# A value may carry the markup of the page that it was shown on: ``<br/>Block with reset``.
+_MARKUP = re.compile(r"<[^<>]*>")
+_MATCHES = ("exact", "word")
+# Which outcome counts where a multivalue field holds several.
+_STRENGTH = {BLOCKED: 2, ALLOWED: 1, UNKNOWN: 0}
+
+
+class Action(NamedTuple):
+    """One row of ``tsid_actions``: a whole value (``exact``) or a word in it (``word``), and its outcome."""
+
+    value: str
+    match: str
+    outcome: str
+
+
+class ActionTable:
+    """The classes of all known action values."""
+
+    def __init__(self, actions: Iterable[Action]) -> None:
+        self._exact: dict[str, str] = {}
+        self._word: dict[str, str] = {}
+        for action in actions:
+            (self._exact if action.match == "exact" else self._word)[action.value] = action.outcome
+
+    def outcome(self, values: Sequence[str]) -> str:
+        """Return what the values of an action field come to; a block outweighs an allow."""
+        outcomes: list[str] = [self._classify(value) for value in values]
+        return max(outcomes, key=_STRENGTH.__getitem__, default=UNKNOWN)
+
+    def _classify(self, value: str) -> str:
+        text = clean_action(value)
+        outcome = self._exact.get(text)
+        if outcome is None:
+            words = [self._word[word] for word in text.split(" ") if word in self._word]
+            outcome = max(words, key=_STRENGTH.__getitem__, default=UNKNOWN)
+        return outcome
+
+
+def clean_action(value: str) -> str:
+    """Strip markup, fold the case and collapse white space."""
+    return " ".join(_MARKUP.sub(" ", value).lower().split())
+
+
+def parse_action(row: Row) -> tuple[tuple[object, ...], Action]:
+    """Read a row of ``tsid_actions``."""
+    value = clean_action(row.values["value"])
+    match = row.values["match"].lower()
+    outcome = row.values["outcome"].lower()
+    if match not in _MATCHES:
+        row.refuse(f"match '{match}' is unknown", f"Use one of {', '.join(_MATCHES)}.")
+    if outcome not in _STRENGTH:
+        row.refuse(f"outcome '{outcome}' is unknown", f"Use one of {', '.join(_STRENGTH)}.")
+    if match == "word" and " " in value:
+        row.refuse(f"'{value}' is more than one word", "Use match=exact for a whole value.")
+    return (value, match), Action(value, match, outcome)

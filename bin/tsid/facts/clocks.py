@@ -1,0 +1,84 @@
+"""The licence clocks: how long a device may go without contact to Cisco, by licensing model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from tsid.facts.tables import Row, TableFormat, read_table, whole_number
+
+CLOCKS = TableFormat(
+    "license_clocks",
+    required=("model",),
+    optional=("renew_days", "warn_days", "expire_days", "deregister_days", "effect", "source", "note"),
+    key=("model",),
+)
+
+#: The model of a device of which nothing else is known.
+CLASSIC = "classic"
+
+_MOST_DAYS = 36_500
+
+
+class Clock(NamedTuple):
+    """The deadlines of a licensing model, in days since the last success.
+
+    Attributes:
+        model: its name, in lower case.
+        renew: the device renews at least as often.
+        warn: how many days before it expires a warning is due.
+        expire: when the licence, or the right to it, expires; None for one that needs no contact.
+        deregister: when the device counts as unregistered; None if never.
+        effect: what it means, as a clause.
+    """
+
+    model: str
+    renew: int
+    warn: int
+    expire: Optional[int]
+    deregister: Optional[int]
+    effect: str
+
+
+def load_clocks(folder: Path) -> Mapping[str, Clock]:
+    """Read the clocks by model.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+
+    Raises:
+        LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
+    """
+    return {clock.model: clock for clock in read_table(folder, CLOCKS, _parse)}
+
+
+def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
+    model, effect = row.values["model"].lower(), row.phrase("effect")
+    renew, warn, expire, deregister = (
+        _days(row, column) for column in ("renew_days", "warn_days", "expire_days", "deregister_days")
+    )
+    if expire is None:
+        if (renew, warn, deregister) != (None, None, None):
+            row.refuse(
+                "expire_days is missing", "Give it, or leave all of the days empty for a model without any."
+            )
+        return (model,), Clock(model, 0, 0, None, None, effect)
+    if renew is None or warn is None:
+        row.refuse("renew_days or warn_days is missing", "Give both where there is a number in expire_days.")
+    if renew > expire or warn > expire or (deregister is not None and deregister < expire):
+        row.refuse(
+            "the days are out of order",
+            "renew_days and warn_days are at most expire_days, and that at most deregister_days.",
+        )
+    return (model,), Clock(model, renew, warn, expire, deregister, effect)
+
+
+def _days(row: Row, column: str) -> Optional[int]:
+    text = row.values.get(column, "")
+    if not text:
+        return None
+    days = whole_number(text, 1, _MOST_DAYS)
+    if days is None:
+        row.refuse(f"{column} '{text}' is no number of days", f"Write a whole number from 1 to {_MOST_DAYS}.")
+    return days

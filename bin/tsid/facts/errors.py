@@ -1,0 +1,35 @@
+"""The errors that the library raises on purpose: each says what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from tsid.text.sanitize import printable
+
+# It quotes what stands in the file, whatever that is.
+_LONGEST_PROBLEM = 500
+
+
+class TsidError(Exception):
+    """Something that the user or the administrator can put right."""
+
+
+class LookupTableError(TsidError):
+    """A lookup file that cannot be used.
+
+    Args:
+        file: name of the file below the app, e.g. ``lookups/tsid_aliases.csv``.
+        line: line in the file, counted from 1 (the header); None where the whole file is meant.
+        problem: what is wrong, without a full stop.
+        cure: what to do about it, a full sentence.
+    """
+
+    def __init__(self, file: str, line: Optional[int], problem: str, cure: str) -> None:
+        self.file = file
+        self.line = line
+        self.problem = problem
+        self.cure = cure
+        place = file if line is None else f"{file}, line {line}"
+        if len(problem) > _LONGEST_PROBLEM:
+            problem = f"{problem[: _LONGEST_PROBLEM - 1]}…"
+        super().__init__(f"{place}: {printable(problem)}. {cure}")

@@ -1,0 +1,96 @@
+"""Knows which fields of an event hold an address, a name, an action and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Union
+
+from tsid.facts.tables import Row, TableFormat, whole_number
+from tsid.text.names import is_placeholder
+
+FIELDS = TableFormat(
+    "tsid_fields", required=("role", "rank", "field"), optional=("of", "source"), key=("role", "field")
+)
+
+#: A field's value as Splunk hands it over; a sequence is a multivalue field.
+Value = Union[str, Sequence[str], None]
+Event = Mapping[str, Value]
+
+#: The roles whose values together identify a connection.
+CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
+
+_MOST_RANKS = 1_000_000
+
+#: What a field can be read for.
+ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes", *CONNECTION)
+
+
+class FieldName(NamedTuple):
+    """One row of ``tsid_fields``: a field that may play a role.
+
+    Attributes:
+        role: one of `ROLES`.
+        rank: a smaller one is asked first.
+        field: the field's name.
+        of_destination: it tells of the connection's destination, not of the server that was asked for.
+    """
+
+    role: str
+    rank: int
+    field: str
+    of_destination: bool
+
+
+class FieldMap:
+    """The fields of each role, in the order in which they are asked."""
+
+    def __init__(self, fields: Iterable[FieldName]) -> None:
+        by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
+        of_destination = set()
+        for field in fields:
+            by_role[field.role].append(field)
+            if field.of_destination:
+                of_destination.add(field.field)
+        #: The fields that tell of the destination, which is the device where the sides are swapped.
+        self.of_destination = frozenset(of_destination)
+        self._fields = {
+            role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
+            for role, rows in by_role.items()
+        }
+
+    def of(self, role: str) -> tuple[str, ...]:
+        """Return the names of a role's fields, first choice first."""
+        return self._fields[role]
+
+    def replaced(self, role: str, field: str) -> FieldMap:
+        """Return a map in which only `field` plays `role`."""
+        other = FieldMap(())
+        other._fields = {**self._fields, role: (field,)}
+        other.of_destination = self.of_destination - {field}
+        return other
+
+
+def values_of(value: Value) -> list[str]:
+    """Return the values of a field that say something: neither empty nor a placeholder like ``-``."""
+    if not value:
+        return []
+    if isinstance(value, str):
+        return [] if is_placeholder(value) else [value]
+    return [item for item in value if item and not is_placeholder(item)]
+
+
+def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
+    """Read a row of ``tsid_fields``."""
+    role, field = row.values["role"], row.values["field"]
+    rank = whole_number(row.values["rank"], 0, _MOST_RANKS)
+    if role not in ROLES:
+        row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
+    if rank is None:
+        row.refuse(
+            f"rank '{row.values['rank']}' is no number",
+            "Give the place in the order of discovery, 1 for the first.",
+        )
+    of = row.values.get("of", "")
+    if of not in ("", "destination"):
+        row.refuse(f"of '{of}' is unknown", "Leave it empty, or write destination.")
+    return (role, field), FieldName(role, rank, field, of == "destination")

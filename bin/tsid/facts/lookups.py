@@ -1,0 +1,318 @@
+"""The app's lookups as typed tables: endpoints, aliases, Cisco's networks, relays."""
+
+from __future__ import annotations
+
+import bisect
+import calendar
+import datetime
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from tsid.facts.actions import ACTIONS, ActionTable, parse_action
+from tsid.facts.fields import FIELDS, FieldMap, parse_field
+from tsid.facts.files import PATIENCE, patiently
+from tsid.facts.tables import Row, Source, TableFormat, read_table
+from tsid.text.addresses import Prefix, PrefixTable, parse_address, parse_prefix
+from tsid.text.names import ascii_host, parse_name
+
+ENDPOINTS = TableFormat(
+    "cisco_licensing_endpoints",
+    required=("network", "host"),
+    optional=("service", "status", "valid_from", "valid_until", "source", "last_seen"),
+    key=("network", "host"),
+)
+ALIASES = TableFormat(
+    "tsid_aliases", required=("alias", "host"), optional=("origin", "last_seen", "note"), key=("alias",)
+)
+CISCO_NETWORKS = TableFormat(
+    "cisco_networks", required=("network",), optional=("asn", "owner", "source"), key=("network",)
+)
+RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
+
+#: The tables that a refresh replaces, together but one after the other: an alias needs the endpoints of its
+#: host.
+REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
+#: Lies beside them from before the first is replaced until after the last. Splunk leaves *.tmp out of what it
+#: sends to indexers.
+REPLACING = "tsidrefresh.replacing.tmp"
+
+# Replacing takes milliseconds, on Windows as long as a table is in use. If that file is older, in seconds,
+# the refresh was killed in the middle of it.
+_STALE = 10 + len(REFRESHED) * PATIENCE
+# How long to wait for the tables to come to rest, and how often to look, in seconds.
+_LONGEST_WAIT, _PAUSE = 1 + len(REFRESHED) * PATIENCE, 0.005
+
+_STATUSES = ("active", "unconfirmed", "retired")
+_DAY = 86400
+_SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+
+class Endpoint(NamedTuple):
+    """One licensing host at one network.
+
+    Attributes:
+        network: CIDR form.
+        host: canonical host, lower-case ASCII.
+        service: what the host is for, e.g. ``smart_transport``.
+        status: ``active``, ``unconfirmed`` or ``retired``.
+        valid_from: first second of the row's validity (UTC epoch), None if open.
+        valid_until: first second after its validity, None if open.
+        row: the row as it stands in its file.
+    """
+
+    network: str
+    host: str
+    service: str
+    status: str
+    valid_from: Optional[int]
+    valid_until: Optional[int]
+    row: Row
+
+    def covers(self, time: Optional[float]) -> bool:
+        """Tell whether the row holds at a time (epoch seconds); without a time, retired rows do not."""
+        if time is None:
+            return self.status != "retired"
+        return (self.valid_from is None or self.valid_from <= time) and (
+            self.valid_until is None or time < self.valid_until
+        )
+
+
+class Alias(NamedTuple):
+    """A name under which a firewall may report a canonical host."""
+
+    alias: str
+    host: str
+    row: Row
+
+
+class Network(NamedTuple):
+    """A network with its owner, in CIDR form."""
+
+    network: str
+    owner: str
+    row: Row
+
+
+class Lookups(NamedTuple):
+    """All lookups that a verdict needs.
+
+    Attributes:
+        endpoints: licensing endpoints by network; rows of one network stand in the order of preference.
+        canonical: the hosts of the endpoints.
+        aliases: by normalised alias.
+        cisco: Cisco's own networks.
+        relays: where a proxy, an On-Prem server or address translation may stand in for Cisco.
+        fields: which event fields to read.
+        actions: how a firewall's action is classed.
+        boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
+        tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
+        rows: how many rows are in force, over all tables.
+        endpoint_rows: the endpoints with their networks, longest prefix first.
+    """
+
+    endpoints: PrefixTable[Endpoint]
+    canonical: frozenset[str]
+    aliases: Mapping[str, Alias]
+    cisco: PrefixTable[Network]
+    relays: PrefixTable[Network]
+    fields: FieldMap
+    actions: ActionTable
+    boundaries: Sequence[int]
+    tables: Mapping[str, Sequence[Row]]
+    rows: int
+    endpoint_rows: Sequence[tuple[Prefix, Endpoint]]
+
+    def period(self, time: Optional[float]) -> Optional[int]:
+        """Number the periods between the boundaries: within one, all events meet the same endpoints."""
+        return None if time is None else bisect.bisect_right(self.boundaries, time)
+
+
+def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
+    """Read every lookup of the app: the refreshed tables of one refresh, even while another replaces them.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+        instead: files to read in the place of those of some names, to try them out.
+
+    Raises:
+        LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
+    """
+    sources = {**_refreshed(folder), **(instead or {})}
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, sources)
+    canonical = frozenset(endpoint.host for _, endpoint in endpoints)
+
+    def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
+        return _parse_alias(row, canonical)
+
+    aliases = read_table(folder, ALIASES, parse_alias, sources)
+    cisco = read_table(folder, CISCO_NETWORKS, parse_network)
+    relays = read_table(folder, RELAYS, parse_network)
+    fields = read_table(folder, FIELDS, parse_field)
+    actions = read_table(folder, ACTIONS, parse_action)
+    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an
+    # unconfirmed one.
+    endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
+    cisco.sort(key=_longest_first)
+    relays.sort(key=_longest_first)
+    times = {time for _, endpoint in endpoints for time in (endpoint.valid_from, endpoint.valid_until)}
+    return Lookups(
+        endpoints=PrefixTable(endpoints),
+        canonical=canonical,
+        aliases={alias.alias: alias for alias in aliases},
+        cisco=PrefixTable(cisco),
+        relays=PrefixTable(relays),
+        fields=FieldMap(fields),
+        actions=ActionTable(actions),
+        boundaries=sorted(time for time in times if time is not None),
+        tables={
+            "endpoints": [endpoint.row for _, endpoint in endpoints],
+            "aliases": [alias.row for alias in aliases],
+            "networks": [network.row for _, network in cisco],
+            "relays": [network.row for _, network in relays],
+        },
+        rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
+        endpoint_rows=endpoints,
+    )
+
+
+def _refreshed(folder: Path) -> dict[str, Source]:
+    """Read the refreshed tables when none is being replaced, if such a moment comes within a short time."""
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while True:
+        before = _state(folder)
+        sources = {name: _source(folder / name) for name in REFRESHED}
+        is_whole = before[0] is None and before == _state(folder)
+        if is_whole or time.monotonic() > deadline:
+            return sources
+        time.sleep(_PAUSE)
+
+
+def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
+    """Return what changes when a table is replaced, and first whether they are being replaced."""
+    states: list[Optional[tuple[int, int, int]]] = []
+    for name in (REPLACING, *REFRESHED):
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            states.append(None)
+        else:
+            is_stale = name == REPLACING and abs(time.time() - found.st_mtime) > _STALE
+            states.append(None if is_stale else (found.st_ino, found.st_mtime_ns, found.st_size))
+    return states
+
+
+def _source(path: Path) -> Source:
+    try:
+        return patiently(path.read_bytes)
+    except OSError:
+        # Whatever it is but absence, the reader of tables has a message for it.
+        return path if os.path.lexists(path) else None
+
+
+def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:
+    network = pair[0]
+    return (-network.prefixlen, network.version, network.first)
+
+
+def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoint]]:
+    values = row.values
+    network = _parse_cidr(row)
+    host = parse_host(row)
+    status = values.get("status", "").lower() or "active"
+    if status not in _STATUSES:
+        row.refuse(f"status '{status}' is unknown", f"Use one of {', '.join(_STATUSES)}.")
+    valid_from = _parse_day(row, "valid_from")
+    last_day = _parse_day(row, "valid_until")
+    valid_until = None if last_day is None else last_day + _DAY
+    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
+        row.refuse(
+            "valid_until lies before valid_from", "Give valid_until the last day on which the row holds."
+        )
+    if status == "retired" and valid_until is None:
+        row.refuse(
+            "a retired row without valid_until",
+            "Give valid_until the last day on which the row held, so that older events still find it.",
+        )
+    service = values.get("service", "")
+    if service and not _SERVICE.match(service):
+        row.refuse(
+            f"service '{service}' is no word",
+            "Use letters, digits, underscores, dots and hyphens, such as smart_transport.",
+        )
+    endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, row)
+    return (endpoint.network, host), (network, endpoint)
+
+
+def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], Alias]:
+    name = parse_name(row.values["alias"])
+    if name is None or name.is_address or not name.key or name.key.startswith("'"):
+        row.refuse(
+            f"alias '{row.values['alias']}' is no name",
+            "Write the name as the firewall reports it, without https://.",
+        )
+    host = parse_host(row)
+    if host not in hosts:
+        row.refuse(
+            f"host '{host}' has no endpoint",
+            "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
+        )
+    # A certificate's Organisational Unit may be no host name at all; then the text itself is the alias.
+    return (name.key,), Alias(name.key, host, row)
+
+
+def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
+    """Read a row of a table of networks."""
+    network = _parse_cidr(row)
+    return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
+
+
+def _parse_cidr(row: Row) -> Prefix:
+    text = row.values["network"]
+    found = parse_prefix(text)
+    if found is None:
+        address = parse_address(text.partition("/")[0])
+        if ":" in text and address is not None and address.version == 4:
+            row.refuse(
+                f"network '{text}' is IPv4 written as IPv6",
+                "Write it as IPv4: addresses are compared as such.",
+            )
+        row.refuse(
+            f"network '{text}' is not in CIDR form",
+            "Write an address and a prefix length: /32 for one IPv4 address, /128 for one IPv6 address.",
+        )
+    written, prefix = found
+    if written.value != prefix.first:
+        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {prefix}, or a longer prefix.")
+    return prefix
+
+
+# Many rows name the same host.
+_host_again = lru_cache(1_000)(ascii_host)
+
+
+def parse_host(row: Row, column: str = "host") -> str:
+    """Return the host, in the form in which names are compared, that a row's column names."""
+    text = row.values[column]
+    host = _host_again(text)
+    if not host:
+        row.refuse(f"{column} '{text}' is no host name", "Write a DNS name such as tools.cisco.com.")
+    return host
+
+
+def _parse_day(row: Row, column: str) -> Optional[int]:
+    text = row.values.get(column, "")
+    if not text:
+        return None
+    try:
+        # Newer Pythons read more than this; every search head and indexer has to read the same.
+        if not _ISO_DAY.match(text):
+            raise ValueError(text)
+        return calendar.timegm(datetime.date.fromisoformat(text).timetuple())
+    except ValueError:
+        row.refuse(f"{column} '{text}' is no date", "Write it as YYYY-MM-DD, or leave it empty.")

@@ -1,0 +1,237 @@
+"""Reads the app's CSV lookups strictly and lays a site's own rows over refreshed rows over shipped rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
+
+from tsid.facts.errors import LookupTableError
+from tsid.facts.files import patiently, short_name
+from tsid.text.sanitize import MISLEADING
+
+T = TypeVar("T")
+
+#: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
+#: of the app replaces what was shipped and leaves what a refresh learned and what a site added.
+LAYERS = ("", "_refreshed", "_local")
+
+#: Where a file's content comes from: a path, or the content itself; None: there is no such file.
+Source = Union[Path, bytes, None]
+
+_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+
+class Row(NamedTuple):
+    """One row of a lookup file, and where it stands."""
+
+    values: Mapping[str, str]
+    file: str
+    line: int
+
+    def phrase(self, column: str) -> str:
+        """Return a value that becomes a part of a sentence, on one line; empty if there is none."""
+        return " ".join(self.values.get(column, "").split())
+
+    def refuse(self, problem: str, cure: str) -> NoReturn:
+        """Raise the error that names this row."""
+        raise LookupTableError(self.file, self.line, problem, cure)
+
+
+class TableFormat(NamedTuple):
+    """What a table's files must look like.
+
+    Attributes:
+        name: file name without layer suffix and ending, e.g. ``tsid_aliases``.
+        required: columns that every file must have and that no row may leave empty.
+        optional: columns that may be missing or empty.
+        key: columns which together identify a row; a stronger layer replaces a weaker one's row of the same
+            key.
+    """
+
+    name: str
+    required: Sequence[str]
+    optional: Sequence[str]
+    key: Sequence[str]
+
+
+def whole_number(text: str, least: int, most: int) -> Optional[int]:
+    """Return the whole number that a text stands for, within bounds; None if it is none."""
+    # Python refuses to read very long ones, or takes quadratic time.
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
+        return None
+    return int(text) if least <= int(text) <= most else None
+
+
+def read_table(
+    folder: Path,
+    table: TableFormat,
+    parse: Callable[[Row], tuple[tuple[object, ...], T]],
+    instead: Optional[Mapping[str, Source]] = None,
+) -> list[T]:
+    """Read all layers of a table.
+
+    Args:
+        folder: the app's ``lookups`` folder.
+        table: what the files must look like.
+        parse: turns a row into its normalised key and its value; refuses a row that makes no sense.
+        instead: what to read in the place of the files of some names.
+
+    Returns:
+        The values, for each key that of the strongest layer.
+
+    Raises:
+        LookupTableError: the shipped file is missing, or a file is broken.
+    """
+    merged: dict[tuple[object, ...], T] = {}
+    for layer in LAYERS:
+        name = f"{table.name}{layer}.csv"
+        path = folder / name
+        source = (instead or {}).get(name, path)
+        if isinstance(source, Path):
+            path = source
+            # A dangling link or a folder of that name is a broken file, not an absent one.
+            if layer and not path.exists() and not path.is_symlink():
+                continue
+        elif source is None:
+            continue
+        lines: dict[tuple[object, ...], int] = {}
+        for row in read_csv(path, table, source if isinstance(source, bytes) else None):
+            key, value = parse(row)
+            if key in lines:
+                names = " and ".join(table.key)
+                row.refuse(
+                    f"the same {names} as in line {lines[key]}: {', '.join(str(part) for part in key)}",
+                    "Remove one of the two rows.",
+                )
+            lines[key] = row.line
+            merged[key] = value
+        if not lines and not layer:
+            raise LookupTableError(
+                short_name(path),
+                None,
+                "the shipped table has no rows",
+                "Restore it from the app's package or install the app again.",
+            )
+    return list(merged.values())
+
+
+def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> Iterator[Row]:
+    """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
+
+    Values are stripped of surrounding white space; empty lines are passed over.
+
+    Args:
+        path: the file.
+        table: what it must look like.
+        data: its content, if it has been read already.
+
+    Raises:
+        LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
+            line.
+    """
+    file = short_name(path)
+    text = _decode(_read(path, file) if data is None else data, file)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        for values in reader:
+            first_line, line = line, reader.line_num + 1
+            if not values or values == [""]:
+                continue
+            if not header:
+                header = _check_header([value.strip() for value in values], table, file, first_line)
+                continue
+            if len(values) != len(header):
+                raise LookupTableError(
+                    file,
+                    first_line,
+                    f"{len(values)} values where the header has {len(header)} columns",
+                    "Give every row one value a column; put a value that contains a comma in double quotes.",
+                )
+            row = Row(dict(zip(header, (value.strip() for value in values))), file, first_line)
+            if MISLEADING.search("".join(values)):
+                _refuse_misleading(row)
+            for column in table.required:
+                if not row.values[column]:
+                    row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
+            yield row
+    except csv.Error as error:
+        raise LookupTableError(
+            file,
+            reader.line_num,
+            f"not readable as CSV ({error})",
+            "Check the double quotes around this line.",
+        ) from None
+    if not header:
+        raise LookupTableError(
+            file,
+            1,
+            "the file is empty",
+            f"Give it the header row: {','.join([*table.required, *table.optional])}.",
+        )
+
+
+def _refuse_misleading(row: Row) -> None:
+    for column, value in row.values.items():
+        found = MISLEADING.search(value)
+        if found:
+            row.refuse(
+                f"column {column} has the invisible character U+{ord(found.group()):04X}",
+                "Remove it, or write the value again.",
+            )
+
+
+def _read(path: Path, file: str) -> bytes:
+    try:
+        return patiently(path.read_bytes)
+    except FileNotFoundError:
+        raise LookupTableError(
+            file, None, "the file is missing", "Restore it from the app's package or install the app again."
+        ) from None
+    except OSError as error:
+        raise LookupTableError(
+            file, None, f"the file cannot be read ({error.strerror})", "Check that Splunk's user may read it."
+        ) from None
+
+
+def _decode(data: bytes, file: str) -> str:
+    if data.startswith(_BOMS):
+        raise LookupTableError(
+            file,
+            1,
+            "the file starts with a byte order mark (BOM)",
+            "Save it as UTF-8 without BOM: most editors have that choice, Excel has not.",
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise LookupTableError(
+            file, line, f"byte 0x{data[error.start]:02x} is not valid UTF-8", "Save the file as UTF-8."
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise LookupTableError(file, line, "a NUL character", "Save the file as plain UTF-8 text.")
+    return text
+
+
+def _check_header(header: list[str], table: TableFormat, file: str, line: int) -> list[str]:
+    missing = [column for column in table.required if column not in header]
+    if missing:
+        expected = ",".join([*table.required, *table.optional])
+        raise LookupTableError(
+            file,
+            line,
+            f"column {', '.join(missing)} is missing",
+            f"The header row must have these columns: {expected}.",
+        )
+    doubled = sorted({column for column in header if header.count(column) > 1})
+    if doubled:
+        raise LookupTableError(
+            file, line, f"column {', '.join(doubled)} occurs twice", "Remove one of the columns."
+        )
+    return header

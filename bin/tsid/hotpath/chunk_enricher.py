@@ -1,0 +1,330 @@
+"""The hot path: takes the body of a chunk and returns it enriched, decoding only what has to be decided.
+
+Rows that cannot be licensing traffic, which is nearly all, are copied as bytes with one constant suffix: one
+regular expression finds them (`row_pattern`). The others are looked at one by one (`row_enricher`).
+What is not written as splunkd writes it is read by a slower, tolerant reader instead.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Optional
+
+from tsid.decision.enrich import Enricher
+from tsid.hotpath.csvbytes import CELL, quote, read_rows, split_cells, unquote
+from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.row_enricher import MV, Memory, Result, RowEnricher
+from tsid.hotpath.row_pattern import (
+    ADDRESS,
+    DEVICE,
+    EMPTY,
+    NAME,
+    ORDINARY,
+    OTHER,
+    PORT,
+    REST,
+    any_pattern,
+    ordinary_pattern,
+)
+
+#: The best size of a block: large enough for the expression to get going, small enough for the processor's
+#: cache.
+BLOCK = 256 * 1024
+
+#: How many different headers to remember.
+_PLANS = 32
+
+#: How many rows to learn from at a time.
+_LESSON = 128
+#: After how many rows to learn again; twice as many after each time, up to a limit.
+_PATIENCE, _MOST_PATIENCE = 2_000, 1_000_000
+# If more than this share of them was looked at in vain.
+_VAIN = 0.05
+# Longer rows, in bytes, are not learned from: they are kept for a while.
+_LONGEST_EXAMPLE = 16 * 1024
+
+
+class Counts(NamedTuple):
+    """How many events a chunk held, how many of them are returned, have a verdict, were rewritten."""
+
+    seen: int
+    returned: int
+    enriched: int
+    rewritten: int
+
+
+class _Plan:
+    """How to read and write the rows under one header; learns from the rows what to expect.
+
+    Args:
+        header: the header row, without its line end.
+        columns: the names in it, all different.
+        enricher: decides.
+        suspicion: tells what need not be decided.
+        memory: where to remember answers.
+    """
+
+    def __init__(
+        self, header: bytes, columns: Sequence[str], enricher: Enricher, suspicion: Suspicion, memory: Memory
+    ) -> None:
+        self.rows = RowEnricher(columns, enricher, suspicion, memory)
+        self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
+        #: What follows an ordinary row.
+        self.end = b"," * len(self.rows.added) + b"\n"
+        self.pattern = any_pattern(len(columns))
+        self._columns = columns
+        self._enricher = enricher
+        self._suspicion = suspicion
+        self._sample: list[list[bytes]] = []
+        self._fresh: list[list[bytes]] = []
+        self._learns = self._can_learn()
+        self._patience = _PATIENCE
+        self._looked_at = self._in_vain = 0
+
+    def learn(self, others: Sequence[bytes], looked_at: int, in_vain: int) -> None:
+        """Learn from rows, if that promises something.
+
+        Args:
+            others: the rows that were not recognised as ordinary ones.
+            looked_at: how many rows there were in all.
+            in_vain: how many of the others turned out to be nothing special.
+        """
+        if not self._learns:
+            return
+        self._looked_at += looked_at
+        self._in_vain += in_vain
+        usual = [row for row in others if len(row) <= _LONGEST_EXAMPLE]
+        self._fresh += map(split_cells, usual[: _LESSON - len(self._fresh)])
+        first = not self._sample
+        due = len(self._fresh) >= _LESSON if first else self._looked_at >= self._patience
+        if not due:
+            return
+        if first or self._in_vain > _VAIN * self._looked_at:
+            # What was seen long ago may come no more.
+            self._sample = [*self._sample[-_LESSON:], *self._fresh]
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            words = not self._suspicion.has_words
+            self.pattern = ordinary_pattern(self._roles(), self._sample, words=words)
+        self._fresh = []
+        self._looked_at = self._in_vain = 0
+
+    def _can_learn(self) -> bool:
+        """Tell whether there may be ordinary rows: not if every raw text has to be read."""
+        reads_raw = self._enricher.reads_raw and not {"_raw", MV + "_raw"}.isdisjoint(self._columns)
+        return not reads_raw and self._suspicion.keys is not None
+
+    def _roles(self) -> list[str]:
+        fields_of, outputs = self._enricher.fields_of, self._enricher.output_fields
+        addresses, names = fields_of("address"), fields_of("name")
+        may_swap = self._enricher.may_swap
+        devices, ports = (fields_of("device"), fields_of("source_port")) if may_swap else ((), ())
+        if not {*addresses, *names, *devices}.isdisjoint(ports):
+            # A field that is read for a port and something else cannot be both to the expression.
+            addresses = (*addresses, *devices)
+        several = {MV + name for name in (*addresses, *names, *devices, *ports, *outputs)}
+        roles = []
+        for column in self._columns:
+            if column in several or column in outputs:
+                roles.append(EMPTY)
+            elif column in addresses or (column in names and column in devices):
+                roles.append(ADDRESS)
+            elif column in names:
+                roles.append(NAME)
+            elif column in devices:
+                roles.append(DEVICE)
+            else:
+                roles.append(PORT if column in ports else ORDINARY)
+        return roles
+
+
+class _Source:
+    """The body of a chunk, block by block.
+
+    Args:
+        blocks: its bytes in order.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+
+    def take(self, least: int) -> bytes:
+        """Return that many of the next bytes, or more; fewer at the end."""
+        taken, size = [], 0
+        for block in self._blocks:
+            taken.append(block)
+            size += len(block)
+            if size >= least:
+                break
+        return taken[0] if len(taken) == 1 else b"".join(taken)
+
+
+class ChunkEnricher:
+    """Enriches the bodies of chunks; what it remembers between them does not grow with their number.
+
+    Args:
+        enricher: decides the events that may be licensing traffic.
+        suspicion: tells which may.
+    """
+
+    def __init__(self, enricher: Enricher, suspicion: Suspicion) -> None:
+        self._enricher = enricher
+        self._suspicion = suspicion
+        self._plans: dict[bytes, _Plan] = {}
+        self._memory = Memory()
+        self._seen = self._returned = self._enriched = self._rewritten = 0
+
+    def enrich(self, body: Iterable[bytes]) -> tuple[list[bytes], Counts]:
+        """Enrich the body of one chunk.
+
+        Args:
+            body: CSV with a header row, in blocks of any size; empty for a chunk without events.
+
+        Returns:
+            The pieces of the new body, in order, none if no event is returned; and the counts.
+        """
+        self._seen = self._returned = self._enriched = self._rewritten = 0
+        source = _Source(body)
+        pieces: list[bytes] = []
+        start = source.take(1)
+        while (header := _HEADER.match(start)) is None:
+            more = source.take(len(start))
+            if not more:
+                break
+            start += more
+        plan = self._plan(header.group()[:-1]) if header else None
+        if header is None or plan is None:
+            self._tolerant(b"".join([start, source.take(sys.maxsize)]), pieces)
+        else:
+            pieces.append(plan.header)
+            self._fast(start[header.end() :], source, plan, pieces)
+        counts = Counts(self._seen, self._returned, self._enriched, self._rewritten)
+        return (pieces if self._returned else []), counts
+
+    def _plan(self, header: bytes) -> Optional[_Plan]:
+        """Return the plan for a header; None if two columns have the same name."""
+        plan = self._plans.get(header)
+        if plan is None:
+            columns = [unquote(cell) for cell in split_cells(header)]
+            if len(set(columns)) < len(columns):
+                return None
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+                self._memory = Memory()
+            plan = _Plan(header, columns, self._enricher, self._suspicion, self._memory)
+            self._plans[header] = plan
+        return plan
+
+    def _fast(self, rest: bytes, source: _Source, plan: _Plan, pieces: list[bytes]) -> None:
+        """Enrich well-formed rows; leave the others, and what is behind them, to the tolerant way."""
+        closed = False
+        while True:
+            found = plan.pattern.expression.findall(rest)
+            if found:
+                rest = found[-1][REST]
+                if rest:
+                    found.pop()
+                self._block(found, plan, pieces)
+            # A row may be larger than a block: the more is left, the more is taken.
+            more = source.take(len(rest) + 1)
+            if more:
+                rest += more
+            elif not rest:
+                return
+            elif not closed and not rest.endswith(b"\n"):
+                rest += b"\n"
+                closed = True
+            else:
+                table = read_rows(rest[:-1] if closed else rest)
+                self._tolerant_rows(table, plan.rows, range(plan.rows.width), pieces)
+                return
+
+    def _block(self, found: list[tuple[bytes, ...]], plan: _Plan, pieces: list[bytes]) -> None:
+        """Append the enriched rows of a block to the pieces."""
+        if not found:
+            return
+        groups = list(zip(*found))
+        rows, others = list(groups[0]), groups[OTHER]
+        strange = [place for place, row in enumerate(others) if row] if any(others) else []
+        for place in strange:
+            rows[place] = others[place]
+        suspects: set[int] = set()
+        for is_address, cell, key in plan.pattern.suspects:
+            suspects.update(self._suspects(is_address, groups[cell], groups[key]))
+        everything, first, in_vain = self._enricher.keeps_all, 0, 0
+        block: list[bytes] = []
+        for place in sorted(suspects.union(strange)):
+            result = plan.rows.enrich(rows[place], place in suspects)
+            if result is None:
+                in_vain += others[place] != b""
+                continue
+            if everything and place > first:
+                self._copy(rows[first:place], plan, block)
+            first = place + 1
+            self._add(result, block)
+        if everything and first < len(rows):
+            self._copy(rows[first:], plan, block)
+        # Few large pieces are written faster than many small ones.
+        pieces.append(block[0] if len(block) == 1 else b"".join(block))
+        self._seen += len(rows)
+        plan.learn([rows[place] for place in strange], len(rows), in_vain)
+
+    def _suspects(self, is_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
+        """Return the places of the cells that may belong to licensing traffic, looking at the keys first."""
+        suspicion = self._suspicion
+        known = suspicion.keys
+        if known is None or known.isdisjoint(keys):
+            return []
+        places = [place for place, key in enumerate(keys) if key in known]
+        if is_address:
+            return [place for place in places if suspicion.endpoint_or_name[cells[place]]]
+        return [place for place in places if suspicion.name(cells[place])]
+
+    def _copy(self, rows: list[bytes], plan: _Plan, pieces: list[bytes]) -> None:
+        """Append ordinary rows."""
+        self._returned += len(rows)
+        rows.append(b"")
+        pieces.append(plan.end.join(rows))
+
+    def _add(self, result: Result, pieces: list[bytes]) -> None:
+        """Append a row that was looked at."""
+        self._enriched += result.enriched
+        self._rewritten += result.rewritten
+        if result.row is not None:
+            self._returned += 1
+            pieces.append(result.row)
+
+    def _tolerant(self, body: bytes, pieces: list[bytes]) -> None:
+        """Enrich a body of any form, row by row."""
+        table = read_rows(body)
+        header = [unquote(cell) for cell in next(table, [])]
+        # Of columns of the same name the SDK takes the first if there are multivalue columns, else the last.
+        if any(name.startswith(MV) for name in header):
+            kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
+        else:
+            kept = list({name: place for place, name in enumerate(header)}.values())
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, Memory())
+        names = [*(header[place] for place in kept), *rows.added]
+        pieces.append(b",".join(map(quote, names)) + b"\n")
+        self._tolerant_rows(table, rows, kept, pieces)
+
+    def _tolerant_rows(
+        self, table: Iterator[list[bytes]], rows: RowEnricher, kept: Sequence[int], pieces: list[bytes]
+    ) -> None:
+        """Append the rows of a table, each enriched.
+
+        Args:
+            table: the cells of each row; it may be shorter, or longer, than the header.
+            rows: enriches them.
+            kept: the places of the columns that count.
+            pieces: where to append them.
+        """
+        width = max(kept, default=-1) + 1
+        for cells in table:
+            cells += [b""] * (width - len(cells))
+            self._seen += 1
+            self._add(rows.enrich_exactly([cells[place] for place in kept], None), pieces)
+
+
+_HEADER = re.compile(rb"%b(?:,%b)*\n" % (CELL, CELL))

@@ -1,0 +1,173 @@
+"""Builds, for the rows under one header, the expression that tells at once which cannot be licensing traffic.
+
+It is made for the forms that cells have been seen to take: a column that was always empty has to be empty,
+one that was always quoted has to be quoted. A row that differs is none the worse for it, it is only looked at
+more closely. So the expression may be as narrow as makes it fast.
+
+Every part of it can match a given text in one way only, because Python has neither atomic groups nor
+possessive quantifiers before 3.11: a row that does not match is given up in linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from tsid.hotpath.csvbytes import CELL, QUOTED
+from tsid.hotpath.csvbytes import POSSESSIVE as _P
+
+_WITHOUT_QUOTES = rb'"[^"]*%b"' % _P
+_UNQUOTED = rb'[^",\r\n]*' + _P
+# What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6
+# address in its canonical form, or the whole name.
+_KEY = (
+    rb"[0-9]+%b\.[0-9]+%b\.[0-9]+%b"
+    rb"|[1-9a-f][0-9a-f]*%b:[1-9a-f][0-9a-f]*%b"
+    rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
+)
+_ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
+# A port without digits would let a scheme pass for a host. Longer names than 252 characters may be shortened.
+_AUTHORITY = rb"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
+_NAME = rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P)
+_NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
+_WORD = rb"[0-9A-Za-z]*" + _P
+_PORT = rb'(?:(?!443[,\n])[0-9]+%b|(?:"(?!443)[0-9][^"]*%b")?)' % (_P, _P)
+_HTTPS = re.compile(rb'"?443')
+
+#: A form counts if it is seen in more than this share of the rows.
+_SELDOM = 0.05
+_match_address = re.compile(_ADDRESS).fullmatch
+_match_authority = re.compile(rb'"?' + _AUTHORITY).fullmatch
+
+ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
+OTHER, REST = -2, -1
+
+
+def address_key(cell: bytes) -> Optional[bytes]:
+    """Return what the expression knows an address cell by; None if it would not match."""
+    found = _match_address(cell)
+    return found.group(1) if found else None
+
+
+def name_key(opened: bytes) -> Optional[bytes]:
+    """Do the same for a name's cell up to where its authority ends, in lower case."""
+    found = _match_authority(opened)
+    return found.group(1) if found else None
+
+
+class Suspect(NamedTuple):
+    """A column in which licensing traffic would show.
+
+    Attributes:
+        is_address: it holds addresses, else names.
+        cell: which of the expression's groups (from 0) is the whole cell.
+        key: which one is what the cell is known by.
+    """
+
+    is_address: bool
+    cell: int
+    key: int
+
+
+class RowPattern(NamedTuple):
+    """The expression for the rows under one header.
+
+    Attributes:
+        expression: matches one row with its line end. Its groups, from 0: the row if it is ordinary; the
+            groups of the suspects; any other well-formed row (`OTHER`); else the rest (`REST`).
+        suspects: the columns in which an ordinary row has to be looked at.
+    """
+
+    expression: re.Pattern[bytes]
+    suspects: Sequence[Suspect]
+
+
+def any_pattern(width: int) -> RowPattern:
+    """Return the expression for which no row is an ordinary one.
+
+    Args:
+        width: how many columns there are.
+    """
+    return RowPattern(re.compile(rb"((?!))|(%b)\n|([\s\S]+)" % _any_row(width)), ())
+
+
+def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, words: bool) -> RowPattern:
+    """Return the expression for rows like some that have been seen.
+
+    Args:
+        roles: what each column is to the expression: `ORDINARY`; `EMPTY`, an ordinary row has nothing in it;
+            `ADDRESS`; `NAME`; `DEVICE`, an address that counts if a port is 443; or `PORT`.
+        rows: the cells of the rows seen.
+        words: an unquoted address or name, all letters and digits, is as good as none.
+    """
+    # A row with something where there must be nothing does not match, whatever else is in it.
+    empty = [place for place, role in enumerate(roles) if role == EMPTY]
+    rows = [row for row in rows if not any(row[place] for place in empty)] or rows
+    columns = list(zip(*rows))
+    # Many devices ask from port 443 where ASA events show the sides swapped: then their addresses decide.
+    swapped = sum(
+        any(_HTTPS.match(cell) for cell, role in zip(row, roles) if role == PORT) for row in rows
+    ) > _SELDOM * len(rows)
+    word = _WORD if words else b""
+    parts: list[bytes] = []
+    suspects: list[Suspect] = []
+    firsts: list[tuple[str, int]] = []
+    for place, role in enumerate(roles):
+        kind = role
+        if role == DEVICE:
+            kind = ADDRESS if swapped else ORDINARY
+        elif role == PORT and swapped:
+            kind = ORDINARY
+        if kind == EMPTY or not any(columns[place]):
+            parts.append(b"")
+        elif kind == ORDINARY:
+            parts.append(_form_of(columns[place]))
+        elif kind == PORT:
+            parts.append(_PORT)
+        else:
+            same = _same_as(place, kind, firsts, columns)
+            if same is not None:
+                parts.append(rb"(?:(?P=c%d)|%b)" % (same, word))
+                continue
+            body = _ADDRESS if kind == ADDRESS else _NAME
+            parts.append(rb"(?:(?P<c%d>%b)|%b|%b)" % (place, body, word, _NOT_AVAILABLE))
+            firsts.append((kind, place))
+            group = 2 * len(suspects) + 1
+            suspects.append(Suspect(kind == ADDRESS, group, group + 1))
+    expression = rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
+    return RowPattern(re.compile(expression), suspects)
+
+
+def _any_row(width: int) -> bytes:
+    return rb"(?:%b,){%d}%b" % (CELL, width - 1, CELL)
+
+
+def _same_as(
+    place: int, kind: str, firsts: Iterable[tuple[str, int]], columns: Sequence[Sequence[bytes]]
+) -> Optional[int]:
+    """Return the earlier column whose cell this one's repeats, if there is one."""
+    for other_kind, other in firsts:
+        if other_kind == kind:
+            pairs = list(zip(columns[place], columns[other]))
+            differ = sum(mine != theirs and mine.startswith(b'"') for mine, theirs in pairs)
+            if differ <= _SELDOM * len(pairs):
+                return other
+    return None
+
+
+def _form_of(cells: Collection[bytes]) -> bytes:
+    """Return the expression for a column whose text does not matter."""
+    quoted = [cell for cell in cells if cell.startswith(b'"')]
+    empty = sum(not cell for cell in cells)
+    seldom = _SELDOM * len(cells)
+    form = _WITHOUT_QUOTES
+    if sum(b'""' in cell[1:-1] for cell in quoted) > seldom:
+        form = QUOTED
+    if len(quoted) <= seldom:
+        return _UNQUOTED if len(cells) - len(quoted) - empty > seldom else b""
+    if len(cells) - len(quoted) <= seldom:
+        return form
+    if len(cells) - len(quoted) - empty <= seldom:
+        return rb"(?:%b)?" % form + _P
+    return rb"(?:%b|%b)" % (form, _UNQUOTED)

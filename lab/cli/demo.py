@@ -1,0 +1,280 @@
+"""The app at work without a Splunk: ``make demo``.
+
+Events whose truth is known go through the real search command, in a process of its own; months of a fleet go
+through the app's searches. The demo shows what came back and proves itself: it fails if the app said anything
+else than the truth.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+try:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from lab.cli.risk_demo import RiskDemo
+except ImportError as error:
+    sys.exit(f"demo: the package {error.name!r} is missing: run `make demo`, which knows where it is")
+
+from lab.cli.console import Console
+from lab.cli.terminal import abandon_stdout, safe_text
+from lab.errors import LabError, UsageError
+from lab.generator import ALL_SCENARIOS, LabelledEvent, Truth, differences, generate
+from lab.generator.destination import ORDINARY
+from lab.generator.seed import seed_events
+from lab.host.events import cell_text
+from lab.host.host import CommandHost
+from lab.host.search import Result
+from lab.host.wire import Record
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_COMMAND, _OPTIONS = "tsidenrich", "raw=true"
+_SEED = 226091
+
+# The verdicts that the made-up events must get, the shapes that they come in, and what becomes of each.
+_PLAN: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
+    (
+        "aliased",
+        ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:ftd", "cisco:estreamer:data"),
+        ("blocked", "blocked", "allowed", "blocked", "allowed", "unknown", "blocked"),
+    ),
+    ("unnamed", ("cisco:asa", "cisco:firepower:syslog"), ("blocked", "allowed", "blocked")),
+    ("foreign", ("cisco:sfw:estreamer", "cim"), ("allowed", "blocked", "allowed")),
+    ("unlisted", ("cisco:firepower:syslog", "fmc"), ("allowed", "blocked")),
+    ("relayed", ("cisco:ftd:syslog", "cisco:estreamer:data"), ("allowed", "allowed", "unknown")),
+    ("unverified", ("cisco:asa", "cim"), ("blocked", "allowed")),
+    ("impostor", ("cisco:sfw:estreamer", "cisco:ftd"), ("allowed", "blocked", "allowed")),
+)
+_STYLES = {"canonical": "green", "aliased": "yellow", "impostor": "bold red", "blocked": "red"}
+_FLAGGED = [verdict for verdict in ALL_SCENARIOS if verdict != "canonical"]
+_OUTCOMES = ("allowed", "blocked", "unknown")
+
+_NAMES = "reported → true host"
+# The columns of the events' table with their widths, on a screen of 120 columns and on a narrower one.
+_WIDE = {"time": 11, "device": 14, "outcome": 7, _NAMES: 37, "address": 19, "verdict": 10, "confidence": 10}
+_NARROW = {"device": 12, "outcome": 7, _NAMES: 25, "address": 18, "verdict": 10}
+_PIPED_WIDTH = 120
+
+NEXT = (
+    (
+        ".venv/lab/bin/python -m lab generate --count 1000 --licensing-share 0.2 > events.jsonl",
+        "more events, labelled if you like",
+    ),
+    (
+        ".venv/lab/bin/python -m lab run 'tsidenrich keep=flagged raw=true' events.jsonl "
+        "--fields tsid_verdict,tsid_observed,tsid_reason",
+        "the command over them, or over your own",
+    ),
+    ("make package", "the app as Splunk installs it"),
+    ("index=… | tsidenrich keep=flagged", "and in Splunk, what an analyst should look at"),
+)
+
+
+class Section(NamedTuple):
+    """Some events of the demo under a heading."""
+
+    title: str
+    events: list[LabelledEvent]
+
+
+def main(app: Path = REPOSITORY) -> int:
+    """Run the demo with the app in that folder; the exit status is 0 if the command told the truth."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPED_WIDTH
+    try:
+        sections = [
+            Section("Cisco KB 226091: the FMC's own table", list(seed_events())),
+            Section("Made up: every kind of trouble, from every kind of log", list(_troubles())),
+            Section("Made up: what only looks like licensing, and is left alone", list(_near_misses())),
+        ]
+        labelled = [event for section in sections for event in section.events]
+        result = _run(app, [event for event, _ in labelled])
+        risk = RiskDemo(app)
+    except LabError as error:
+        print(f"demo: {safe_text(str(error))}", file=sys.stderr)
+        return 1
+    problems = [*find_problems(labelled, result.events), *risk.problems()]
+    if problems:
+        print(f"demo: the app did not tell the truth, {len(problems)} times:", file=sys.stderr)
+        for problem in problems:
+            print(f"  {safe_text(problem)}", file=sys.stderr)
+        return 1
+    try:
+        _show(console, sections, result)
+        risk.show(console)
+        _show_next(console)
+    except BrokenPipeError:
+        abandon_stdout()
+    return 0
+
+
+def find_problems(labelled: Sequence[LabelledEvent], answers: Sequence[Record]) -> Iterator[str]:
+    """Say where the command's answers differ from the truth."""
+    if len(answers) != len(labelled):
+        yield f"{len(labelled)} events went in and {len(answers)} came back"
+    for number, ((event, truth), answer) in enumerate(zip(labelled, answers), 1):
+        for difference in differences(truth, event, answer):
+            yield f"event {number} ({truth.shape}, {truth.scenario}): {difference}"
+
+
+def _troubles() -> Iterator[LabelledEvent]:
+    for number, (verdict, shapes, outcomes) in enumerate(_PLAN):
+        made = generate(
+            1000, seed=_SEED + number, licensing_share=1, shapes=shapes, scenarios=[verdict], interval=600
+        )
+        devices: set[str] = set()
+        for outcome in outcomes:
+            found = next(
+                event
+                for event in made
+                if (event.truth.verdict, event.truth.outcome) == (verdict, outcome)
+                and event.truth.device not in devices
+            )
+            devices.add(found.truth.device)
+            yield found
+
+
+def _near_misses() -> Iterator[LabelledEvent]:
+    """One event of each kind of ordinary traffic that comes close to licensing."""
+    kinds: dict[str, LabelledEvent] = {}
+    for event in generate(2000, seed=_SEED, licensing_share=0, shapes=["cisco:sfw:estreamer"]):
+        if event.truth.scenario != ORDINARY:
+            kinds.setdefault(event.truth.scenario, event)
+    return iter(kinds.values())
+
+
+def _run(app: Path, events: Sequence[Record]) -> Result:
+    library = app / "bin" / "lib"
+    if not library.is_dir():
+        raise UsageError(f"{library} is missing: run `make vendor`")
+    return CommandHost(app, _COMMAND).run(events, _OPTIONS).raise_for_error()
+
+
+# ------------------------------------------------------------------------------------------- what is shown
+
+
+def _show(console: Console, sections: Sequence[Section], result: Result) -> None:
+    named = [answer for answer in result.events if "tsid_verdict" in answer]
+    _show_headline(console, len(result.events), named, result)
+    answers = iter(result.events)
+    for section in sections:
+        console.print(f"\n{section.title}", style="bold")
+        console.print(_event_table(console, list(zip(section.events, answers))))
+    _show_reasons(console, named)
+    console.print("\nIn sum", style="bold")
+    console.print(_summary(named))
+
+
+def _show_next(console: Console) -> None:
+    console.print("\nTry next", style="bold")
+    for command, purpose in NEXT:
+        console.print(Text(command, style="cyan"), soft_wrap=True)
+        console.print(f"    {purpose}")
+
+
+def _show_headline(console: Console, count: int, named: Sequence[Record], result: Result) -> None:
+    tally = Counter(str(answer[field]) for answer in named for field in ("tsid_verdict", "tsid_outcome"))
+    seconds = result.timings.total
+    console.print(f"| {_COMMAND} {_OPTIONS}", style="bold cyan")
+    console.print(
+        f"{count} firewall events through the real command, without a Splunk, in {seconds:.1f} s. "
+        f"{len(named)} are Cisco licensing traffic, or pretend to be: {tally['aliased']} under a wrong name, "
+        f"{tally['blocked']} blocked, {tally['impostor']} from impostors. "
+        "Every answer agrees with what was known of its event beforehand."
+    )
+
+
+def _event_table(console: Console, rows: Sequence[tuple[LabelledEvent, Record]]) -> Table:
+    columns = _WIDE if console.width >= _PIPED_WIDTH else _NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column, width in columns.items():
+        table.add_column(column, width=width, overflow="fold")
+    for labelled, answer in rows:
+        cells = _cells(labelled.truth, answer, columns[_NAMES])
+        table.add_row(*[cells[column] for column in columns])
+    return table
+
+
+def _cells(truth: Truth, answer: Record, name_width: int) -> dict[str, Text]:
+    """What an event's row says, by column."""
+    verdict, outcome = _text(answer, "tsid_verdict"), _text(answer, "tsid_outcome")
+    device, address = _text(answer, "tsid_device"), _text(answer, "tsid_ip")
+    if verdict:
+        names = _names(_text(answer, "tsid_observed"), _text(answer, "tsid_host"), name_width)
+    else:
+        device, address = _text(answer, "InitiatorIP"), _text(answer, "ResponderIP")
+        names = Text(_text(answer, "URL") or f"({truth.scenario.partition(': ')[2]})")
+    return {
+        "time": Text(_time(answer)),
+        "device": Text(device),
+        "outcome": Text(outcome, style=_STYLES.get(outcome, "")),
+        _NAMES: names,
+        "address": Text(address or "(none)"),
+        "verdict": Text(verdict or "-", style=_STYLES.get(verdict, "")),
+        "confidence": Text(_text(answer, "tsid_confidence")),
+    }
+
+
+def _names(observed: str, host: str, width: int) -> Text:
+    observed = observed or "(no name)"
+    if host in ("", observed):
+        return Text(observed)
+    arrow = " → " if len(observed) + len(host) + 3 <= width else "\n→ "
+    return Text.assemble(observed, arrow, (host, "bold"))
+
+
+def _show_reasons(console: Console, named: Sequence[Record]) -> None:
+    """Reason and advice for one event of each verdict that an analyst should look at, best a blocked one."""
+    console.print("\nWhat the command says of them, one of each", style="bold")
+    for verdict in _FLAGGED:
+        found = [answer for answer in named if answer["tsid_verdict"] == verdict]
+        found.sort(
+            key=lambda answer: (answer["tsid_outcome"] != "blocked", answer["tsid_confidence"] == "medium")
+        )
+        for answer in found[:1]:
+            title = f"{verdict}, {_text(answer, 'tsid_outcome')}"
+            console.print(Text(title, style=_STYLES.get(verdict, "cyan")))
+            for field in ("tsid_reason", "tsid_advice"):
+                if field in answer:
+                    console.print(Padding(Text(_text(answer, field)), (0, 0, 0, 4)))
+
+
+def _summary(named: Sequence[Record]) -> Table:
+    tally = Counter((answer["tsid_verdict"], answer["tsid_outcome"]) for answer in named)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("verdict", width=12)
+    for outcome in _OUTCOMES:
+        table.add_column(outcome, justify="right")
+    for verdict in ALL_SCENARIOS:
+        counts = [str(tally[verdict, outcome] or "-") for outcome in _OUTCOMES]
+        table.add_row(Text(verdict, style=_STYLES.get(verdict, "")), *counts)
+    return table
+
+
+def _time(answer: Record) -> str:
+    epoch = _text(answer, "_time")
+    if not epoch:
+        # The FMC's table has a time of its own: 2025-12-02 18:46:41.
+        return _text(answer, "Time")[5:16]
+    return datetime.fromtimestamp(float(epoch), timezone.utc).strftime("%m-%d %H:%M")
+
+
+def _text(answer: Record, field: str) -> str:
+    return safe_text(cell_text(answer.get(field, "")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

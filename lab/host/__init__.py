@@ -1,0 +1,1 @@
+"""Runs the app's search commands as splunkd does."""

@@ -1,0 +1,316 @@
+"""The dashboards' definitions and what their searches find; tests/dashboards shows them in a browser."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from lab.dashboards.sample import Sample, make_sample
+from lab.dashboards.views import fill, read_view
+from lab.errors import LabError
+from lab.generator.fleet import DAY
+from lab.generator.licences import deadline_day, state_of, watched
+from lab.host.app import copy_app
+from lab.spl.engine import Splunk
+from lab.spl.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWS = {
+    path.stem: read_view(path).definition for path in sorted((ROOT / "default/data/ui/views").glob("*.xml"))
+}
+STATES = ("expired", "expiring", "overdue", "blocked", "unknown", "healthy")
+SINCE = 30
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return make_sample(copy_app(ROOT, tmp_path_factory.mktemp("views")))
+
+
+def results(splunk: Splunk, view: str, tokens: Optional[Mapping[str, str]] = None) -> dict[str, Table]:
+    """What each data source of a view finds, over the last days."""
+    values = {"device": "*", "firewall": "*", "span": "1d", **(tokens or {})}
+    found: dict[str, Table] = {}
+    latest = splunk.now
+    for name, source in VIEWS[view]["dataSources"].items():
+        search = fill(source["options"]["query"], values)
+        if source["type"] == "ds.chain":
+            found[name] = splunk.chain(
+                found[source["options"]["extend"]], search, latest - SINCE * DAY, latest
+            )
+        else:
+            found[name] = splunk.table(search, latest - SINCE * DAY, latest)
+    return found
+
+
+@pytest.fixture(scope="module")
+def overview(sample: Sample) -> dict[str, Table]:
+    """Return what each data source of the overview finds."""
+    return results(sample.splunk, "overview")
+
+
+def test_the_views_are_in_the_navigation() -> None:
+    nav = (ROOT / "default/data/ui/nav/default.xml").read_text(encoding="utf-8")
+    assert [name for name in re.findall(r'<view name="(\w+)"', nav) if name in VIEWS] == [
+        "overview",
+        "device",
+        "health",
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_panel_says_what_it_shows_and_in_which_unit(view: str) -> None:
+    units = re.compile(
+        r"connections|devices|days|hours|rows|dates?|events|endpoints|messages|lines|state|clock", re.I
+    )
+    for name, panel in VIEWS[view]["visualizations"].items():
+        assert panel["title"], name
+        assert units.search(panel["description"]), name
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_has_three_base_searches_at_most_and_refreshes_no_oftener_than_each_minute(view: str) -> None:
+    sources = VIEWS[view]["dataSources"].values()
+    bases = [source for source in sources if source["type"] == "ds.search"]
+    assert len(bases) <= 3
+    assert all(source["options"]["refresh"] in ("5m", "10m", "1h") for source in bases)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_tokens_that_are_values_go_into_searches_in_quotes(view: str) -> None:
+    """A firewall's name comes from events: it must not become a part of the search."""
+    for name, source in VIEWS[view]["dataSources"].items():
+        bare = set(re.findall(r"\$([\w.]+)\$", source["options"]["query"]))
+        assert bare <= {"span"}, name
+
+
+def test_a_token_cannot_leave_its_quotes() -> None:
+    assert fill("search a=$x|s$", {"x": '" | delete "\\'}) == 'search a="\\" | delete \\"\\\\"'
+    with pytest.raises(LabError, match="token y has no value"):
+        fill("search $y$", {})
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_two_panels_overlap_and_rows_are_full(view: str) -> None:
+    layout = VIEWS[view]["layout"]
+    places = {item["item"]: item["position"] for item in layout["structure"]}
+    for (one, a), (other, b) in itertools.combinations(places.items(), 2):
+        apart = (
+            a["x"] + a["w"] <= b["x"]
+            or b["x"] + b["w"] <= a["x"]
+            or a["y"] + a["h"] <= b["y"]
+            or b["y"] + b["h"] <= a["y"]
+        )
+        assert apart, (one, other)
+    for y in {place["y"] for place in places.values()}:
+        assert sum(place["w"] for place in places.values() if place["y"] == y) == layout["options"]["width"]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of WCAG 2.2, "contrast ratio"."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_text_can_be_read_in_both_themes(view: str) -> None:
+    checked = 0
+    for name, panel in VIEWS[view]["visualizations"].items():
+        context = panel.get("context", {})
+        for step in context.get("textColors", ()):
+            # Large text on the panel's own ground, black or white.
+            assert min(contrast(step["value"], ground) for ground in ("#000000", "#FFFFFF")) >= 3, (
+                name,
+                step,
+            )
+            checked += 1
+        for cell, words in zip(context.get("stateFills", ()), context.get("stateTexts", ())):
+            assert cell["match"] == words["match"]
+            if cell["value"] != "transparent":
+                assert contrast(cell["value"], words["value"]) >= 4.5, (name, cell)
+                checked += 1
+    assert checked > 5
+
+
+def panel_fields(panel: Mapping[str, Any]) -> set[str]:
+    text = json.dumps({key: panel.get(key, {}) for key in ("options", "context", "eventHandlers")})
+    named = set(re.findall(r"seriesByName\((?:'|\\\")(.+?)(?:'|\\\")\)", text)) | set(
+        re.findall(r'"row\.(.+?)\.value', text)
+    )
+    return named | set(panel["options"].get("columnFormat", {}))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_panels_name_fields_that_their_searches_have(sample: Sample, view: str) -> None:
+    device = next(iter(sample.splunk.collections["tsid_devices"]))
+    found = results(sample.splunk, view, {"device": device} if view == "device" else {})
+    parts = {**VIEWS[view]["visualizations"], **VIEWS[view]["inputs"]}
+    used = set()
+    for name, panel in parts.items():
+        for source in panel.get("dataSources", {}).values():
+            used.add(source)
+            assert panel_fields(panel) <= set(found[source].columns or ()), name
+    extended = {source["options"].get("extend") for source in VIEWS[view]["dataSources"].values()}
+    assert set(VIEWS[view]["dataSources"]) == (used | extended) - {None}
+
+
+def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample, overview: dict[str, Table]) -> None:
+    (row,) = [row for row in overview["states"].rows if row.get("kind") == "live"]
+    today, before = (
+        Counter(
+            state_of(device, day).replace("deregistered", "expired")
+            for device in watched(sample.fleet, day).values()
+        )
+        for day in (sample.days, sample.days - 7)
+    )
+    assert {state: int(str(row[state])) for state in STATES} == {state: today[state] for state in STATES}
+    changes = {state: int(str(row[f"{state}_change"])) for state in STATES}
+    assert changes == {state: today[state] - before[state] for state in STATES}
+    assert any(changes.values())
+    ahead = [
+        left
+        for device in watched(sample.fleet, sample.days).values()
+        for deadline in [deadline_day(device, sample.days)]
+        if deadline is not None and (left := deadline - sample.days) >= 0
+    ]
+    assert row["next_deadline"] == str(min(ahead))
+
+
+def test_a_filtered_overview_has_no_trend_of_the_whole_fleet(
+    sample: Sample, overview: dict[str, Table]
+) -> None:
+    firewalls = overview["firewalls"].rows
+    rows = results(sample.splunk, "overview", {"firewall": str(firewalls[0]["firewalls"])})["states"].rows
+    assert len(rows) == 1
+    assert not any(name.endswith("_change") for name in rows[0])
+
+
+def test_devices_are_filtered_by_any_firewall_that_has_seen_them(
+    sample: Sample, overview: dict[str, Table]
+) -> None:
+    listed = {str(row["firewalls"]) for row in overview["firewalls"].rows}
+    seen = [c for c in sample.fleet.connections if c.device in watched(sample.fleet, sample.days)]
+    # The ledger knows of connections to an endpoint's own address.
+    seen = [c for c in seen if c.verdict in ("canonical", "aliased", "unnamed")]
+    assert listed == {c.firewall for c in seen}
+    for firewall in sorted(listed)[:3]:
+        fleet = results(sample.splunk, "overview", {"firewall": firewall})["states"].rows
+        behind = {c.device for c in seen if c.firewall == firewall}
+        assert sum(int(str(fleet[0][state])) for state in STATES) == len(behind)
+
+
+def test_a_device_without_a_known_firewall_is_counted_too(sample: Sample) -> None:
+    splunk = Splunk(sample.splunk.app, [], sample.splunk.now)
+    splunk.collections = {"tsid_devices": {"192.0.2.1": {"_key": "192.0.2.1", "device": "192.0.2.1"}}}
+    (row,) = results(splunk, "overview")["states"].rows
+    assert row["unknown"] == "1"
+
+
+def test_the_overview_counts_connections_once(sample: Sample, overview: dict[str, Table]) -> None:
+    recent = [c for c in sample.fleet.connections if sample.days - SINCE <= c.day < sample.days]
+    for source, kind in (("outcomes", "outcome"), ("verdicts", "verdict")):
+        seen = Counter(
+            {
+                (int(float(str(row["_time"])) - sample.fleet.start) // DAY, name): int(str(value))
+                for row in overview[source].rows
+                for name, value in row.items()
+                if name != "_time" and value != "0"
+            }
+        )
+        assert seen == Counter((c.day, getattr(c, kind)) for c in recent)
+    last = overview["attempts"].rows[-1]
+    assert last["blocked_total"] == str(sum(c.outcome == "blocked" for c in recent))
+    assert last["aliased_total"] == str(sum(c.verdict == "aliased" for c in recent))
+    assert last["impostors_total"] == str(sum(c.verdict == "impostor" for c in recent)) != "0"
+    halves = [
+        sum(c.outcome == "blocked" for c in recent if late == (c.day > sample.days - SINCE / 2 - 0.5))
+        for late in (True, False)
+    ]
+    assert last["blocked_change"] == str(halves[0] - halves[1])
+
+
+def test_the_overview_lists_exactly_the_devices_at_risk(sample: Sample, overview: dict[str, Table]) -> None:
+    rows = overview["risk"].rows
+    true = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
+    assert {str(row["Device"]): row["State"] for row in rows} == {
+        a: s for a, s in true.items() if s != "healthy"
+    }
+    assert all(row["Why"] and row["What to do"] for row in rows)
+    assert sum(int(str(row["Devices"])) for row in overview["rules"].rows) == sum(
+        bool(device.blocked_since(sample.days)) for device in watched(sample.fleet, sample.days).values()
+    )
+
+
+def test_a_device_has_its_own_view(sample: Sample, overview: dict[str, Table]) -> None:
+    worst = str(overview["risk"].rows[0]["Device"])
+    states = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
+    for address in (worst, next(a for a, state in states.items() if state == "blocked")):
+        found = results(sample.splunk, "device", {"device": address})
+        device = sample.fleet.devices[address]
+        (one,) = found["one"].rows
+        assert one["state"] == state_of(device, sample.days)
+        assert one["days_blocked"] == str(len(device.blocked_since(sample.days)))
+        recent = [
+            c
+            for c in sample.fleet.connections
+            if c.device == address and sample.days - SINCE <= c.day < sample.days
+        ]
+        for source, kind in (("outcomes", "outcome"), ("verdicts", "verdict")):
+            total = Counter(
+                {
+                    n: sum(int(str(row[n])) for row in found[source].rows)
+                    for n in found[source].columns or ()
+                    if n != "_time"
+                }
+            )
+            assert +total == Counter(getattr(c, kind) for c in recent)
+        for source in ("names", "rules"):
+            assert sum(int(str(row.get("Count", 0))) for row in found[source].rows) == len(recent)
+
+
+def test_health_agrees_with_the_truth(sample: Sample) -> None:
+    found = results(sample.splunk, "health")
+    recent = [c for c in sample.fleet.connections if sample.days - SINCE <= c.day < sample.days]
+    (sums,) = found["sums"].rows
+    assert sums["aliased"] == str(sum(c.verdict == "aliased" for c in recent))
+    assert sums["impostors"] == str(sum(c.verdict == "impostor" for c in recent))
+    assert sum(int(str(row["Count"])) for row in found["unlisted"].rows) == sum(
+        c.verdict == "unlisted" for c in recent
+    )
+    blocked = Counter(c.firewall for c in recent if c.verdict == "aliased" and c.outcome == "blocked")
+    assert {
+        str(row["firewall"]): int(str(row["blocked"])) for row in found["alias_firewalls"].rows
+    }.items() <= blocked.items()
+    (ages,) = found["ages"].rows
+    endpoints = (ROOT / "lookups/cisco_licensing_endpoints.csv").read_text(encoding="utf-8")
+    assert (ages["active"], ages["unconfirmed"]) == (
+        str(endpoints.count(",active,")),
+        str(endpoints.count(",unconfirmed,")),
+    )
+    assert {row["File"] for row in found["hosts"].rows} == {
+        p.name for p in (ROOT / "lookups").glob("cisco_*.csv")
+    } | {p.name for p in (ROOT / "lookups").glob("*.csv")}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_over_nothing_says_so_in_every_panel(view: str) -> None:
+    found = results(Splunk(ROOT, [], 1_765_000_000), view)
+    for name, panel in VIEWS[view]["visualizations"].items():
+        assert found[panel["dataSources"]["primary"]].rows, name
+    if view == "overview":
+        assert "Switch it on" in str(found["risk"].rows[0]["Why"])

@@ -1,0 +1,154 @@
+"""What the answer to one event depends on besides address and name: its time, an earlier run, the side, the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsid.decision.enrich import Enricher, Options
+from tsid.facts.lookups import Lookups, load_lookups
+
+TOOLS, RETIRED, STRANGER = "72.163.4.38", "198.51.100.1", "203.0.113.7"
+# On 2024-03-01, and a year later.
+WHILE, AFTER = "1709251200", "1740787200"
+
+
+@pytest.fixture
+def past(folder: Path) -> Lookups:
+    """Return lookups with an endpoint that was one in the first half of 2024."""
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,status,valid_from,valid_until\n"
+        f"{RETIRED}/32,tools.cisco.com,retired,2024-01-01,2024-06-30\n",
+        "utf-8",
+    )
+    return load_lookups(folder)
+
+
+@pytest.mark.parametrize(
+    ("time", "verdict"),
+    [
+        (WHILE, "aliased"),
+        (f"{WHILE}.123", "aliased"),
+        ([WHILE, AFTER], "aliased"),
+        (AFTER, ""),
+        ([AFTER, WHILE], ""),
+        ("", ""),
+        ([], ""),
+        ("yesterday", ""),
+        ("inf", ""),
+        ("-inf", ""),
+        ("nan", ""),
+        (None, ""),
+    ],
+)
+def test_the_time_of_the_event_decides_which_endpoints_there_are(
+    past: Lookups, time: Any, verdict: str
+) -> None:
+    event = {"dest_ip": RETIRED, "url": "https://toos.cisco.com/x"}
+    event = event if time is None else {**event, "_time": time}
+    enricher = Enricher(past, Options())
+    answer = enricher.enrich(event)
+    if verdict:
+        assert (answer.verdict, answer.fields["tsid_host"]) == (verdict, "tools.cisco.com")
+        assert answer.rewritten == {"url": "https://tools.cisco.com/x"}
+    else:
+        # A licensing name at what is no endpoint: not that of the time any more.
+        assert answer.verdict in ("unlisted", "impostor")
+        assert answer.rewritten == {}
+    assert "_time" in enricher.required_fields
+
+
+def test_events_of_one_period_have_its_number(past: Lookups, lookups: Lookups) -> None:
+    enricher = Enricher(past, Options())
+    assert enricher.has_periods
+    assert enricher.period(WHILE) == enricher.period(f"{WHILE}.5") != enricher.period(AFTER)
+    assert enricher.period("x") == enricher.period("") == enricher.period("nan") != enricher.period(WHILE)
+    # Those that are shipped hold at any time.
+    assert not Enricher(lookups, Options()).has_periods
+
+
+@pytest.mark.parametrize(
+    ("options", "event", "verdict"),
+    [
+        # The first run has put the true name into the place of the alias.
+        (Options(), {"tsid_observed": "toos.cisco.com"}, "aliased"),
+        (Options(), {"tsid_observed": ["toos.cisco.com", "tools.cisco.com"]}, "aliased"),
+        (Options(), {"tsid_observed": ["tools.cisco.com", "toos.cisco.com"]}, "canonical"),
+        (Options(), {"tsid_observed": ""}, "canonical"),
+        (Options(), {"tsid_observed": "www.example.com"}, "canonical"),
+        (Options(prefix="second_"), {"tsid_observed": "toos.cisco.com"}, "canonical"),
+        (Options(prefix="second_"), {"second_tsid_observed": "toos.cisco.com"}, "aliased"),
+    ],
+)
+def test_what_an_earlier_run_saw_counts(
+    lookups: Lookups, options: Options, event: Mapping[str, Any], verdict: str
+) -> None:
+    enricher = Enricher(lookups, options)
+    answer = enricher.enrich({"dest_ip": TOOLS, "url": "https://tools.cisco.com/", **event})
+    assert answer.verdict == verdict
+    assert enricher.earlier_field == f"{options.prefix}tsid_observed"
+    assert enricher.earlier_field in enricher.required_fields
+    if verdict == "aliased":
+        assert answer.fields[f"{options.prefix}tsid_observed"] == "toos.cisco.com"
+
+
+@pytest.mark.parametrize("port", ["443", "443 (https) / tcp", "443/tcp", "443 / tcp"])
+def test_the_sides_are_turned_where_only_the_source_is_an_endpoint(past: Lookups, port: str) -> None:
+    enricher = Enricher(past, Options())
+    event = {"_time": WHILE, "src_ip": TOOLS, "dest_ip": "10.1.1.1", "src_port": port}
+    assert enricher.enrich(event).fields["tsid_device"] == "10.1.1.1"
+    assert enricher.enrich({**event, "src_ip": RETIRED}).fields["tsid_device"] == "10.1.1.1"
+    # It is none any more, both are, none is, or the port is another one.
+    for change in (
+        {"src_ip": RETIRED, "_time": AFTER},
+        {"dest_ip": "173.37.145.8"},
+        {"dest_ip": RETIRED},
+        {"src_ip": STRANGER},
+        {"src_port": "4433"},
+    ):
+        answer = enricher.enrich({**event, **change})
+        assert answer.fields["tsid_device"] == ("" if not answer.verdict else {**event, **change}["src_ip"])
+    # As usual, from whatever port.
+    answer = enricher.enrich({**event, "src_ip": "10.9.9.9", "dest_ip": TOOLS})
+    assert (answer.verdict, answer.fields["tsid_device"]) == ("unnamed", "10.9.9.9")
+    # Who names the field has said which side it is.
+    assert Enricher(past, Options(ip="dest_ip")).enrich(event).verdict == ""
+
+
+def test_names_among_the_addresses_count_only_where_no_other_is_reported(lookups: Lookups) -> None:
+    enricher = Enricher(lookups, Options())
+    among = {"dest_ip": TOOLS, "dest": "toos.cisco.com"}
+    assert enricher.enrich(among).verdict == "aliased"
+    # It is not a field of names: nothing is written there.
+    assert enricher.enrich(among).rewritten == {}
+    assert enricher.enrich({**among, "url": f"https://{TOOLS}/"}).verdict == "aliased"
+    assert enricher.enrich({**among, "url": "https://tools.cisco.com/"}).verdict == "canonical"
+    # What the site calls the server is no name that was reported.
+    answer = enricher.enrich({"dest_ip": TOOLS, "dest": "cisco-licensing.corp.example"})
+    assert (answer.verdict, answer.fields["tsid_observed"]) == ("unnamed", "")
+    answer = enricher.enrich(
+        {"dest_ip": TOOLS, "dest": "licensing.corp.example", "url": f"https://{TOOLS}/x"}
+    )
+    assert (answer.verdict, answer.fields["tsid_observed"]) == ("unnamed", TOOLS)
+
+
+def test_only_what_changes_is_rewritten(lookups: Lookups) -> None:
+    enricher = Enricher(lookups, Options())
+    url = ["https://toos.cisco.com/a", "https://www.example.com/toos.cisco.com"]
+    answer = enricher.enrich({"dest_ip": TOOLS, "url": url})
+    assert answer.rewritten == {"url": ["https://tools.cisco.com/a", url[1]]}
+    assert enricher.enrich({"dest_ip": TOOLS, "url": ["https://tools.cisco.com/"]}).rewritten == {}
+    assert Enricher(lookups, Options(rewrite=False)).enrich({"dest_ip": TOOLS, "url": url}).rewritten == {}
+
+
+def test_fields_are_named_for_who_fills_them(lookups: Lookups) -> None:
+    enricher = Enricher(lookups, Options(prefix="p_", name="site_name"))
+    assert (enricher.device_field, enricher.connection_field) == ("p_tsid_device", "p_tsid_connection")
+    assert {enricher.device_field, enricher.connection_field} <= set(enricher.output_fields)
+    assert list(enricher.fields_of("name")) == ["site_name"]
+    assert enricher.fields_of("address") == lookups.fields.of("address")
+    # An event without a device has an empty one.
+    assert enricher.enrich({"dest_ip": TOOLS}).fields["p_tsid_device"] == ""

@@ -1,0 +1,496 @@
+"""The licence clock: states, deadlines, scores, and the search command that tells them."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.errors import SearchFailed
+from lab.host.host import CommandHost
+from tsid.decision.risk import DAY, OUTPUT_FIELDS, Assessment, Assessor, FieldNames
+from tsid.facts.clocks import CLASSIC, load_clocks
+from tsid.facts.errors import LookupTableError
+
+ROOT = Path(__file__).resolve().parents[2]
+CLOCKS = load_clocks(ROOT / "lookups")
+NOW = 1_800_000_000
+MODELS = sorted(CLOCKS)
+TIMED = [model for model in MODELS if CLOCKS[model].expire is not None]
+
+
+def assess(now: float = NOW, **row: Any) -> Assessment:
+    return Assessor(CLOCKS, FieldNames(), CLASSIC, now).assess(row)
+
+
+def ago(days: float) -> str:
+    return str(NOW - days * DAY)
+
+
+# What is known of these models: see the sources in lookups/license_clocks.csv.
+@pytest.mark.parametrize(
+    ("model", "days", "blocked", "state", "days_left"),
+    [
+        ("classic", 0, None, "healthy", 90),
+        ("classic", 30, None, "healthy", 60),
+        ("classic", 0.5, 0.1, "blocked", 89),
+        ("classic", 0.5, 0.9, "healthy", 89),
+        ("classic", 30.01, None, "overdue", 59),
+        ("classic", 45, 1, "overdue", 45),
+        ("classic", 59.99, None, "overdue", 30),
+        ("classic", 60, None, "expiring", 30),
+        ("classic", 90, None, "expiring", 0),
+        ("classic", 90.01, None, "expired", -1),
+        ("classic", 365, None, "expired", -275),
+        ("classic", 365.01, None, "deregistered", -276),
+        ("", 60, None, "expiring", 30),
+        ("CLASSIC", 60, None, "expiring", 30),
+        ("fmc", 60, None, "expiring", 30),
+        ("fmc", 90.01, None, "deregistered", -1),
+        ("slp_subscription", 59, 1, "blocked", 31),
+        ("slp_subscription", 60, None, "expiring", 30),
+        ("slp_subscription", 400, None, "expired", -310),
+        ("slp_perpetual", 330, None, "healthy", 35),
+        ("slp_perpetual", 335, None, "expiring", 30),
+        ("on_prem", 31, None, "overdue", 59),
+    ],
+)
+def test_states(model: str, days: float, blocked: Optional[float], state: str, days_left: int) -> None:
+    found = assess(model=model, last_allowed=ago(days), last_blocked="" if blocked is None else ago(blocked))
+    expire = CLOCKS[model.lower() or CLASSIC].expire
+    assert expire is not None
+    assert (found.state, found.days_left) == (state, days_left)
+    assert found.deadline == math.floor(NOW - days * DAY + expire * DAY)
+
+
+def test_offline_devices_are_left_alone() -> None:
+    found = assess(model="offline", last_allowed=ago(4000), last_blocked=ago(1), blocked_since_allowed="7")
+    assert (found.state, found.score, found.deadline, found.next_step) == ("offline", 0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({}, "No success of this device was seen"),
+        (
+            {"first_seen": ago(3), "last_blocked": ago(1)},
+            "first seen on 2027-01-12, so its deadline is not known",
+        ),
+        ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is no time in epoch seconds"),
+        ({"last_allowed": "nan"}, "'nan' is no time"),
+        ({"last_allowed": "-5"}, "'-5' is no time"),
+        ({"last_allowed": "0"}, "'0' is no time"),
+        ({"last_allowed": "250246627199"}, "last_allowed 9899-12-31 lies in the future"),
+        ({"last_allowed": "250246627200"}, "'250246627200' is no time"),
+        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 lies in the future"),
+        ({"last_allowed": ago(1), "first_seen": "x"}, "first_seen 'x' is no time"),
+        ({"last_allowed": "1e300"}, "'1e300' is no time"),
+        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 lies in the future"),
+        ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is no time"),
+        (
+            {"last_allowed": ago(1), "blocked_since_allowed": "many"},
+            "blocked_since_allowed 'many' is no count",
+        ),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "inf"}, "'inf' is no count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "nan"}, "'nan' is no count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "-1"}, "'-1' is no count"),
+        ({"last_allowed": ago(1), "model": "abacus"}, "Model 'abacus' is in no row of license_clocks.csv"),
+    ],
+)
+def test_what_cannot_be_told_is_unknown_with_the_reason(row: dict[str, Any], words: str) -> None:
+    found = assess(**row)
+    assert found.state == "unknown"
+    assert words in found.reason
+    assert found.next_step
+    assert (found.deadline, found.days_left) == (None, None)
+
+
+ASK = "on the device run license smart renew auth and show license status"
+SILENT = (
+    f"Find out why the device is silent: {ASK}; check its DNS and its route to the internet. If it is gone or "
+    "licensed offline, exclude it or set its model to offline."
+)
+UNBLOCK = (
+    "Change the rule that blocks it: permit the licensing host by name and destination network together, because a "
+    "name alone can be forged; where TSID reports an alias, allow it in URL filtering and Security Intelligence, or "
+    f"permit by URL category or broader domain (Cisco KB 226091). Then {ASK}."
+)
+NOTHING = "; nothing was seen since, which a handshake that never completes would look like too"
+MODEL = "Model classic: renewal every 30 days, expiry"
+EFFECT = CLOCKS[CLASSIC].effect
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "score", "reason", "step"),
+    [
+        (
+            {"last_allowed": ago(10)},
+            "healthy",
+            0,
+            f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+            "",
+        ),
+        (
+            {"last_allowed": ago(10), "last_blocked": ago(1)},
+            "blocked",
+            32,
+            f"Last success on 2027-01-05, 10 days ago; blocked since, last on 2027-01-14. {MODEL} is on 2027-04-05.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(0), "blocked_since_allowed": "0.5"},
+            "blocked",
+            30,
+            f"Last success on 2027-01-15, 0 days ago; blocked since. {MODEL} is on 2027-04-15.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(45)},
+            "overdue",
+            60,
+            f"Last success on 2026-12-01, 45 days ago{NOTHING}. {MODEL} is on 2027-03-01.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(45), "last_blocked": ago(2)},
+            "overdue",
+            65,
+            f"Last success on 2026-12-01, 45 days ago; blocked since, last on 2027-01-13. {MODEL} is on 2027-03-01.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(75)},
+            "expiring",
+            82,
+            f"Last success on 2026-11-01, 75 days ago{NOTHING}. {MODEL} is on 2027-01-30; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(90), "blocked_since_allowed": "1"},
+            "expiring",
+            95,
+            f"Last success on 2026-10-17, 90 days ago; blocked since. {MODEL} is on 2027-01-15; {EFFECT}.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": ago(91)},
+            "expired",
+            95,
+            f"Last success on 2026-10-16, 91 days ago{NOTHING}. {MODEL} was on 2027-01-14; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {"last_allowed": ago(366)},
+            "deregistered",
+            100,
+            f"Last success on 2026-01-14, 366 days ago{NOTHING}. {MODEL} was on 2026-04-14; {EFFECT}.",
+            SILENT,
+        ),
+        (
+            {},
+            "unknown",
+            25,
+            "No success of this device was seen, so its deadline is not known.",
+            SILENT,
+        ),
+        (
+            {"first_seen": ago(3), "last_blocked": [ago(2), ago(1)]},
+            "unknown",
+            60,
+            "No success of this device was seen since it was first seen on 2027-01-12, so its deadline is not "
+            "known; it is blocked, last on 2027-01-14.",
+            UNBLOCK,
+        ),
+        (
+            {"blocked_since_allowed": "2"},
+            "unknown",
+            60,
+            "No success of this device was seen, so its deadline is not known; it is blocked.",
+            UNBLOCK,
+        ),
+        (
+            {"last_allowed": "x"},
+            "unknown",
+            25,
+            "last_allowed 'x' is no time in epoch seconds.",
+            f"Correct the row; {ASK}.",
+        ),
+        (
+            {"model": ["OFFLINE", "fmc"]},
+            "offline",
+            0,
+            "Model offline: none: reservations (SLR, PLR) need no contact.",
+            "",
+        ),
+    ],
+)
+def test_the_assessment_word_for_word(
+    row: dict[str, Any], state: str, score: int, reason: str, step: str
+) -> None:
+    found = assess(**row)
+    assert (found.state, found.score, found.reason, found.next_step) == (state, score, reason, step)
+
+
+def test_the_fields_of_a_row() -> None:
+    assert assess(last_allowed=ago(10)).fields() == {
+        "license_state": "healthy",
+        "license_deadline": str(NOW + 80 * DAY),
+        "license_days_left": "80",
+        "license_score": "0",
+        "license_reason": f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+        "license_next_step": "",
+    }
+    unknown = assess().fields()
+    assert (unknown["license_deadline"], unknown["license_days_left"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("days", "blocked", "score"),
+    [
+        (0, "1", 30),
+        (17.55, "1", 33),
+        (29.9, "1", 36),
+        (57.6, "", 62),
+        (57.6, "1", 67),
+        (74, "", 82),
+        (73, "", 81),
+    ],
+)
+def test_the_score_grows_with_the_time_that_is_spent(days: float, blocked: str, score: int) -> None:
+    assert assess(last_allowed=ago(days), blocked_since_allowed=blocked).score == score
+
+
+def test_days_are_those_of_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = assess(last_allowed=ago(10)).reason
+    for zone in ("XYZ-14", "XYZ+12"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        there = assess(last_allowed=ago(10)).reason
+        monkeypatch.undo()
+        time.tzset()
+        assert there == here
+
+
+@pytest.mark.parametrize(
+    ("success", "blocked", "state"),
+    [
+        # Clocks differ, by a time zone at most.
+        (NOW + DAY, None, "healthy"),
+        (NOW - DAY, NOW - DAY, "healthy"),
+        (NOW - DAY, NOW - DAY + 1, "blocked"),
+        (NOW - DAY, NOW + DAY, "blocked"),
+    ],
+)
+def test_which_of_two_times_is_later(success: int, blocked: Optional[int], state: str) -> None:
+    found = assess(last_allowed=str(success), last_blocked="" if blocked is None else str(blocked))
+    assert found.state == state
+    assert f"{max(0, NOW - success) // DAY} days ago" in found.reason
+
+
+def test_a_model_without_an_effect(tmp_path: Path) -> None:
+    (tmp_path / "license_clocks.csv").write_text(
+        "model,renew_days,warn_days,expire_days\nOwn,1,2,3\n", encoding="ascii"
+    )
+    clocks = load_clocks(tmp_path)
+    assert clocks == {"own": ("own", 1, 2, 3, None, "")}
+    found = Assessor(clocks, FieldNames(), "own", NOW).assess({"last_allowed": ago(4)})
+    assert found.reason.endswith("Model own: renewal every 1 days, expiry was on 2027-01-14.")
+
+
+def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
+    found = assess(
+        last_allowed=ago(40),
+        blocked_since_allowed="3",
+        last_blocked=ago(1),
+        last_rule="Block URLs",
+        last_policy="Branch",
+        last_firewall="ftd-7",
+        last_advice="Allow toos.cisco.com in URL filtering.",
+    )
+    assert found.next_step == (
+        "Change rule Block URLs of policy Branch on ftd-7: allow toos.cisco.com in URL filtering. Then on the "
+        "device run license smart renew auth and show license status."
+    )
+
+
+def test_advice_is_taken_as_it_is_but_for_its_ends() -> None:
+    step = assess(
+        last_allowed=ago(1), blocked_since_allowed="1", last_rule=" R ", last_advice=[" Ask FTDX. ", "no"]
+    )
+    assert step.next_step == f"Change rule R: ask FTDX. Then {ASK}."
+
+
+def test_without_advice_both_treatments_and_the_safer_form_are_named() -> None:
+    step = assess(last_allowed=ago(1), blocked_since_allowed="1").next_step
+    for words in ("the rule that blocks it", "destination network", "URL category", "Security Intelligence"):
+        assert words in step
+
+
+def test_silence_is_named_as_such() -> None:
+    found = assess(last_allowed=ago(50))
+    assert "a handshake that never completes" in found.reason
+    assert "Find out why the device is silent" in found.next_step
+
+
+def test_the_least_that_is_a_time_and_a_count() -> None:
+    assert assess(last_allowed="1", blocked_since_allowed="0").state == "deregistered"
+    assert assess(last_allowed=ago(1), blocked_since_allowed="0").state == "healthy"
+
+
+def test_of_several_times_the_latest_counts() -> None:
+    assert assess(last_allowed=[ago(80), ago(2), ""]).days_left == 88
+
+
+DAYS = st.floats(0, 800)
+
+
+@given(st.sampled_from(TIMED), DAYS, DAYS, st.booleans())
+def test_the_risk_never_falls_as_time_goes_by(model: str, one: float, other: float, blocked: bool) -> None:
+    row = {"model": model, "last_allowed": str(NOW), "blocked_since_allowed": str(int(blocked))}
+    early, late = (assess(NOW + days * DAY, **row) for days in sorted((one, other)))
+    assert early.score <= late.score
+    assert early.deadline == late.deadline
+
+
+@given(st.sampled_from(MODELS), DAYS)
+def test_a_block_never_lowers_the_risk_nor_moves_the_deadline(model: str, days: float) -> None:
+    free = assess(model=model, last_allowed=ago(days))
+    blocked = assess(model=model, last_allowed=ago(days), blocked_since_allowed="1", last_blocked=ago(0))
+    assert free.score <= blocked.score
+    assert free.deadline == blocked.deadline
+
+
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.lists(st.text(max_size=9), max_size=3),
+    st.floats().map(str),
+    st.integers().map(str),
+)
+
+
+@given(st.dictionaries(st.sampled_from(FieldNames()), VALUES))
+def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
+    found = assess(**row)
+    assert 0 <= found.score <= 100
+    assert found.reason.endswith(".")
+    assert list(found.fields()) == list(OUTPUT_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("x,30,30,90,80", "the days are out of order"),
+        ("x,100,30,90,", "the days are out of order"),
+        ("x,30,30,,", "expire_days is missing"),
+        ("x,,,90,", "renew_days or warn_days is missing"),
+        ("x,30,30,ninety,", "expire_days 'ninety' is no number of days"),
+        ("x,30,30,0,", "expire_days '0' is no number of days"),
+        pytest.param(
+            f"x,30,30,{'9' * 5_000},",
+            "expire_days '999…' is no number of days",
+            id="a number of 5,000 digits",
+        ),
+        ("x,36501,30,36500,", "renew_days '36501' is no number of days"),
+        ("x,30,\u0663,90,", "warn_days '\u0663' is no number of days"),
+        ("x,30,30,90,9.5", "deregister_days '9.5' is no number of days"),
+        ("x,30,100,90,", "the days are out of order"),
+        ("x,30,,90,", "renew_days or warn_days is missing"),
+        ("x,,30,90,", "renew_days or warn_days is missing"),
+        ("x,30,,,", "expire_days is missing"),
+        ("x,,,,90", "expire_days is missing"),
+    ],
+)
+def test_a_broken_clock_is_named(tmp_path: Path, row: str, words: str) -> None:
+    write_clocks(tmp_path, row)
+    with pytest.raises(LookupTableError) as error:
+        load_clocks(tmp_path)
+    said, cure = str(error.value), CURES[words.rpartition("' ")[2]]
+    begin, cut, _ = words.partition("…")
+    # What is too long is cut, and with it what is wrong; what to do stays.
+    expected = (begin, f"9…. {cure}") if cut else (f"{words}. {cure}",) * 2
+    assert f"license_clocks.csv, line 2: {expected[0]}" in said
+    assert said.endswith(expected[1])
+    assert len(said) < 1_000
+
+
+CURES = {
+    "the days are out of order": (
+        "renew_days and warn_days are at most expire_days, and that at most deregister_days."
+    ),
+    "expire_days is missing": "Give it, or leave all of the days empty for a model without any.",
+    "renew_days or warn_days is missing": "Give both where there is a number in expire_days.",
+    "is no number of days": "Write a whole number from 1 to 36500.",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "clock"),
+    [
+        ("Edge,90,90,90,90", ("edge", 90, 90, 90, 90, "")),
+        ("x,1,1,36500,36500", ("x", 1, 1, 36500, 36500, "")),
+        ("x,1,2,3,", ("x", 1, 2, 3, None, "")),
+        ("x,,,,", ("x", 0, 0, None, None, "")),
+    ],
+)
+def test_a_clock_of_the_site(tmp_path: Path, row: str, clock: tuple[Any, ...]) -> None:
+    write_clocks(tmp_path, row)
+    assert list(load_clocks(tmp_path).values()) == [clock]
+
+
+def write_clocks(folder: Path, row: str) -> None:
+    header = "model,renew_days,warn_days,expire_days,deregister_days"
+    (folder / "license_clocks.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+
+
+def test_a_model_without_days_has_an_effect_too() -> None:
+    offline = load_clocks(ROOT / "lookups")["offline"]
+    assert (offline.expire, offline.effect) == (None, "none: reservations (SLR, PLR) need no contact")
+
+
+def test_a_clock_of_the_site_replaces_the_shipped_one(tmp_path: Path) -> None:
+    write_clocks(tmp_path, "classic,1,2,3,4")
+    (tmp_path / "license_clocks_local.csv").write_text(
+        "model,renew_days,warn_days,expire_days,effect\nCLASSIC,5,6,7,ours\n", encoding="ascii"
+    )
+    assert load_clocks(tmp_path) == {"classic": ("classic", 5, 6, 7, None, "ours")}
+
+
+class TestCommand:
+    """`| tsidrisk`, in a process of its own as splunkd starts it."""
+
+    def test_each_row_gets_the_fields_and_keeps_its_own(self, packaged_app: Path) -> None:
+        rows: list[dict[str, Any]] = [
+            {"device": f"192.0.2.{number}", "last_allowed": ago(number), "model": model, "label": 'a "b", c'}
+            for number, model in enumerate(["", *MODELS])
+        ]
+        host = CommandHost(packaged_app, "tsidrisk")
+        found = host.run(rows, f"now={NOW}").raise_for_error().events
+        assert found == [
+            {name: value for name, value in {**row, **assess(**row).fields()}.items() if value}
+            for row in rows
+        ]
+
+    def test_fields_of_other_names(self, packaged_app: Path) -> None:
+        host = CommandHost(packaged_app, "tsidrisk")
+        arguments = f"success=ok blocked=bad rule=why model=fmc now={NOW}"
+        (found,) = host.run([{"ok": ago(70), "bad": ago(1), "why": "R1"}], arguments).raise_for_error().events
+        assert (found["license_state"], found["license_days_left"]) == ("expiring", "20")
+        assert "rule R1" in found["license_next_step"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ("model=abacus", "use one of classic, fmc, offline"),
+            ("now=soon", "give a time in epoch seconds"),
+            ("limit=3", "unknown option limit"),
+        ],
+    )
+    def test_a_wrong_option(self, packaged_app: Path, arguments: str, words: str) -> None:
+        host = CommandHost(packaged_app, "tsidrisk")
+        with pytest.raises(SearchFailed, match=words):
+            host.run([{"device": "192.0.2.1"}], arguments).raise_for_error()

@@ -1,0 +1,52 @@
+"""How the actions of firewalls are classed, by the shipped table."""
+
+from __future__ import annotations
+
+import pytest
+
+from tsid.facts.actions import clean_action
+from tsid.facts.lookups import Lookups
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        (["Allow"], "allowed"),
+        (["allowed"], "allowed"),
+        (["Trust"], "allowed"),
+        (["Fastpath"], "allowed"),
+        (["Built"], "allowed"),
+        (["permitted"], "allowed"),
+        (["est-allowed"], "allowed"),
+        (["Block"], "blocked"),
+        (["Block with reset"], "blocked"),
+        (["<br/>Block with reset"], "blocked"),
+        (["<b>Block</b> with <i>reset</i>"], "blocked"),
+        (["Interactive Block"], "blocked"),
+        (["Interactive Block with reset"], "blocked"),
+        (["  BLOCK   WITH  RESET "], "blocked"),
+        (["Malware Block"], "blocked"),
+        (["blocked"], "blocked"),
+        (["Blocked with reset"], "blocked"),
+        (["access denied"], "blocked"),
+        (["Deny"], "blocked"),
+        (["denied"], "blocked"),
+        (["discarded"], "blocked"),
+        (["Monitor"], "unknown"),
+        (["Default Action"], "unknown"),
+        (["teardown"], "unknown"),
+        (["flow"], "unknown"),
+        (["unblocked"], "unknown"),
+        (["disallowed"], "unknown"),
+        (["something new"], "unknown"),
+        ([], "unknown"),
+        (["Allow", "Block"], "blocked"),
+        (["Monitor", "Allow"], "allowed"),
+    ],
+)
+def test_outcome(lookups: Lookups, values: list[str], outcome: str) -> None:
+    assert lookups.actions.outcome(values) == outcome
+
+
+def test_cleaning_strips_markup_and_folds_case() -> None:
+    assert clean_action("<br/>Block  with\n reset<x") == "block with reset<x"

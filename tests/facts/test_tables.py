@@ -1,0 +1,395 @@
+"""Broken lookups stop with file, line and cure; layers replace each other row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import pytest
+
+from tsid.decision.judge import Judge
+from tsid.facts.errors import LookupTableError
+from tsid.facts.lookups import load_lookups
+from tsid.facts.tables import whole_number
+from tsid.text.addresses import parse_address
+
+LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
+HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "line", "words"),
+    [
+        ("cisco_licensing_endpoints.csv", None, None, ["missing", "install the app again"]),
+        ("tsid_fields.csv", None, None, ["missing"]),
+        ("cisco_licensing_endpoints.csv", b"", 1, ["empty", "network,host"]),
+        ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
+        ("cisco_licensing_endpoints.csv", HEADER.encode(), None, ["no rows", "install the app again"]),
+        ("tsid_fields.csv", b"role,rank,field\n", None, ["no rows"]),
+        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/255.0.0.0,a.example\n", 2, ["CIDR"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n::ffff:10.0.0.1/128,a.example\n",
+            2,
+            ["IPv4 written as IPv6"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,valid_from\n10.0.0.1/32,a.example,20250101\n",
+            2,
+            ["YYYY-MM-DD"],
+        ),
+        ("tsid_fields_local.csv", b"role,rank,field,of\nname,1,x,source\n", 2, ["of 'source'"]),
+        ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
+        ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
+        (
+            "cisco_licensing_endpoints.csv",
+            b"\xef\xbb\xbf" + HEADER.encode(),
+            1,
+            ["byte order mark", "without BOM"],
+        ),
+        ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["byte order mark"]),
+        (
+            "tsid_aliases.csv",
+            b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n",
+            3,
+            ["0xf6", "UTF-8"],
+        ),
+        ("tsid_aliases.csv", b"alias,host\na\0b,tools.cisco.com\n", 2, ["NUL"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1,a.example\n",
+            2,
+            ["'10.0.0.1'", "CIDR", "/32"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.0/99,a.example\n",
+            2,
+            ["'10.0.0.0/99'", "CIDR"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\nexample/8,a.example\n",
+            2,
+            ["'example/8'", "CIDR"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/8,a.example\n",
+            2,
+            ["bits set", "10.0.0.0/8"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/32,not a host\n",
+            2,
+            ["'not a host'", "no host name"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n,a.example\n",
+            2,
+            ["no value in column network"],
+        ),
+        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32\n", 2, ["1 values", "2 columns"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/32,a.example,x\n",
+            2,
+            ["3 values", "2 columns"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n10.0.0.1/32,a.example\n\n10.0.0.1/32,A.EXAMPLE.\n",
+            4,
+            ["same network and host as in line 2", "Remove one"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b'network,host\n10.0.0.1/32,"a.example\n',
+            2,
+            ["not readable as CSV", "double quotes"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,status\n10.0.0.1/32,a.example,on\n",
+            2,
+            ["status 'on'", "active, unconfirmed, retired"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,status\n10.0.0.1/32,a.example,retired\n",
+            2,
+            ["without valid_until"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,valid_from\n10.0.0.1/32,a.example,3.11.2025\n",
+            2,
+            ["'3.11.2025'", "YYYY-MM-DD"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,valid_from,valid_until\n10.0.0.1/32,a.example,2025-02-01,2025-01-01\n",
+            2,
+            ["before valid_from"],
+        ),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\nx.example,nobody.example\n",
+            2,
+            ["'nobody.example' has no endpoint"],
+        ),
+        ("tsid_aliases_local.csv", b"alias,host\n10.0.0.1,tools.cisco.com\n", 2, ["'10.0.0.1' is no name"]),
+        # What only looks like a name, and what a spreadsheet would run.
+        ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is no name"]),
+        ("tsid_aliases_local.csv", b"alias,host\n=cmd(),tools.cisco.com\n", 2, ["'=cmd()' is no name"]),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
+            3,
+            ["same alias as in line 2"],
+        ),
+        (
+            "cisco_networks_local.csv",
+            b"network,owner\n10.0.0.0/8,us\n10.0.0.0/8,them\n",
+            3,
+            ["same network as in line 2"],
+        ),
+        ("tsid_relays_local.csv", b"network\nnowhere\n", 2, ["'nowhere'"]),
+        ("tsid_fields_local.csv", b"role,rank,field\nip,1,x\n", 2, ["role 'ip'", "address"]),
+        ("tsid_fields_local.csv", b"role,rank,field\naddress,first,x\n", 2, ["rank 'first'"]),
+        ("tsid_fields_local.csv", "role,rank,field\naddress,\u0663,x\n".encode(), 2, ["rank '\u0663'"]),
+        (
+            "tsid_fields_local.csv",
+            b"role,rank,field\naddress," + b"9" * 5_000 + b",x\n",
+            2,
+            ["rank '999"],
+        ),
+        (
+            "tsid_actions_local.csv",
+            b"value,match,outcome\nx,like,blocked\n",
+            2,
+            ["match 'like'", "exact, word"],
+        ),
+        ("tsid_actions_local.csv", b"value,match,outcome\nx,exact,dropped\n", 2, ["outcome 'dropped'"]),
+        ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
+    ],
+)
+def test_broken_lookup(
+    folder: Path, file: str, content: bytes | None, line: int | None, words: list[str]
+) -> None:
+    path = folder / file
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(LookupTableError) as caught:
+        load_lookups(folder)
+    message = str(caught.value)
+    assert (caught.value.file, caught.value.line) == (f"lookups/{file}", line)
+    assert message.startswith(f"lookups/{file}" + ("" if line is None else f", line {line}") + ": ")
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("07", 7), ("99", 99), ("100", None), ("", None), ("-1", None), ("+1", None), (" 1", None),
+     ("1.0", None), ("\u0663", None), ("\u00b2", None), ("9" * 5_000, None)],
+)  # fmt: skip
+def test_a_number_in_a_table(text: str, number: int | None) -> None:
+    assert whole_number(text, 0, 99) == number
+
+
+def test_a_quoted_line_break_does_not_shift_the_line_numbers(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").write_text(
+        'alias,host,note\nx.example,tools.cisco.com,"two\nlines"\nno such,\n', "utf-8"
+    )
+    with pytest.raises(LookupTableError) as caught:
+        load_lookups(folder)
+    assert caught.value.line == 4
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").mkdir()
+    with pytest.raises(LookupTableError, match=r"tsid_aliases_local\.csv: the file cannot be read"):
+        load_lookups(folder)
+
+
+def test_a_dangling_link_is_refused(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").symlink_to(folder / "nowhere")
+    with pytest.raises(LookupTableError, match=r"tsid_aliases_local\.csv: the file is missing"):
+        load_lookups(folder)
+
+
+def test_windows_line_ends_and_spaces_do_no_harm(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").write_bytes(b"alias , host\r\n x.example , tools.cisco.com \r\n\r\n")
+    assert load_lookups(folder).aliases["x.example"].host == "tools.cisco.com"
+
+
+def endpoint(folder: Path, address: str, time: float | None = None) -> tuple[str, str, str] | None:
+    """Return host, confidence and file of the endpoint that an address is answered with."""
+    decision = Judge(load_lookups(folder)).decide([address], [], time)
+    if decision is None:
+        return None
+    row = next(
+        row for row in load_lookups(folder).tables["endpoints"] if row.values["network"] == decision.network
+    )
+    return decision.host, decision.confidence, row.file.rpartition("/")[2]
+
+
+def test_local_rows_over_refreshed_rows_over_shipped_rows(folder: Path) -> None:
+    address, row = "146.112.59.81", "146.112.59.81/32,smartreceiver.cisco.com"
+    assert endpoint(folder, address) == ("smartreceiver.cisco.com", "medium", "cisco_licensing_endpoints.csv")
+    (folder / "cisco_licensing_endpoints_refreshed.csv").write_text(
+        f"network,host,status\n{row},active\n", "utf-8"
+    )
+    assert endpoint(folder, address) == (
+        "smartreceiver.cisco.com",
+        "high",
+        "cisco_licensing_endpoints_refreshed.csv",
+    )
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        f"network,host,status\n{row},unconfirmed\n", "utf-8"
+    )
+    assert endpoint(folder, address) == (
+        "smartreceiver.cisco.com",
+        "medium",
+        "cisco_licensing_endpoints_local.csv",
+    )
+
+
+def test_a_site_can_switch_a_shipped_row_off(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,status,valid_until\n72.163.4.38/32,tools.cisco.com,retired,1970-01-01\n", "utf-8"
+    )
+    assert endpoint(folder, "72.163.4.38") is None
+    assert endpoint(folder, "72.163.4.38", 1_764_700_000) is None
+    assert endpoint(folder, "173.37.145.8") is not None
+
+
+def test_an_on_prem_server_is_an_endpoint_and_not_a_relay(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,service\n10.20.30.40/32,ssm.corp.example,ssm_on_prem\n", "utf-8"
+    )
+    (folder / "tsid_aliases_local.csv").write_text(
+        "alias,host\nlicences.corp.example,ssm.corp.example\n", "utf-8"
+    )
+    lookups = load_lookups(folder)
+    assert endpoint(folder, "10.20.30.40") == (
+        "ssm.corp.example",
+        "high",
+        "cisco_licensing_endpoints_local.csv",
+    )
+    assert lookups.aliases["licences.corp.example"].host == "ssm.corp.example"
+
+
+def test_rows_come_in_the_order_in_which_they_count(folder: Path) -> None:
+    """The longest prefix first, whatever its address; then what is confirmed, then by host."""
+    rows = [
+        "192.0.0.0/8,b.example,active",
+        "10.1.0.0/16,b.example,unconfirmed",
+        "10.1.0.0/16,c.example,active",
+    ]
+    rows += ["10.1.0.0/16,a.example,unconfirmed", "198.51.100.1/32,a.example,active"]
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "\n".join(["network,host,status", *rows]), "utf-8"
+    )
+    networks = ["10.0.0.0/8", "198.51.100.0/24", "10.2.0.0/16"]
+    for name in ("cisco_networks_local.csv", "tsid_relays_local.csv"):
+        (folder / name).write_text("\n".join(["network", *networks]), "utf-8")
+    tables = load_lookups(folder).tables
+    assert [
+        (row.values["network"], row.values["host"])
+        for row in tables["endpoints"]
+        if row.values["host"].endswith("example")
+    ] == [
+        ("198.51.100.1/32", "a.example"),
+        ("10.1.0.0/16", "c.example"),
+        ("10.1.0.0/16", "a.example"),
+        ("10.1.0.0/16", "b.example"),
+        ("192.0.0.0/8", "b.example"),
+    ]
+    for name in ("networks", "relays"):
+        mine = [row.values["network"] for row in tables[name] if row.values["network"] in networks]
+        assert mine == ["198.51.100.0/24", "10.2.0.0/16", "10.0.0.0/8"]
+
+
+def test_the_rows_in_force_are_counted_and_told(folder: Path) -> None:
+    before = load_lookups(folder)
+    (folder / "tsid_relays_local.csv").write_text("network,owner\n198.51.100.0/24,ours\n", "utf-8")
+    (folder / "cisco_networks_local.csv").write_text("network,owner\n203.0.113.0/24,theirs\n", "utf-8")
+    (folder / "tsid_actions_local.csv").write_text("value,match,outcome\nforgotten,exact,blocked\n", "utf-8")
+    (folder / "tsid_fields_local.csv").write_text("role,rank,field\nname,900,my_name\n", "utf-8")
+    (folder / "tsid_aliases_local.csv").write_text("alias,host\nx.example,tools.cisco.com\n", "utf-8")
+    after = load_lookups(folder)
+    assert after.rows == before.rows + 5
+    assert {name: len(rows) - len(before.tables[name]) for name, rows in after.tables.items()} == {
+        "endpoints": 0,
+        "aliases": 1,
+        "networks": 1,
+        "relays": 1,
+    }
+    address = parse_address("203.0.113.9")
+    assert address is not None
+    network = after.cisco.longest(address)
+    assert network is not None
+    assert network.owner == "theirs"
+
+
+def test_a_row_may_hold_for_one_day(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,service,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,x.y_z-1,2024-06-30,2024-06-30\n",
+        "utf-8",
+    )
+    assert endpoint(folder, "198.51.100.1", 1_719_705_600) is not None  # 2024-06-30T00:00:00Z
+    assert endpoint(folder, "198.51.100.1", 1_719_705_599) is None
+    (row,) = (e for _, e in load_lookups(folder).endpoint_rows if e.network == "198.51.100.1/32")
+    assert row.service == "x.y_z-1"
+
+
+def test_a_retired_row_explains_old_events_only(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,status,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,retired,2024-01-01,2024-06-30\n",
+        "utf-8",
+    )
+    first, last = 1_704_067_200, 1_719_791_999  # 2024-01-01T00:00:00Z and 2024-06-30T23:59:59Z
+    assert endpoint(folder, "198.51.100.1", first - 1) is None
+    assert endpoint(folder, "198.51.100.1", first) is not None
+    assert endpoint(folder, "198.51.100.1", last) is not None
+    assert endpoint(folder, "198.51.100.1", last + 1) is None
+    assert endpoint(folder, "198.51.100.1") is None
+
+
+def test_behind_a_retired_row_the_next_longest_prefix_counts(folder: Path) -> None:
+    (folder / "cisco_licensing_endpoints_local.csv").write_text(
+        "network,host,status,valid_until\n198.51.100.1/32,tools.cisco.com,retired,2024-06-30\n"
+        "198.51.100.0/24,smartreceiver.cisco.com,active,\n",
+        "utf-8",
+    )
+    judge = Judge(load_lookups(folder))
+    hosts = []
+    for time in (1_700_000_000, 1_800_000_000):
+        decision = judge.decide(["198.51.100.1"], [], time)
+        assert decision is not None
+        hosts.append(decision.host)
+    assert hosts == ["tools.cisco.com", "smartreceiver.cisco.com"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", None), ("1", 1), ("100", 100), ("101", None), ("007", 7), ("0007", None), ("", None)]
+    + [
+        ("-1", None),
+        ("1.0", None),
+        ("\u0663", None),
+        ("\u00b2", None),
+        (" 1", None),
+        ("1_0", None),
+        ("9" * 100_000, None),
+    ],
+)
+def test_a_whole_number_is_short_and_within_bounds(text: str, number: Optional[int]) -> None:
+    assert whole_number(text, 1, 100) == number

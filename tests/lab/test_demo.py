@@ -1,0 +1,126 @@
+"""The demo: it runs the real command, fits the screen, and fails when the command does not tell the truth."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from lab.cli import demo
+from lab.generator.seed import seed_events
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from lab.cli import demo; sys.exit(demo.main(Path(sys.argv[1])))"
+)
+# As `make demo` has it.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "bin" / "lib")}
+
+
+@pytest.fixture
+def app(packaged_app: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the packaged app that may be broken."""
+    yield Path(shutil.copytree(packaged_app, tmp_path / "tsidenrich"))
+
+
+@cache
+def show(app: Path, columns: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(app)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "bin" / "lib"),
+            "COLUMNS": columns,
+            "PYTHONIOENCODING": "ascii",
+        },
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    text = done.stdout.decode("utf-8")
+    assert done.returncode == 0, text
+    return text
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_it_fits_the_screen(packaged_app: Path, columns: int) -> None:
+    text = show(packaged_app, str(columns))
+    commands = [command for command, _ in demo.NEXT]
+    too_long = [line for line in text.splitlines() if len(line.rstrip()) > columns and line not in commands]
+    assert too_long == []
+
+
+def test_it_shows_every_verdict_with_reason_and_advice(packaged_app: Path) -> None:
+    text = " ".join(show(packaged_app, "120").split())
+    assert "43 are Cisco licensing traffic, or pretend to be: 7 under a wrong name" in text
+    assert "toos.cisco.com → tools.cisco.com" in text
+    for verdict in ("aliased", "unnamed", "foreign", "unlisted", "relayed", "unverified", "impostor"):
+        assert f"{verdict}, " in text
+    assert "Allow toos.cisco.com in URL filtering and Security Intelligence" in text
+    assert "canonical 20 - -" in text
+    assert all(command in text for command, _ in demo.NEXT)
+
+
+def test_it_fails_when_the_command_is_wrong(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = app / "lookups" / "tsid_aliases.csv"
+    rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join(row for row in rows if not row.startswith(b"toos.")))
+    assert demo.main(app) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "demo: the app did not tell the truth" in err
+    assert "tsid_verdict should be 'aliased' and is 'foreign'" in err
+
+
+def test_it_says_when_the_libraries_are_missing(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(app / "bin" / "lib")
+    assert demo.main(app) == 1
+    assert capsys.readouterr().err.endswith("lib is missing: run `make vendor`\n")
+
+
+def test_it_says_when_the_command_refuses_to_run(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (app / "lookups" / "tsid_aliases.csv").write_text("", encoding="utf-8")
+    assert demo.main(app) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("demo: tsidenrich: ")
+    assert "lookups/tsid_aliases.csv" in err
+
+
+def test_it_notices_events_that_do_not_come_back() -> None:
+    labelled = list(seed_events())
+    assert next(demo.find_problems(labelled, [])) == "20 events went in and 0 came back"
+
+
+def test_it_shows_the_devices_at_risk_with_reason_and_next_step(packaged_app: Path) -> None:
+    text = " ".join(show(packaged_app, "120").split())
+    fleet = text[text.index("Made up: 100 days of 60 devices") :]
+    for state in ("expired", "expiring", "overdue", "unknown", "blocked"):
+        assert re.search(
+            rf"10\.20\.\d+\.7: {state}, .*?risk \d+ of 100 (No|Last) success .*? show license status", fleet
+        )
+    assert "Change rule BLOCK_URL_CATEGORIES of policy" in fleet
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(packaged_app: Path, unbuffered: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(packaged_app)],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()  # before anything is written: all of it would fit into the pipe
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0

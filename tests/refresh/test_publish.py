@@ -1,0 +1,506 @@
+"""Whatever happens while lookups are published: they are whole, the old ones or the new ones."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lab.host.host import CommandHost
+from tsid.facts.errors import LookupTableError
+from tsid.facts.lookups import REPLACING, Lookups, load_lookups
+from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
+from tsid.refresh.publish import FILES, PublishError, as_csv, changed, contents, only_one, publish
+
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]
+
+# Publishes in a process of its own. As an audit hook sees it, so many steps on files are done, then comes the
+# worst that can happen.
+PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+paths, folder, fatal, *names = sys.argv[1:]
+sys.path[:0] = paths.split(os.pathsep)
+from tsid.refresh.publish import only_one, publish
+folder = Path(folder)
+files = {name: (folder.parent / "new" / name).read_bytes() for name in names}
+steps = 0
+def hook(event, arguments):
+    global steps
+    if event == "open" or event.startswith(("os.", "shutil.")):
+        steps += 1
+        if steps == int(fatal):
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+with only_one(folder, 10):
+    publish(folder, files)
+"""
+
+
+def files(mark: str) -> dict[str, bytes]:
+    """Return refreshed tables of some hundred rows, more than a buffer holds, that bear a mark."""
+    endpoints = [
+        {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": f"72.163.{i // 250}.{i % 250}/32"}
+        | {"host": "tools.cisco.com", "status": "active", "source": mark}
+        for i in range(300)
+    ]
+    alias = {
+        **dict.fromkeys(ALIAS_COLUMNS, ""),
+        "alias": "tool.cisco.com",
+        "host": "tools.cisco.com",
+        "note": mark,
+    }
+    return dict(zip(FILES, (as_csv(ENDPOINT_COLUMNS, endpoints), as_csv(ALIAS_COLUMNS, [alias]))))
+
+
+OLD, NEW = files("old"), files("new")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return lookups with the old tables, beside a folder with the new ones."""
+    shutil.copytree(ROOT / "lookups", tmp_path / "lookups")
+    (tmp_path / "new").mkdir()
+    publish(tmp_path / "lookups", OLD)
+    for name, data in NEW.items():
+        (tmp_path / "new" / name).write_bytes(data)
+    return tmp_path / "lookups"
+
+
+def held(folder: Path) -> Mapping[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def start(folder: Path, fatal: int = 0) -> subprocess.Popen[bytes]:
+    arguments = [os.pathsep.join(PATHS), str(folder), str(fatal), *FILES]
+    return subprocess.Popen([sys.executable, "-B", "-c", PUBLISH, *arguments], stderr=subprocess.PIPE)
+
+
+def check_whole(folder: Path) -> None:
+    """Each table is the old or the new one, they load, and the next run works."""
+    for name, data in held(folder).items():
+        assert data in (OLD[name], NEW[name])
+    load_lookups(folder)
+    with only_one(folder, 10):
+        publish(folder, NEW)
+    assert held(folder) == NEW
+    assert not list(folder.glob("*.csv*.tmp"))
+    assert not (folder / REPLACING).exists()
+
+
+def marks(lookups: Lookups) -> set[str]:
+    """Return the marks of all refreshed rows in force."""
+    rows = [
+        row for table in ("endpoints", "aliases") for row in lookups.tables[table] if "_refreshed" in row.file
+    ]
+    return {row.values.get("source") or row.values["note"] for row in rows}
+
+
+def test_the_old_ones_are_kept(folder: Path) -> None:
+    assert publish(folder, NEW) == list(FILES)
+    assert held(folder) == NEW
+    for name, data in OLD.items():
+        assert (folder / f"{name}.bak").read_bytes() == data
+
+
+def test_nothing_is_written_when_nothing_changes(folder: Path) -> None:
+    def state() -> dict[str, tuple[int, int]]:
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    before = state()
+    assert publish(folder, OLD) == []
+    assert state() == before
+
+
+def test_the_first_time_there_is_nothing_to_keep(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).unlink()
+    assert publish(folder, NEW) == list(FILES)
+    assert held(folder) == NEW
+    assert not list(folder.glob("*.bak*"))
+
+
+def test_only_what_differs_is_replaced(folder: Path) -> None:
+    mixed = {FILES[0]: NEW[FILES[0]], FILES[1]: OLD[FILES[1]]}
+    assert changed(folder, mixed) == {FILES[0]: NEW[FILES[0]]}
+    before = (folder / FILES[1]).stat().st_ino
+    assert publish(folder, mixed) == [FILES[0]]
+    assert held(folder) == mixed
+    assert (folder / FILES[1]).stat().st_ino == before
+    assert [path.name for path in folder.glob("*.bak")] == [f"{FILES[0]}.bak"]
+
+
+def test_what_is_kept_is_as_old_as_it_was(folder: Path) -> None:
+    os.utime(folder / FILES[0], (1_700_000_000, 1_700_000_000))
+    publish(folder, NEW)
+    assert (folder / f"{FILES[0]}.bak").stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_the_loader_refuses_is_not_published(folder: Path, name: str) -> None:
+    broken = {**NEW, name: NEW[name] + b'"'}
+    with pytest.raises(LookupTableError, match=f"{name}.tmp"):
+        publish(folder, broken)
+    assert held(folder) == OLD
+    check_whole(folder)
+
+
+NO_ROOM = (
+    "Nothing can be written to {folder}: Is a directory. The lookups are as before. Make room, or run the "
+    "refresh as the user that Splunk runs as."
+)
+NOT_REPLACED = (
+    "lookups/{name} cannot be replaced: Is a directory. The lookups are as before. Close the program that has "
+    "it open, see that it is not marked as read-only, and refresh again."
+)
+
+
+@pytest.mark.parametrize(
+    ("in_the_way", "told"),
+    [
+        (f"{FILES[0]}.tmp", NO_ROOM),
+        (f"{FILES[1]}.tmp", NO_ROOM),
+        (f"{FILES[0]}.bak", NOT_REPLACED),
+        (f"{FILES[1]}.bak", NOT_REPLACED),
+        (f"{FILES[1]}.bak.tmp", NO_ROOM),
+    ],
+)
+def test_what_is_in_the_way_is_told_before_anything_is_replaced(
+    folder: Path, in_the_way: str, told: str
+) -> None:
+    (folder / in_the_way).mkdir()
+    with pytest.raises(PublishError) as error:
+        publish(folder, NEW)
+    assert str(error.value) == told.format(folder=folder, name=in_the_way)
+    assert held(folder) == OLD
+    assert {path.name for path in folder.glob("*.csv.tmp")} <= {in_the_way}
+    (folder / in_the_way).rmdir()
+    check_whole(folder)
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_what_has_been_replaced_before_an_error_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    replace = Path.replace
+
+    def fail(path: Path, target: Path) -> None:
+        if target == folder / FILES[1] and done == 1:
+            raise PermissionError(13, "Permission denied", str(path), None, str(target))
+        replace(path, target)
+
+    def fail_later(_folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("tsid.refresh.publish._sync_folder", fail_later)
+    with pytest.raises(PublishError) as error:
+        publish(folder, NEW)
+    assert f"Written so far: {' and '.join(FILES[:done])}. " in str(error.value)
+    assert held(folder) == {**OLD, **{name: NEW[name] for name in FILES[:done]}}
+    assert not (folder / REPLACING).exists()
+
+
+def test_one_refresh_at_a_time(folder: Path) -> None:
+    with only_one(folder, 0), pytest.raises(PublishError) as error, only_one(folder, 0.1):
+        pass
+    assert str(error.value) == "Another refresh is at work on these lookups. Try again when it is done."
+    # Whatever became of the other one.
+    with pytest.raises(ZeroDivisionError), only_one(folder, 0):
+        raise ZeroDivisionError
+    with only_one(folder, 0):
+        # Splunk sends everything else in the folder to the indexers.
+        others = {path.name for path in folder.iterdir()} - {path.name for path in folder.glob("*.csv")}
+    assert {Path(name).suffix for name in others} <= {".tmp"}
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "file" / "lookups"
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(PublishError, match=r"^Nothing can be written to .*: Not a directory"),
+        only_one(missing, 0),
+    ):
+        pass
+
+
+def test_what_a_plan_holds_as_files() -> None:
+    endpoint = {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": "10.0.0.0/8", "source": 'a, "b"\u00fc'}
+    alias = dict.fromkeys(ALIAS_COLUMNS, "x")
+    assert as_csv(["a"], [{"a": "x\r\ny"}]) == b'a\n"x\r\ny"\n'
+    assert contents(Plan([], [], [], True)) == {}
+    assert contents(Plan([endpoint], [], [], True)) == {
+        FILES[
+            0
+        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl\n"
+        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,\n'
+    }
+    assert contents(Plan([], [alias, alias], [], True)) == {
+        FILES[1]: b"alias,host,origin,last_seen,note\nx,x,x,x,x\nx,x,x,x,x\n"
+    }
+
+
+def test_killed_at_any_step(folder: Path) -> None:
+    points, before, after = 0, 0, 0
+    while True:
+        publish(folder, OLD)
+        points += 1
+        with start(folder, points) as process:
+            status = process.wait(60)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        before += held(folder) == OLD
+        after += held(folder) == NEW
+        check_whole(folder)
+    # It was killed before, between and after what counts.
+    assert points > before + after + 1
+    assert before > 5
+    assert after > 0
+
+
+def test_killed_at_any_time(folder: Path) -> None:
+    dice = random.Random(226091)
+    begin = time.monotonic()
+    with start(folder) as process:
+        process.wait(60)
+    lasts = time.monotonic() - begin
+    for _ in range(10):
+        publish(folder, OLD)
+        with start(folder) as process:
+            time.sleep(dice.uniform(0.3, 1) * lasts)
+            process.kill()
+        check_whole(folder)
+
+
+def test_two_at_once_wait_for_each_other(folder: Path) -> None:
+    with start(folder) as one, start(folder) as two:
+        assert (one.wait(60), two.wait(60)) == (0, 0)
+    check_whole(folder)
+
+
+def test_who_reads_meanwhile_never_sees_a_broken_table(folder: Path) -> None:
+    over = threading.Event()
+    seen: set[str] = set()
+
+    def read() -> None:
+        while not over.is_set():
+            rows = load_lookups(folder).endpoint_rows
+            marks = {endpoint.row.values["source"] for _, endpoint in rows} & {"old", "new"}
+            assert len(marks) == 1
+            seen.update(marks)
+
+    failures: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            read()
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=guarded) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    cap = time.monotonic() + 300
+    rounds = 0
+    # On a busy machine the readers may not get their turn for long.
+    while not failures and time.monotonic() < cap and (rounds < 10 or seen != {"old", "new"}):
+        rounds += 1
+        publish(folder, NEW)
+        publish(folder, OLD)
+    over.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
+    assert seen == {"old", "new"}
+
+
+def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
+    folder: Path, packaged_app: Path, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(packaged_app, app, ignore=shutil.ignore_patterns("lookups"))
+    folder.rename(app / "lookups")
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            for tables in (NEW, OLD):
+                publish(app / "lookups", tables)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        host = CommandHost(app, "tsidenrich")
+        event = {"dest_ip": "72.163.0.1", "url": "https://tool.cisco.com"}
+        answers = [host.run([event]).raise_for_error().events for _ in range(10)]
+    finally:
+        over.set()
+        writer.join()
+    assert {answer["tsid_verdict"] for (answer,) in answers} == {"aliased"}
+
+
+def test_a_full_disk_is_told_and_loses_nothing(folder: Path) -> None:
+    # To the process, a file that may not grow is a disk that is full.
+    limit = len(NEW[FILES[0]]) // 2
+    arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", PUBLISH, *arguments],
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 1
+    assert f"Nothing can be written to {folder}: File too large" in done.stderr.decode()
+    assert b"The lookups are as before" in done.stderr
+    assert held(folder) == OLD
+    check_whole(folder)
+
+
+def test_a_folder_that_may_not_be_written_to_is_told(folder: Path) -> None:
+    arguments = [os.pathsep.join(PATHS), ".", "0"]
+    # Root may write everywhere: what is needed is imported, then the process becomes nobody.
+    code = PUBLISH.replace(
+        "folder = Path(folder)",
+        "folder = Path(folder)\nif not os.getuid(): os.setgid(65534), os.setuid(65534)",
+    )
+    folder.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", code, *arguments], capture_output=True, check=False, cwd=folder
+        )
+    finally:
+        folder.chmod(0o755)
+    assert done.returncode == 1
+    assert b"Permission denied" in done.stderr
+    assert held(folder) == OLD
+
+
+class TestReplacing:
+    """Two tables cannot be replaced in one step; the loader takes both from one refresh all the same."""
+
+    @pytest.fixture
+    def half_way(self, folder: Path) -> Path:
+        """Return lookups between the two steps."""
+        (folder / REPLACING).touch()
+        (folder / FILES[0]).write_bytes(NEW[FILES[0]])
+        return folder
+
+    def test_the_loader_waits_for_the_rest(self, half_way: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        waits = []
+
+        def go_on(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 3:
+                (half_way / FILES[1]).write_bytes(NEW[FILES[1]])
+            elif len(waits) == 5:
+                (half_way / REPLACING).unlink()
+
+        # The steps count here, however long a busy machine takes for them.
+        monkeypatch.setattr("tsid.facts.lookups._LONGEST_WAIT", 60.0)
+        monkeypatch.setattr("tsid.facts.lookups.time.sleep", go_on)
+        assert marks(load_lookups(half_way)) == {"new"}
+        assert len(waits) == 5
+
+    @pytest.mark.parametrize(("waits", "seen"), [(True, {"new"}), (False, {"old", "new"})])
+    def test_without_its_care_the_loader_would_see_a_mix(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, waits: bool, seen: set[str]
+    ) -> None:
+        read, published = Path.read_bytes, threading.Event()
+
+        def read_bytes(path: Path) -> bytes:
+            data = read(path)
+            if path == folder / FILES[0] and not published.is_set():
+                published.set()
+                # All of a refresh comes between the two tables.
+                with start(folder) as process:
+                    assert process.wait() == 0
+            return data
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        monkeypatch.setattr("tsid.facts.lookups._LONGEST_WAIT", 60.0)
+        if not waits:
+            monkeypatch.setattr(
+                "tsid.facts.lookups._refreshed",
+                lambda folder: {name: (folder / name).read_bytes() for name in FILES},
+            )
+        assert marks(load_lookups(folder)) == seen
+        assert published.is_set()
+
+    def test_it_reads_again_what_was_replaced_meanwhile(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read, publishes = Path.read_bytes, [NEW, OLD, NEW]
+
+        def read_bytes(path: Path) -> bytes:
+            data = read(path)
+            if path.name == FILES[0] and publishes:
+                # Not with publish, which reads as well.
+                for name, content in publishes.pop().items():
+                    (folder / "x").write_bytes(content)
+                    (folder / "x").replace(folder / name)
+            return data
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        assert marks(load_lookups(folder)) == {"new"}
+        assert publishes == []
+
+    def test_the_first_tables_of_all_are_taken_together(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in FILES:
+            (folder / name).unlink()
+        read = Path.read_bytes
+
+        def read_bytes(path: Path) -> bytes:
+            # As soon as the refreshed tables have been looked for in vain, they are there.
+            if path.name not in FILES and not (folder / FILES[0]).exists():
+                for name in FILES:
+                    (folder / name).write_bytes(OLD[name])
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        assert marks(load_lookups(folder)) == set()
+        assert marks(load_lookups(folder)) == {"old"}
+
+    def test_a_refresh_that_was_killed_holds_nobody_up(
+        self, half_way: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        os.utime(half_way / REPLACING, (time.time() - 60,) * 2)
+        monkeypatch.setattr("tsid.facts.lookups.time.sleep", None)
+        assert marks(load_lookups(half_way)) == {"new", "old"}
+
+    def test_nobody_waits_for_ever(self, half_way: Path) -> None:
+        assert marks(load_lookups(half_way)) == {"new", "old"}
+
+    def test_the_next_refresh_puts_it_right_and_does_not_wait(
+        self, half_way: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tsid.facts.lookups.time.sleep", None)
+        assert publish(half_way, NEW) == [FILES[1]]
+        assert not (half_way / REPLACING).exists()
+        assert marks(load_lookups(half_way)) == {"new"}
+
+    def test_tables_that_cannot_be_written_leave_no_sign(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Path) -> None:
+            assert (folder / REPLACING).exists()
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tsid.refresh.publish._keep", bool)
+        monkeypatch.setattr(Path, "replace", refuse)
+        with pytest.raises(PublishError, match="Permission denied"):
+            publish(folder, NEW)
+        assert not (folder / REPLACING).exists()

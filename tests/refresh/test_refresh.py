@@ -1,0 +1,723 @@
+"""The refresh against real resolvers, servers and proxies on loopback."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Optional
+
+import pytest
+import trustme
+
+from lab.errors import SearchFailed
+from lab.host.host import CommandHost
+from lab.host.search import Result
+from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
+from lab.internet.nameserver import LOOPBACK, free_port, has_nsd, nameserver
+from lab.internet.servers import issue, write_authority
+from lab.spl.engine import Splunk
+from lab.spl.table import Table
+from tsid.facts.lookups import load_lookups
+from tsid.refresh.items import ADVICE
+from tsid.refresh.publish import FILES, contents, publish
+from tsid.refresh.resolving import resolve_all
+from tsid.refresh.script import main
+from tsid.refresh.settings import Settings, load_settings
+from tsid.refresh.survey import refresh, today
+
+# In CI it is an error that it is missing.
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("CI") and not has_nsd(), reason="the DNS server NSD is missing: apt install nsd"
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "tools.cisco.com"
+MINE, MOVED = "72.163.4.38", "173.37.145.9"
+
+Item = tuple[str, str, str]
+Servers = dict[str, Any]
+
+
+class World(NamedTuple):
+    """What a case starts from, all of it in order."""
+
+    app: Path
+    bundle: Path
+    addresses: Mapping[str, Sequence[str]]
+    servers: Mapping[str, ssl.SSLContext]
+    authority: trustme.CA
+
+    @property
+    def lookups(self) -> Path:
+        return self.app / "lookups"
+
+    def settings(self, **given: str) -> Settings:
+        return load_settings(
+            self.app, {"ca_bundle": str(self.bundle), "timeout": "2", "attempts": "1", **given}
+        )
+
+    def records(self, **changed: Sequence[str]) -> list[str]:
+        """Return the zone; the keyword is a host's first label."""
+        return records_of({**self.addresses, **{f"{label}.cisco.com": changed[label] for label in changed}})
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return an app whose lookups have been refreshed in a world where all is well."""
+    folder = tmp_path_factory.mktemp("fresh")
+    for name in ("lookups", "default"):
+        shutil.copytree(ROOT / name, folder / "app" / name)
+    authority = trustme.CA()
+    addresses = addresses_in(load_lookups(folder / "app" / "lookups"))
+    servers = servers_of(addresses, authority)
+    bundle = write_authority(authority, folder / "authority.pem")
+    world = World(folder / "app", bundle, addresses, servers, authority)
+    with internet(folder / "dns", world.records(), world.servers) as site:
+        found = refresh(world.lookups, world.settings(resolvers=site.resolver, proxy=site.proxy), today())
+        publish(world.lookups, contents(found.plan))
+    return world
+
+
+@pytest.fixture
+def world(fresh: World, tmp_path: Path) -> World:
+    """Return a copy of it for one test."""
+    shutil.copytree(fresh.app, tmp_path / "app")
+    return fresh._replace(app=tmp_path / "app")
+
+
+def tables(world: World) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in world.lookups.glob("*.csv*")}
+
+
+def run(
+    world: World, arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> tuple[int, dict[str, Any]]:
+    """Run the script; return its exit status and what it tells machines."""
+    status = main(world.app, ["--json", "--ca-bundle", str(world.bundle), *arguments])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def items(told: Mapping[str, Any], *kinds: str) -> set[Item]:
+    return {(item["kind"], item["what"], item["item"]) for item in told["items"] if item["kind"] in kinds}
+
+
+def test_what_was_refreshed_is_fresh(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tables(world)
+    with internet(world.app.parent / "dns", world.records(), world.servers) as site:
+        given = ["--resolver", site.resolver, "--proxy", site.proxy]
+        for mode in ("--check", "--diff", "--write"):
+            status, told = run(world, [mode, *given], capsys)
+            assert (status, items(told, "change", "refusal", "failure"), told["written"]) == (0, set(), [])
+    assert tables(world) == before
+    rows = load_lookups(world.lookups).endpoint_rows
+    assert {endpoint.status for _, endpoint in rows} == {"active"}
+
+
+def test_what_machines_and_people_are_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
+    with internet(world.app.parent / "dns", world.records(tools=[*ALL, MOVED]), servers) as site:
+        given = ["--ca-bundle", str(world.bundle), "--resolver", site.resolver, "--proxy", site.proxy]
+        status, told = run(world, ["--check", *given[2:]], capsys)
+        assert main(world.app, ["--write", *given]) == 0
+        first = capsys.readouterr().out
+        assert main(world.app, ["--write", *given]) == 0
+        second = capsys.readouterr().out
+    assert list(told) == ["exit_status", "written", "items", "answers", "servers"]
+    assert (told["exit_status"], told["written"]) == (status, []) == (1, [])
+    assert all(item["advice"] == ADVICE.get(item["what"], "") for item in told["items"])
+    (answer,) = [one for one in told["answers"] if one["host"] == HOST and one["kind"] == "A"]
+    assert MOVED in answer["addresses"]
+    seen = {(one["address"], one["sni"]): one for one in told["servers"]}
+    assert seen[MOVED, ""]["reported"] == "tool.cisco.com"
+    assert seen[MOVED, HOST]["alternatives"] == ["tool.cisco.com", HOST]
+    assert seen[MOVED, ""]["problem"] == ""
+    assert first.endswith(f"\nWritten: lookups/{FILES[0]} and lookups/{FILES[1]}.\n")
+    assert second.endswith("\n\nNothing was written.\n")
+    assert "Changes" not in second
+
+
+class Case(NamedTuple):
+    """A world in which one thing differs, and what a refresh has to make of it."""
+
+    tools: Sequence[str]
+    servers: Callable[[World], Servers]
+    status: int
+    items: set[Item]
+    arguments: Sequence[str] = ()
+    others: Sequence[str] = ()
+
+
+def same(_: World) -> Servers:
+    return {}
+
+
+def gone(*addresses: str) -> Callable[[World], Servers]:
+    return lambda _: dict.fromkeys(addresses)
+
+
+def at(address: str, *names: str, gone: str = "", **options: Any) -> Callable[[World], Servers]:
+    return lambda world: {address: issue(world.authority, names or TOOLS, **options), gone: None}
+
+
+def by_stranger(address: str) -> Callable[[World], Servers]:
+    return lambda _: {address: issue(trustme.CA(), TOOLS)}
+
+
+V4 = [MINE, "173.37.145.8"]
+V6 = ["2001:420:1101:5::a", "2001:420:1201:5::a"]
+ALL = [*V4, *V6]
+OLD = V4[1]
+MISSED = ("change", "missed", f"{OLD}/32")
+
+CASES = {
+    "an address moves": Case(
+        [MINE, MOVED, *V6], at(MOVED, gone=OLD), 1, {MISSED, ("change", "new", f"{MOVED}/32")}
+    ),
+    "it moves to a server with TLS 1.2 only": Case(
+        [MINE, MOVED, *V6],
+        at(MOVED, gone=OLD, newest=ssl.TLSVersion.TLSv1_2),
+        1,
+        {MISSED, ("change", "new", f"{MOVED}/32")},
+    ),
+    "it moves outside of Cisco's networks": Case(
+        [*ALL, "192.0.2.66"], at("192.0.2.66"), 2, {("refusal", "not_ciscos", "192.0.2.66/32")}
+    ),
+    "a private address": Case([*ALL, "10.1.2.3"], at("10.1.2.3"), 2, {("refusal", "private", "10.1.2.3/32")}),
+    "a sinkhole and nothing else": Case(
+        ["146.112.59.8"], same, 2, {("refusal", "sinkhole", "146.112.59.8/32")}
+    ),
+    "IPv6 outside": Case(
+        [*ALL, "2001:db8::66"], at("2001:db8::66"), 2, {("refusal", "not_ciscos", "2001:db8::66/128")}
+    ),
+    "a new server that cannot be reached": Case(
+        [*ALL, MOVED], same, 3, {("failure", "unseen", f"{MOVED}/32")}
+    ),
+    "the same without TLS": Case([*ALL, MOVED], same, 1, {("change", "new", f"{MOVED}/32")}, ["--no-tls"]),
+    "a new server of a stranger": Case(
+        [*ALL, MOVED], by_stranger(MOVED), 2, {("refusal", "unverified", f"{MOVED}/32")}
+    ),
+    "an expired certificate on a known server": Case(
+        ALL, at(MINE, expired=True), 2, {("refusal", "unverified", f"{MINE}/32")}
+    ),
+    "the certificate of another host": Case(
+        [*ALL, MOVED], at(MOVED, "www.cisco.com"), 2, {("refusal", "not_for_host", f"{MOVED}/32")}
+    ),
+    "DNS names half of them, but the others prove themselves": Case([MINE, V6[0]], same, 0, set()),
+    "IPv6 only": Case(V6, gone(*V4), 1, {("change", "missed", f"{MINE}/32"), MISSED}),
+    "a first name that is new": Case(
+        ALL, at(MINE, "tool.cisco.com", HOST), 1, {("change", "new", "tool.cisco.com")}
+    ),
+    "a common name that is new": Case(
+        ALL, at(MINE, *TOOLS, common_name="tool.cisco.com"), 1, {("change", "new", "tool.cisco.com")}
+    ),
+    "a common name that is no host name": Case(
+        ALL, at(MINE, *TOOLS, common_name="tool s.cisco.com"), 2, {("refusal", "no_host", "tool s.cisco.com")}
+    ),
+    "a common name in capital letters": Case(
+        ALL, at(MINE, *TOOLS, common_name="TOOL.Cisco.com"), 1, {("change", "new", "tool.cisco.com")}
+    ),
+    "the common name is the host": Case(ALL, at(MINE, *TOOLS, common_name=HOST), 0, set()),
+    "a name outside of Cisco's domain": Case(
+        ALL,
+        at(MINE, "tools.cisco.com.example.net", HOST),
+        2,
+        {("refusal", "outside_domain", "tools.cisco.com.example.net")},
+    ),
+    "a domain that only ends like Cisco's": Case(
+        ALL, at(MINE, "notcisco.com", HOST), 2, {("refusal", "outside_domain", "notcisco.com")}
+    ),
+    "a name that has a server of its own": Case(
+        ALL,
+        at(MINE, "elsewhere.cisco.com", HOST),
+        2,
+        {("refusal", "elsewhere", "elsewhere.cisco.com")},
+        others=["elsewhere.cisco.com. IN A 192.0.2.80"],
+    ),
+    "a name that DNS has at the same server": Case(
+        ALL,
+        at(MINE, "tool.cisco.com", HOST),
+        1,
+        {("change", "new", "tool.cisco.com")},
+        others=[f"tool.cisco.com. IN A {MINE}"],
+    ),
+    "the name of two hosts": Case(
+        ALL,
+        lambda world: {
+            MINE: issue(world.authority, ["licences.cisco.com", HOST]),
+            "146.112.59.25": issue(world.authority, ["licences.cisco.com", "swapi.cisco.com"]),
+        },
+        2,
+        {("change", "new", "licences.cisco.com"), ("refusal", "other_host", "licences.cisco.com")},
+    ),
+    "a wildcard is no alias": Case(ALL, at(MINE, "*.cisco.com", HOST), 0, set()),
+    "a certificate for a wildcard is one for the host": Case(
+        [*ALL, MOVED], at(MOVED, "*.cisco.com"), 1, {("change", "new", f"{MOVED}/32")}
+    ),
+    "a wildcard holds for one label only": Case(
+        [*ALL, MOVED], at(MOVED, "*.com"), 2, {("refusal", "not_for_host", f"{MOVED}/32")}
+    ),
+    "all addresses at once": Case(
+        [f"72.163.9.{last}" for last in range(1, 64)],
+        same,
+        1,
+        {("change", "new", f"72.163.9.{last}/32") for last in range(1, 64)}
+        | {("change", "missed", f"{address}/{32 if '.' in address else 128}") for address in ALL},
+        ["--no-tls"],
+    ),
+    "more addresses than are believed": Case(
+        [f"72.163.9.{last}" for last in range(1, 200)], same, 3, {("failure", "no_answer", HOST)}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_thing_differs(world: World, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    case = CASES[name]
+    before = load_lookups(world.lookups)
+    servers = {**world.servers, **case.servers(world)}
+    reached = {address: server for address, server in servers.items() if server is not None}
+    zone = [*world.records(tools=case.tools), *case.others]
+    with internet(world.app.parent / "dns", zone, reached) as site:
+        given = [*case.arguments, "--resolver", site.resolver, "--proxy", site.proxy]
+        status, told = run(world, ["--check", *given], capsys)
+        assert items(told, "change", "refusal", "failure") == case.items
+        assert status == case.status
+        run(world, ["--write", *given], capsys)
+    after = load_lookups(world.lookups)
+    refused = {item for kind, _, item in case.items if kind != "change"}
+    new = {item for kind, what, item in case.items if (kind, what) == ("change", "new")}
+    networks = {endpoint.network for _, endpoint in after.endpoint_rows}
+    # What is refused or could not be checked is as it was; what is new is there.
+    assert networks - {endpoint.network for _, endpoint in before.endpoint_rows} == new - set(after.aliases)
+    assert set(after.aliases) - set(before.aliases) == new - networks
+    assert not (networks - {endpoint.network for _, endpoint in before.endpoint_rows}) & refused
+
+
+class TestResolvers:
+    """Several resolvers, and what may be wrong with one."""
+
+    @staticmethod
+    def ask(world: World, *zones: Sequence[str], given: Sequence[str] = (), capsys: Any) -> Any:
+        """Refresh by a resolver for each of the zones, and by others given as host:port."""
+        with ExitStack() as running:
+            site = running.enter_context(internet(world.app.parent / "dns", world.records(), world.servers))
+            ports = [
+                running.enter_context(nameserver(world.app.parent / f"dns{number}", {"cisco.com": zone}))
+                for number, zone in enumerate(zones)
+            ]
+            resolvers = [*(f"{LOOPBACK}:{port}" for port in ports), *given]
+            arguments = [part for resolver in resolvers for part in ("--resolver", resolver)]
+            return run(world, ["--write", "--proxy", site.proxy, *arguments], capsys)
+
+    def test_one_lies(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        # A true server of Cisco's, but not what the other one says.
+        before = tables(world)
+        lie = world.records(tools=[*ALL, MOVED])
+        status, told = self.ask(world, world.records(), lie, capsys=capsys)
+        assert items(told, "change", "refusal", "failure") == {("refusal", "disagreement", f"{MOVED}/32")}
+        assert status == 2
+        assert tables(world) == before
+
+    def test_all_lie(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        before = tables(world)
+        lie = world.records(tools=["146.112.59.8"], swapi=["203.0.113.5"])
+        status, told = self.ask(world, lie, lie, capsys=capsys)
+        assert items(told, "change", "refusal", "failure") == {
+            ("refusal", "sinkhole", "146.112.59.8/32"),
+            ("refusal", "not_ciscos", "203.0.113.5/32"),
+        }
+        assert status == 2
+        assert tables(world) == before
+
+    def test_one_says_that_there_is_no_such_host(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = tables(world)
+        status, told = self.ask(world, world.records(), [], capsys=capsys)
+        assert (status, items(told, "change", "refusal", "failure")) == (0, set())
+        assert tables(world) == before
+
+    def test_one_is_silent(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        short(world)
+        with socket.socket(type=socket.SOCK_DGRAM) as silent:
+            silent.bind((LOOPBACK, 0))
+            resolver = f"{LOOPBACK}:{silent.getsockname()[1]}"
+            status, told = self.ask(world, world.records(), given=[resolver], capsys=capsys)
+        assert (status, items(told, "change", "refusal", "failure")) == (0, set())
+        assert ("note", "no_answer", HOST) in items(told, "note")
+        assert "no answer within 1 seconds" in str(told["items"])
+
+    def test_a_resolver_that_knows_nothing_of_the_internet(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = tables(world)
+        status, told = self.ask(world, [], capsys=capsys)
+        assert (status, items(told, "change", "refusal", "failure")) == (3, set())
+        assert tables(world) == before
+
+    @pytest.mark.parametrize("mode", ["--check", "--diff", "--write"])
+    def test_no_network(self, world: World, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+        short(world)
+        before = tables(world)
+        status = main(world.app, [mode, "--resolver", f"{LOOPBACK}:{free_port()}"])
+        assert status == 3
+        if mode != "--check":
+            assert "Nothing could be checked" in capsys.readouterr().out
+        assert tables(world) == before
+
+
+def short(world: World) -> None:
+    """Let nobody wait for long."""
+    (world.app / "local").mkdir()
+    (world.app / "local" / "tsidrefresh.conf").write_text(
+        "[refresh]\ntimeout = 1\nattempts = 1\n", encoding="ascii"
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "addresses", "problem"),
+    [
+        pytest.param(["tools IN A 72.163.4.38"], [MINE], "", id="plain"),
+        pytest.param(["tools IN CNAME e1", "e1 IN CNAME e2", "e2 IN A 72.163.4.38"], [MINE], "", id="CNAMEs"),
+        pytest.param(["tools IN TXT text"], [], "", id="no address"),
+        pytest.param([], [], "", id="NXDOMAIN"),
+        pytest.param(["tools IN CNAME e1", "e1 IN CNAME tools"], [], "CNAME", id="CNAME loop"),
+        pytest.param(["tools IN CNAME elsewhere.example.net."], [], "CNAME", id="CNAME to nowhere"),
+        pytest.param(None, [], "SERVFAIL", id="SERVFAIL"),
+        pytest.param(
+            [f"tools IN A 72.163.9.{last}" for last in range(1, 61)],
+            [f"72.163.9.{last}" for last in range(1, 61)],
+            "",
+            id="truncated",
+        ),
+        pytest.param(
+            [f"tools IN A 72.{second}.9.{last}" for second in range(160, 170) for last in range(1, 201)],
+            [],
+            "2000 addresses, more than are believed",
+            id="huge",
+        ),
+    ],
+)
+def test_answers_of_a_resolver(
+    world: World, zone: Optional[Sequence[str]], addresses: Sequence[str], problem: str
+) -> None:
+    zones = {} if zone is None else {"cisco.com": zone}
+    broken = ["cisco.com"] if zone is None else []
+    with nameserver(world.app.parent / "dns", zones, broken=broken, ttl=77) as port:
+        settings = world.settings(resolvers=f"{LOOPBACK}:{port}")
+        (answer, other) = resolve_all([HOST], settings)
+    assert {str(address) for address in answer.addresses} == set(addresses)
+    assert problem in answer.problem
+    assert bool(problem) == bool(answer.problem)
+    assert answer.ttl == (77 if addresses else None)
+    assert (other.kind, other.addresses) == ("AAAA", ())
+
+
+def test_a_bundle_that_is_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = world.app / "bundle.pem"
+    bundle.write_text("nothing", encoding="ascii")
+    with nameserver(world.app.parent / "dns", {"cisco.com": world.records()}) as port:
+        assert main(world.app, ["--ca-bundle", str(bundle), "--resolver", f"{LOOPBACK}:{port}"]) == 4
+    assert "Give a file of certificates in PEM form" in capsys.readouterr().err
+
+
+DAY_ONE = datetime.date(2027, 1, 1)
+
+
+def days(
+    world: World, numbers: Sequence[int], zone: Sequence[str], *, others: str = "", **given: str
+) -> list[set[Item]]:
+    """Refresh and write on some days, counted from the first; return what was found on each.
+
+    A resolver with the zone is asked, and the others, if there are any.
+    """
+    found = []
+    with nameserver(
+        world.app.parent / f"dns{len(list(world.app.parent.iterdir()))}", {"cisco.com": zone}
+    ) as port:
+        settings = world.settings(resolvers=f"{LOOPBACK}:{port}, {others}", tls="false", **given)
+        for number in numbers:
+            plan = refresh(world.lookups, settings, DAY_ONE + datetime.timedelta(number)).plan
+            publish(world.lookups, contents(plan))
+            found.append({(item.kind, item.what, item.item) for item in plan.items if item.what != "seen"})
+    return found
+
+
+def row(world: World, network: str) -> Mapping[str, str]:
+    (found,) = [e.row.values for _, e in load_lookups(world.lookups).endpoint_rows if e.network == network]
+    return found
+
+
+RETIRED = ("change", "retired", f"{OLD}/32")
+
+
+class TestVanished:
+    """An endpoint that DNS does not name any more."""
+
+    @pytest.mark.parametrize(
+        ("numbers", "last"),
+        [
+            pytest.param([0, 1, 2], {MISSED}, id="three misses, too soon"),
+            pytest.param([0, 40], {MISSED}, id="forty days, but two misses"),
+            pytest.param([0, 0, 0, 29], {MISSED}, id="a day short"),
+            pytest.param([0, 15, 30], {RETIRED}, id="both"),
+            pytest.param([0, 15, 30, 31], set(), id="and then no more"),
+        ],
+    )
+    def test_it_is_retired_after_three_misses_and_thirty_days(
+        self, world: World, numbers: Sequence[int], last: set[Item]
+    ) -> None:
+        assert days(world, numbers, world.records(tools=[MINE, *V6]))[-1] == last
+
+    def test_a_retired_one_still_holds_for_older_events_and_may_return(self, world: World) -> None:
+        days(world, [0, 15, 30], world.records(tools=[MINE, *V6]))
+        retired = row(world, f"{OLD}/32")
+        assert (retired["status"], retired["valid_until"]) == ("retired", "2027-01-31")
+        lookups = load_lookups(world.lookups)
+        assert lookups.boundaries
+        assert days(world, [60], world.records()) == [{("change", "returned", f"{OLD}/32")}]
+        returned = row(world, f"{OLD}/32")
+        assert (returned["status"], returned["valid_until"], returned["misses"]) == ("active", "", "")
+
+    def test_one_sighting_starts_the_count_afresh(self, world: World) -> None:
+        without = world.records(tools=[MINE, *V6])
+        days(world, [0, 15], without)
+        days(world, [20], world.records())
+        assert days(world, [30, 31], without) == [{MISSED}, {MISSED}]
+
+    @pytest.mark.parametrize(("misses", "grace"), [(1, 0), (2, 5)])
+    def test_the_limits_are_settings(self, world: World, misses: int, grace: int) -> None:
+        numbers = [number * grace for number in range(misses)]
+        found = days(
+            world, numbers, world.records(tools=[MINE, *V6]), misses=str(misses), grace_days=str(grace)
+        )
+        assert found[-1] == {RETIRED}
+
+    def test_a_host_keeps_its_last_one(self, world: World) -> None:
+        found = days(world, [0, 15, 30, 45], world.records(swapi=[]))
+        assert found[2:] == [{("refusal", "last_one", "146.112.59.25/32")}] * 2
+        assert row(world, "146.112.59.25/32")["status"] == "active"
+
+    def test_not_more_than_half_go_at_once(self, world: World) -> None:
+        found = days(world, [0, 15, 30], records_of({HOST: ALL}))[-1]
+        assert {(kind, what) for kind, what, _ in found} == {("refusal", "too_many")}
+        assert {e.status for _, e in load_lookups(world.lookups).endpoint_rows} == {"active"}
+
+    def test_an_answer_that_is_not_believed_misses_nothing(self, world: World) -> None:
+        found = days(world, [0, 15, 30, 45], world.records(tools=["146.112.59.8"]))
+        assert found == [{("refusal", "sinkhole", "146.112.59.8/32")}] * 4
+
+    def test_one_resolver_alone_revives_nothing(self, world: World) -> None:
+        days(world, [0, 15, 30], world.records(tools=[MINE, *V6]))
+        with nameserver(world.app.parent / "honest", {"cisco.com": world.records(tools=[MINE, *V6])}) as port:
+            resolvers = f"{LOOPBACK}:{port}"
+            found = days(world, [60], world.records(), others=resolvers)
+        assert found == [{("refusal", "disagreement", f"{OLD}/32")}]
+        assert row(world, f"{OLD}/32")["status"] == "retired"
+
+    def test_hosts_of_the_site_are_none_of_its_business(self, world: World) -> None:
+        local = world.lookups / "cisco_licensing_endpoints_local.csv"
+        local.write_text("network,host\n10.9.8.7/32,licences.corp.example\n", encoding="ascii")
+        with nameserver(world.app.parent / "dns", {"corp.example": ["licences IN A 10.9.8.8"]}) as port:
+            settings = world.settings(resolvers=f"{LOOPBACK}:{port}", tls="false")
+            survey = refresh(world.lookups, settings, DAY_ONE).survey
+        assert "licences.corp.example" not in {answer.host for answer in survey.answers}
+
+    def test_rows_of_the_site_are_never_touched(self, world: World) -> None:
+        local = world.lookups / "cisco_licensing_endpoints_local.csv"
+        local.write_text(
+            "network,host\n10.9.8.7/32,tools.cisco.com\n173.37.145.8/32,tools.cisco.com\n", encoding="ascii"
+        )
+        before = local.read_bytes()
+        assert days(world, [0, 15, 30], world.records(tools=[MINE, *V6])) == [set(), set(), set()]
+        assert days(world, [31], world.records(tools=[*ALL, "10.9.8.7"])) == [set()]
+        assert local.read_bytes() == before
+        assert "10.9.8.7" not in (world.lookups / FILES[0]).read_text(encoding="utf-8")
+
+
+def test_an_alias_that_vanishes_stays(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def write(first: str) -> set[Item]:
+        servers = {**world.servers, **{address: issue(world.authority, [first, HOST]) for address in ALL}}
+        folder = world.app.parent / first
+        with internet(folder, world.records(), servers) as site:
+            given = ["--write", "--resolver", site.resolver, "--proxy", site.proxy]
+            return items(run(world, given, capsys)[1], "change", "note")
+
+    assert ("change", "new", "tool.cisco.com") in write("tool.cisco.com")
+    assert ("note", "vanished", "tool.cisco.com") in write("toos.cisco.com")
+    assert load_lookups(world.lookups).aliases["tool.cisco.com"].host == HOST
+
+
+#: In the domain, in a certificate that verifies and is for the host; and no host names.
+HOSTILE_NAMES = {
+    "formula": "=cmd|x.cisco.com",
+    "search": 'x" | delete | search "y.cisco.com',
+    "subsearch": "[search x]`y`$z$.cisco.com",
+    "terminal": "\x1b[2J\x1b]0;x\x07.cisco.com",
+    "terminal in one byte": "\x9b2J.cisco.com",
+    "direction": "\u202emoc.sloot.cisco.com",
+    "second line": "x\nERROR y.cisco.com",
+    "row of a table": 'x,tools.cisco.com,"\n=1+1,y.cisco.com',
+    "template": "{0.__class__}.cisco.com",
+    "blank": "tools cisco.cisco.com",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
+def test_a_hostile_name_in_a_certificate_is_told_of_and_never_written(
+    world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers = {**world.servers, MINE: issue(world.authority, TOOLS, common_name=name)}
+    before = tables(world)
+    with internet(world.app.parent / "dns", world.records(), servers) as site:
+        given = ["--resolver", site.resolver, "--proxy", site.proxy]
+        status, told = run(world, [*given, "--write"], capsys)
+        assert status == 2
+        assert {item["what"] for item in told["items"] if item["kind"] == "refusal"} == {"no_host"}
+        assert main(world.app, ["--ca-bundle", str(world.bundle), *given, "--diff"]) == 2
+        shown = capsys.readouterr().out
+        assert main(world.app, ["--json", "--ca-bundle", str(world.bundle), *given]) == 2
+        as_json = capsys.readouterr().out
+    assert tables(world) == before
+    assert "no_host" in shown
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert as_json.isascii()
+    assert name in {server["reported"] for server in json.loads(as_json)["servers"]}
+
+
+@pytest.mark.parametrize("name", ["cisco_domains", "tsid_sinkholes", "cisco_licensing_endpoints_refreshed"])
+def test_a_broken_lookup_is_named(world: World, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = world.lookups / f"{name}.csv"
+    path.write_text(path.read_text(encoding="utf-8") + '"', encoding="utf-8")
+    before = tables(world)
+    assert main(world.app, ["--write"]) == 4
+    error = capsys.readouterr().err
+    assert f"{name}.csv" in error
+    assert "line" in error
+    assert tables(world) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[refresh]\nresolver = system", "unknown setting resolver"),
+        ("[other]\n", "unknown stanza [other]"),
+        ("resolvers = system", "cannot be read"),
+        ("[refresh]\nresolvers =", "Name one at least"),
+        ("[refresh]\nresolvers = dns.example.com", "neither system nor an IP address"),
+        ("[refresh]\nresolvers = 192.0.2.1:0", "neither system nor an IP address"),
+        ("[refresh]\nmisses = 0", "whole number from 1 to 1000"),
+        ("[refresh]\nmisses = " + "9" * 5_000, "whole number from 1 to 1000"),
+        ("[refresh]\ntls = perhaps", "Use true or false"),
+        ("[refresh]\nca_bundle = nowhere.pem", "no such file"),
+        ("[refresh]\nproxy = https://proxy", "http://host:port"),
+        ("[refresh]\nproxy = http://me:secret@proxy", "no place for secrets"),
+        ("[refresh]\nmembers = a.cisco.com", "member:host"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_cure(
+    world: World, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.app / "local").mkdir()
+    (world.app / "local" / "tsidrefresh.conf").write_text(text, encoding="ascii")
+    assert main(world.app, ["--check"]) == 4
+    error = capsys.readouterr().err
+    assert "local/tsidrefresh.conf" in error
+    assert words in error
+    assert "secret@" not in error
+
+
+def test_the_status_tells_which_version_is_where(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(world.app, ["--status", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    hashes = {row["file"]: row["sha256"] for row in rows if row["kind"] == "file"}
+    assert hashes == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in world.lookups.glob("*.csv")
+    }
+    (mine,) = [row for row in rows if row["item"] == f"{MINE}/32"]
+    assert (mine["age_days"], mine["last_seen"]) == ("0", str(today()))
+    assert LOOPBACK in mine["source"]
+    assert main(world.app, ["--status"]) == 0
+    assert f"{MINE}/32" in capsys.readouterr().out
+
+
+class TestCommand:
+    """`| tsidrefresh`, in a process of its own as splunkd starts it."""
+
+    @staticmethod
+    def host(packaged_app: Path, world: World, site: Optional[Site]) -> CommandHost:
+        """Return the packaged app, with the world's lookups and settings."""
+        app = world.app.parent / "packaged"
+        shutil.copytree(packaged_app, app)
+        shutil.rmtree(app / "lookups")
+        shutil.copytree(world.lookups, app / "lookups")
+        (app / "local").mkdir()
+        resolver, gate = site or (f"{LOOPBACK}:{free_port()}", "none")
+        (app / "local" / "tsidrefresh.conf").write_text(
+            f"[refresh]\nresolvers = {resolver}\nproxy = {gate}\nca_bundle = {world.bundle}\ntimeout = 1\n"
+            "attempts = 1\n",
+            encoding="utf-8",
+        )
+        return CommandHost(app, "tsidrefresh")
+
+    def test_it_yields_what_the_script_writes(
+        self, packaged_app: Path, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        moved = world.records(tools=[MINE, MOVED, "192.0.2.66"])
+        servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
+        with internet(world.app.parent / "dns", moved, servers) as site:
+            host = self.host(packaged_app, world, site)
+            results = {table: host.run((), f"table={table}") for table in ("endpoints", "aliases", "report")}
+            run(world, ["--write", "--resolver", site.resolver, "--proxy", site.proxy], capsys)
+        written = [load_rows(world.lookups / name) for name in FILES]
+        assert [full(results[table]) for table in ("endpoints", "aliases")] == written
+        (warning,) = [m.text for m in results["endpoints"].messages]
+        assert "192.0.2.66/32" in warning
+        report = results["report"].events
+        assert {(row["kind"], row["item"]) for row in report if row["kind"] in ("change", "refusal")} == {
+            ("change", f"{MOVED}/32"),
+            ("change", "tool.cisco.com"),
+            ("refusal", "192.0.2.66/32"),
+        }
+        assert "sha256" in next(row for row in report if row["kind"] == "file")
+        # What the dashboard of lookup health shows of it.
+        splunk = Splunk(ROOT, [], 1_800_000_000)
+        command, *others = splunk.saved["TSID refresh: report"]["search"].strip("| ").split("|", 1)
+        assert command.strip() == "tsidrefresh table=report"
+        (columns,) = {tuple(c for c in names if not c.startswith("_")) for names in results["report"].columns}
+        base = Table([{k: v for k, v in row.items() if v} for row in report], list(columns))
+        for _ in range(2):
+            splunk.chain(base, f"| {others[0]}", 0, splunk.now)
+        kept = list(splunk.collections["tsid_refresh_report"].values())
+        assert {row["item"] for row in kept if row["kind"] == "refusal"} == {"192.0.2.66/32"}
+        told = [row for row in report if row["kind"] not in ("file", "row")]
+        assert [row["reason"] for row in kept if row["kind"] == "summary"] == [f"{len(told)} lines"]
+        assert len(kept) == len(told) + 1
+
+    def test_without_a_network_the_search_fails_with_the_cure(self, packaged_app: Path, world: World) -> None:
+        host = self.host(packaged_app, world, None)
+        with pytest.raises(SearchFailed, match="name another one in local/tsidrefresh"):
+            host.run((), "table=endpoints").raise_for_error()
+        kinds = {row["kind"] for row in host.run((), "").raise_for_error().events}
+        assert {"failure", "file", "row"} <= kinds
+
+
+def load_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def full(result: Result) -> list[dict[str, str]]:
+    """Return rows with all columns; the lab leaves out what is empty."""
+    (columns,) = set(result.columns)
+    names = [name for name in columns if not name.startswith(("_", "__mv_"))]
+    return [{name: str(row.get(name, "")) for name in names} for row in result.events]

@@ -1,0 +1,94 @@
+"""Fields read out of raw lines: FTD 43000x and eNcore, with the traps that such lines hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from tsid.text.raw_events import read_raw
+
+FTD = (
+    "Nov  3 10:00:00 fw1 %FTD-1-430003: EventPriority: Low, DeviceUUID: 11111111-2222-3333-4444-555555555555, InstanceID: 2, "
+    "FirstPacketSecond: 2025-11-03T10:00:00Z, ConnectionID: 77, AccessControlRuleAction: Block with reset, SrcIP: 10.1.1.1, "
+    "DstIP: 72.163.4.38, SrcPort: 40000, DstPort: 443, Protocol: tcp, Prefilter Policy: Default Prefilter Policy, "
+    "User: No Authentication Required, UserAgent: Mozilla/5.0 (KHTML, like Gecko), DstIP: 203.0.113.9, "
+    "ResponderBytes: 0, ReferencedHost: , URL: https://toos.cisco.com/a, b"
+)
+# FTD 7.x with address translation: keys with underscores, and the URL not at the end.
+NAT = (
+    "%FTD-6-430003: AccessControlRuleAction: Block, NAT_InitiatorPort: 59941, SrcIP: 10.1.1.1, DstIP: 203.0.113.5, DNS_TTL: 0, "
+    "URL: https://toos.cisco.com, NAT_InitiatorIP: 198.51.100.1, NAT_ResponderIP: 72.163.4.38, ClientAppDetector: AppID"
+)
+ENCORE = (
+    'rec_type=71 event_sec=1684439277 client_app="SSL client" url="" ssl_server_name=toos.cisco.com src_ip=10.1.1.1 '
+    'dest_ip=72.163.4.38 fw_rule_action="Block with reset" instance_id=4 first_pkt_sec=1684439333 connection_id=60183 '
+    'sensor=fw-1 fw_rule="a=b c" url=https://second.example/?dest_ip=203.0.113.9'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        (FTD, "DstIP", "72.163.4.38"),
+        (FTD, "SrcIP", "10.1.1.1"),
+        (FTD, "AccessControlRuleAction", "Block with reset"),
+        (FTD, "Prefilter Policy", "Default Prefilter Policy"),
+        (FTD, "UserAgent", "Mozilla/5.0 (KHTML, like Gecko)"),
+        (FTD, "ReferencedHost", ""),
+        (FTD, "URL", "https://toos.cisco.com/a, b"),
+        (FTD, "FirstPacketSecond", "2025-11-03T10:00:00Z"),
+        (NAT, "URL", "https://toos.cisco.com"),
+        (NAT, "NAT_ResponderIP", "72.163.4.38"),
+        (NAT, "AccessControlRuleAction", "Block"),
+        (NAT, "DNS_TTL", "0"),
+        (NAT, "DstIP", "203.0.113.5"),
+        (FTD.replace("%FTD-1-430003", "%NGIPS-0-430002"), "DstIP", "72.163.4.38"),
+        (FTD.replace("https://toos.cisco.com/a, b", ""), "URL", ""),
+        (FTD + "\n", "URL", "https://toos.cisco.com/a, b"),
+        (ENCORE, "dest_ip", "72.163.4.38"),
+        (ENCORE, "url", ""),
+        (ENCORE, "ssl_server_name", "toos.cisco.com"),
+        (ENCORE, "fw_rule_action", "Block with reset"),
+        (ENCORE, "client_app", "SSL client"),
+        (ENCORE, "fw_rule", "a=b c"),
+        ("rec_type=71 url=https://x.example/a=b dest_ip=10.1.1.2", "url", "https://x.example/a=b"),
+        ('rec_type=71 url="https://x.example/" dest_ip=72.163.4.38 y" dest_ip=203.0.113.9', "dest_ip", ""),
+        ("rec_type=71 dest_ip=10.1.1.2 note=a dest_ip=10.1.1.2", "dest_ip", "10.1.1.2"),
+    ],
+)
+def test_value(line: str, key: str, value: str) -> None:
+    assert read_raw(line)[key] == value
+
+
+FAKED = "%FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 203.0.113.9, URL: https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        (f'{ENCORE} user_agent="{FAKED}"', "dest_ip", "72.163.4.38"),
+        (f"Nov  3 10:00:00 host {ENCORE} http_referrer=x/{FAKED}", "src_ip", "10.1.1.1"),
+        (f"{FTD}, UserAgent: rec_type=71 dest_ip=203.0.113.9 ", "DstIP", "72.163.4.38"),
+    ],
+)
+def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: str) -> None:
+    assert read_raw(line)[key] == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "%ASA-6-302013: Built outbound TCP connection 1 for outside:203.0.113.1/443 to inside:10.1.1.1/4952",
+        "%FTD-6-302013: Built outbound TCP connection",
+        ENCORE.replace("rec_type=71", "rec_type=710"),
+        ENCORE.replace("rec_type=71", "rec_type=400"),
+        '{"EventType":"ConnectionEvent", "ResponderIP":"72.163.4.38"}',
+        "DstIP: 72.163.4.38, URL: https://tools.cisco.com",
+    ],
+)
+def test_other_lines_are_not_read(line: str) -> None:
+    assert read_raw(line) == {}
+
+
+def test_text_before_the_first_key_is_dropped() -> None:
+    assert read_raw("%FTD-1-430002: noise, SrcIP: 10.1.1.1") == {"SrcIP": "10.1.1.1"}

@@ -1,0 +1,58 @@
+"""Texts of strangers, as they are shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from tsid.text.sanitize import MAX_NAME_LENGTH, as_cell, as_name, printable, shown
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("tools.cisco.com", "tools.cisco.com"),
+        ("", ""),
+        ("a=b", "a=b"),
+    ],
+)
+def test_no_cell_is_a_formula(text: str, cell: str) -> None:
+    assert as_cell(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("fw-1.example", "fw-1.example"),
+        ("-fw", "_fw"),
+        ('fw" | delete', "fw_ _ delete"),
+        ("2001:db8::1%eth0/64", "2001:db8::1%eth0/64"),
+        ("Zürich 1", "Zürich 1"),
+        # Letters to Unicode, and nothing to the eye.
+        ("fw\u3164\u115f\uffa0", "fw___"),
+        ("x" * (MAX_NAME_LENGTH + 1), "x" * MAX_NAME_LENGTH),
+    ],
+)
+def test_a_name_cannot_leave_its_quotes(text: str, name: str) -> None:
+    assert as_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("plain text", "plain text"), ("a\x1bb\nc\u202ed", "a?b?c?d"), ("\x9b", "?"), ("é", "é"), ("", "")],
+)
+def test_only_what_can_be_printed_is(text: str, what: str) -> None:
+    assert printable(text) == what
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("x" * MAX_NAME_LENGTH, "x" * MAX_NAME_LENGTH),
+        ("x" * (MAX_NAME_LENGTH + 1), "x" * (MAX_NAME_LENGTH - 1) + "…"),
+        ("\x07" * 300, "?" * (MAX_NAME_LENGTH - 1) + "…"),
+    ],
+)
+def test_what_is_shown_is_printable_and_not_too_long(text: str, what: str) -> None:
+    assert shown(text) == what

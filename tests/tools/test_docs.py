@@ -1,0 +1,206 @@
+"""What the documentation says twice, or says of the code, agrees; its links: tests/docs."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import package
+from tools.common import ROOT
+from tools.pages import code_of
+from tsid.decision.enrich import OUTPUT_FIELDS
+from tsid.decision.verdicts import VERDICTS
+from tsid.text import conf
+
+PACKAGED = package.packaged_names()
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
+# Those that begin a path of the repository.
+FOLDERS = (
+    "README",
+    "bin",
+    "default",
+    "docs",
+    "lab",
+    "lookups",
+    "metadata",
+    "requirements",
+    "static",
+    "tests",
+    "tools",
+)
+# Made by `make`, by Splunk, or by a site.
+MADE = re.compile(r"bin/lib/|lookups/tsidenrich|metadata/local\.meta$|.*(_local|_refreshed)\.csv$|.*[<*…]")
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table whose head begins so."""
+    lines = read(page).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows
+
+
+def first_words(rows: list[list[str]]) -> list[str]:
+    return [code for row in rows for code in re.findall(r"`([^`]+)`", row[0])]
+
+
+def rows_of(lookup: str) -> list[dict[str, str]]:
+    with (ROOT / "lookups" / f"{lookup}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/verdicts.md"])
+def test_every_verdict_is_told(page: str) -> None:
+    assert sorted(first_words(table(page, "verdict"))) == sorted(VERDICTS)
+
+
+def test_the_order_of_verdicts_is_that_of_the_code() -> None:
+    told = read("docs/verdicts.md").partition("in this order: ")[2].partition(".")[0]
+    assert tuple(re.findall(r"`(\w+)`", told)) == VERDICTS
+
+
+def test_every_output_field_is_told() -> None:
+    assert tuple(first_words(table("docs/fields.md", "field"))) == OUTPUT_FIELDS
+
+
+def test_the_fields_that_are_read_are_those_of_the_lookup() -> None:
+    order: dict[str, list[tuple[int, str]]] = {}
+    for row in rows_of("tsid_fields"):
+        order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
+    told = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
+    connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
+    roles = ("address", "device", "name", "action", "source", "responder")
+    assert told == [*([field for _, field in sorted(order[role])] for role in roles), connection]
+
+
+def test_every_option_is_told() -> None:
+    syntax = conf.read(ROOT / "default" / "searchbnf.conf")["tsidenrich-command"]["syntax"]
+    assert first_words(table("docs/commands.md", "option")) == re.findall(r"<tsidenrich-(\w+)>", syntax)
+
+
+def test_every_clock_is_told() -> None:
+    told = {row[0].strip("`"): row[1] for row in table("docs/commands.md", "model")}
+    for row in rows_of("license_clocks"):
+        days = [row[f"{name}_days"] or "-" for name in ("renew", "expire", "deregister")]
+        assert told.pop(row["model"]) == ("-" if set(days) == {"-"} else ", ".join(days))
+    assert told == {}
+
+
+def test_every_lookup_is_told() -> None:
+    told = first_words(table("docs/lookups.md", "file"))
+    assert sorted(told) == sorted(
+        path.name for path in (ROOT / "lookups").glob("*.csv") if not MADE.match(path.name)
+    )
+
+
+def paths() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for code in code_of(page.read_text(encoding="utf-8")):
+            path = re.match(r"\S+", code.text)
+            if not code.block and path and path[0].partition("/")[0] in FOLDERS and "/" in path[0]:
+                yield page.name, path[0]
+
+
+def test_every_path_that_is_named_is_there() -> None:
+    named = [(page, path) for page, path in paths() if not MADE.match(path)]
+    assert len(named) > 50
+    assert [(page, path) for page, path in named if not (ROOT / path).exists()] == []
+
+
+def links(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that a page links to, each with the paragraph, item or row in which it does."""
+    for block in re.split(r"\n(?=\n|[*|]|\d+\. )", read(page)):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", block):
+            yield os.path.normpath(Path(page).parent / link), block
+
+
+def test_a_packaged_page_leads_to_packaged_ones_or_says_that_it_does_not() -> None:
+    """Pictures aside: of them README says it once."""
+    pages = [name for name in PACKAGED if name.endswith(".md")]
+    found = [(page, link, block) for page in pages for link, block in links(page)]
+    outside = [
+        (page, link, block)
+        for page, link, block in found
+        if link not in PACKAGED and not link.startswith("docs/images/")
+    ]
+    assert len(found) > 80
+    assert len(outside) > 10
+    assert [(page, link) for page, link, block in outside if "in the repository" not in block.lower()] == []
+
+
+def test_the_site_and_readme_have_the_pages_in_the_same_sections_and_order() -> None:
+    more = read("README.md").partition("\n## More\n")[2]
+    told = re.findall(r"\]\(((?:docs/)?\w+\.md)\)", more)
+    assert ["README.md", *told] == re.findall(r"(?m)^ +- .*: (\S+\.md)$", read("tools/site/properdocs.yml"))
+
+
+BIN = ROOT / "bin"
+MODULES = sorted(path for path in BIN.rglob("*.py") if BIN / "lib" not in path.parents)
+
+
+def rooms() -> list[str]:
+    """Return the folders of architecture.md's table of rooms, from the ground up."""
+    return [cell.rstrip("/") for cell in first_words(table("docs/architecture.md", "room"))]
+
+
+def room_of(path: Path) -> str:
+    return path.parent.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    """Return the rooms that a module of the app imports from, anywhere in its code."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    files = {BIN / f"{name.replace('.', '/')}{end}" for name in names for end in (".py", "/__init__.py")}
+    return {room_of(file) for file in files if file in MODULES}
+
+
+def test_every_module_is_in_a_room_of_the_architecture() -> None:
+    packages = {"bin/tsid"}  # which has no modules of its own but its __init__
+    assert {room_of(path) for path in MODULES} - packages == set(rooms())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(BIN).as_posix())
+def test_a_module_imports_only_from_its_room_and_rooms_above_it(path: Path) -> None:
+    order = ["bin/tsid", *rooms()]
+    assert imported(path) <= set(order[: order.index(room_of(path)) + 1])
+
+
+@pytest.mark.parametrize(
+    ("room", "other"), [("lab", "tools"), ("tools", "lab"), ("lab", "tests"), ("tools", "tests")]
+)
+def test_lab_and_tools_do_not_know_each_other(room: str, other: str) -> None:
+    pattern = re.compile(rf"(?m)^\s*(?:from|import) {other}\b")
+    assert [
+        path.name for path in (ROOT / room).rglob("*.py") if pattern.search(path.read_text("utf-8"))
+    ] == []
+
+
+def targets(page: Path) -> set[str]:
+    return set(re.findall(r"(?m)(?:`|^ {4})make ([a-z-]+)", page.read_text(encoding="utf-8")))
+
+
+def test_every_target_that_is_named_is_there() -> None:
+    there = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
+    for page in PAGES:
+        assert targets(page) <= there, page.name
+    assert {"demo", "test", "lint", "docs", "readme"} <= {name for page in PAGES for name in targets(page)}

@@ -1,0 +1,52 @@
+"""Finding Pythons: only those that start, and all of Splunk's in CI."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools import interpreters as ours
+from tools import interpreters
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the root of a machine with nothing but what a test puts on it."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    return tmp_path
+
+
+def test_the_current_one_is_always_there(machine: Path) -> None:
+    assert not list(machine.iterdir())
+    assert interpreters.find("{}.{}".format(*sys.version_info[:2])) == sys.executable
+
+
+def test_one_that_does_not_start_is_passed_over(machine: Path) -> None:
+    script(machine / "bin" / "python3.1", "exit 127")
+    script(machine / "pyenv" / "versions" / "3.1.0" / "bin" / "python3.1", "echo 3.2")
+    good = script(machine / "pyenv" / "versions" / "3.1.4" / "bin" / "python3.1", "echo 3.1")
+    assert interpreters.find("3.1") == str(good)
+
+
+def test_none_is_none(machine: Path) -> None:
+    assert interpreters.find("3.1") is None
+    assert not list(machine.iterdir())
+
+
+def test_splunks_have_to_be_there_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "find", lambda _version: None)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(RuntimeError, match=r"CI needs Python 3.9 and 3.13"):
+        ours.interpreters.__wrapped__()
+    monkeypatch.delenv("CI")
+    assert ours.interpreters.__wrapped__() == (sys.executable,)
