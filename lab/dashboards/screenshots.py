@@ -22,7 +22,7 @@ _PICTURES = (("overview", "dark"), ("device", "light"), ("health", "dark"))
 def tokens_of(view: str, sample: Sample) -> dict[str, str]:
     """Return the inputs' values for a picture worth looking at."""
     if view != "device":
-        return {"span": "1d", "time.earliest": "-30d@d"} if view == "overview" else {}
+        return {"time.earliest": "-30d@d"} if view == "overview" else {}
     worst, *_ = sample.splunk.run("| `tsid_fleet` | search blocked_since_allowed>9 | sort 0 - license_score")
     return {"device": str(worst["device"])}
 

@@ -57,11 +57,14 @@ class Splunkd:
         self._splunk = splunk
         self._lock = threading.Lock()
         self.jobs: dict[str, Job] = {}
+        #: Every search that the page has sent: those of jobs, and those that it chains to them.
+        self.searches: list[str] = []
 
     def start(self, label: str, search: str, earliest: str, latest: str) -> str:
         """Run a search and return the number of its job; a problem becomes the job's own."""
         begin, end = self._time(earliest or "0"), self._time(latest or "now")
         spl = re.sub(r"^\s*search\s+", "", search)
+        self.searches.append(search)
         with self._lock:
             sid = f"lab_{len(self.jobs) + 1}"
             try:
@@ -78,6 +81,7 @@ class Splunkd:
             LabError: the search cannot run.
         """
         job = self.jobs[sid]
+        self.searches.append(chain)
         if job.table is None:
             raise LabError(job.problem)
         with self._lock:

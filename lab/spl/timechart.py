@@ -14,6 +14,9 @@ from lab.spl.values import Row, SplError, number, text, texts
 
 # Without limit=0 Splunk keeps the ten largest series and puts the others together.
 _MOST_SERIES = 10
+# "timechart", default of bins; the spans are those of "Default time spans" below a month, in seconds.
+_MOST_BINS = 100
+_SPANS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86400)
 
 
 def bin_times(table: Table, arguments: str) -> Table:
@@ -35,10 +38,8 @@ def timechart(context: Context, table: Table, arguments: str) -> Table:
 
     Of no events at all Splunk makes nothing: searches that want a zero then have to say so.
     """
-    given, rest = options(arguments, ("span", "limit", "useother", "usenull"))
-    if "span" not in given:
-        raise SplError("timechart without span: how Splunk chooses one depends on the time range")
-    span = seconds_of(given["span"])
+    given, rest = options(arguments, ("span", "minspan", "limit", "useother", "usenull"))
+    span = seconds_of(given["span"]) if "span" in given else _default_span(context, given.get("minspan"))
     plan = aggregates.parse(rest, context)
     table.need([*plan.fields, "_time"])
     if len(plan.by) > 1 or (plan.by and len(plan.parts) > 1):
@@ -55,6 +56,23 @@ def timechart(context: Context, table: Table, arguments: str) -> Table:
         ]
         return Table(rows, ["_time", *(part.name for part in plan.parts)])
     return _split(plan, groups, given)
+
+
+def _default_span(context: Context, least: str | None) -> int:
+    """Return the span that Splunk chooses for the search's time range: at most 100 bins.
+
+    The table "Default time spans" of timechart's page follows from this rule up to a month a bin.
+    """
+    seconds = context.latest - context.earliest
+    if context.earliest <= 0:
+        raise SplError(
+            "timechart without span over all time: Splunk takes the span of the events, which is unknown here"
+        )
+    spans = [span for span in _SPANS if span >= (seconds_of(least) if least else 0)]
+    found = next((span for span in spans if seconds <= _MOST_BINS * span), None)
+    if found is None:
+        raise SplError(f"timechart over {seconds:g} seconds: a span of calendar months is not known here")
+    return found
 
 
 def _split(plan: aggregates.Plan, groups: dict[float, list[Row]], given: dict[str, str]) -> Table:

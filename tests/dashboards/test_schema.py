@@ -36,7 +36,7 @@ def validate(asked: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 def fields_of(sample: Sample, definition: Definition) -> dict[str, Any]:
     splunk = sample.splunk
     found: dict[str, Table] = {}
-    tokens = {"device": "*", "firewall": "*", "span": "1d"}
+    tokens = {"device": "*", "firewall": "*"}
     for name, source in definition["dataSources"].items():
         search = fill(source["options"]["query"], tokens)
         base = found.get(source["options"].get("extend"))

@@ -68,6 +68,8 @@ FAKED = "%FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 203.0.113.9, URL: https://evil.e
         (f'{ENCORE} user_agent="{FAKED}"', "dest_ip", "72.163.4.38"),
         (f"Nov  3 10:00:00 host {ENCORE} http_referrer=x/{FAKED}", "src_ip", "10.1.1.1"),
         (f"{FTD}, UserAgent: rec_type=71 dest_ip=203.0.113.9 ", "DstIP", "72.163.4.38"),
+        (f"{FTD}, UserAgent: {FAKED}", "DstIP", "72.163.4.38"),
+        (f"{FTD}, UserAgent: %ASA-6-302013: Built", "DstIP", "72.163.4.38"),
     ],
 )
 def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: str) -> None:
@@ -88,6 +90,38 @@ def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: st
 )
 def test_other_lines_are_not_read(line: str) -> None:
     assert read_raw(line) == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%ASA-6-303002: FTP connection from inside:10.1.1.1/1 to dmz:10.2.2.2/21, user x Stored file {}",
+        "%ASA-5-304001: 10.1.1.1 Accessed URL 203.0.113.9:http://x.example/{}",
+        "Nov  3 10:00:00 fw1 : %FTD-6-302013: Built {}",
+        "%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: {}]",
+        "%LICENSE-SMART_LIC-3-COMM_FAILED : {}",
+        'rec_type=400 url="{}"',
+        "Nov  3 10:00:00 host rec_type=9 url={}",
+    ],
+)
+@pytest.mark.parametrize("faked", [FAKED, f" {ENCORE}"], ids=["FTD", "eNcore"])
+def test_a_connection_in_a_strangers_text_is_text(line: str, faked: str) -> None:
+    assert read_raw(line.format(faked)) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('rec_type=71 host="x" dest_ip=72.163.4.38 q=" country=de dest_ip=203.0.113.9 client="a"', "dest_ip"),
+        ('rec_type=71 host=" dest_ip=72.163.4.38 " dest_ip=203.0.113.9', "dest_ip"),
+        ('rec_type=71 agent="a dest_ip=72.163.4.38" dest_ip=203.0.113.9', "dest_ip"),
+        ('rec_type=71 dest_ip=203.0.113.9 agent="dest_ip=72.163.4.38"', "dest_ip"),
+        ('rec_type=71 url="x" fw_rule_action=Allow y=" fw_rule_action="Block" z=""', "fw_rule_action"),
+        ('rec_type=71 src_ip=10.1.1.1 url="http://x/ src_ip=10.9.9.9"', "src_ip"),
+    ],
+)
+def test_an_encore_key_with_two_values_has_none(line: str, key: str) -> None:
+    assert read_raw(line).get(key, "") == ""
 
 
 def test_text_before_the_first_key_is_dropped() -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
+# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``.
+_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Z0-9_]{1,60}){2,4}")
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
 # may hold commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
-# ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key.
+# ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key, and can
+# hide one behind a quote that it opens.
 _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
-_ENCORE_CONNECTION = re.compile(r"(?:^|\s)rec_type=71(?:\s|$)")
+# The same without regard to quotes: each key with the start of its value.
+_ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([^\s\"]*))")
+# A record starts with its type; a relay may have put a syslog header in front.
+_ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
+_CONNECTION = "71"
 
 
 def read_raw(text: str) -> dict[str, str]:
@@ -21,14 +28,17 @@ def read_raw(text: str) -> dict[str, str]:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A value
-        cannot smuggle in an address: FTD writes the addresses before anything that the peers choose,
-        so of two equal keys the first counts; eNcore does not, so a key with two values has none.
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A line
+        is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
+        put another tag there. For the same reason a value cannot replace an address: FTD writes the
+        addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
+        not, so a key that occurs with two values, in quotes or not, has none.
     """
-    ftd = _FTD.search(text)
-    # What stands first is the logger's: a stranger may have put the other one into a name or URL.
-    if _ENCORE_CONNECTION.search(text, 0, ftd.start() if ftd else len(text)):
-        return _read_encore(text)
+    record = _ENCORE_RECORD.match(text)
+    if record:
+        return _read_encore(text) if record.group(1) == _CONNECTION else {}
+    tag = _TAG.search(text)
+    ftd = _FTD.match(text, tag.start()) if tag else None
     return _read_ftd(text[ftd.end() :]) if ftd else {}
 
 
@@ -52,5 +62,10 @@ def _read_encore(text: str) -> dict[str, str]:
         if value.startswith('"'):
             value = value[1:-1]
         if fields.setdefault(key, value) != value:
+            fields[key] = ""
+    starts: dict[str, str] = {}
+    for match in _ENCORE_ANYWHERE.finditer(text):
+        key, start = match.groups()
+        if starts.setdefault(key, start) != start:
             fields[key] = ""
     return fields
