@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from tsidsplunk import APP, LOOKUPS
-from tsidsplunk.command import Choice, TsidCommand
+from tsidsplunk.command import TsidCommand
+from tsidsplunk.options import Choice
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
@@ -27,9 +28,6 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
     """Asks DNS and the licensing servers, and yields rows; it writes nothing itself."""
 
     table = Option(
-        doc="""
-        **Syntax:** **table=***endpoints|aliases|report*
-        **Description:** The new refreshed table, for outputlookup, or what was found. Default: report""",
         default=REPORT,
         validate=Choice((ENDPOINTS, ALIASES, REPORT)),
     )
