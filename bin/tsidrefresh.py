@@ -13,9 +13,9 @@ from splunklib.searchcommands import Configuration, GeneratingCommand, Option, d
 
 from tsid.refresh import report
 from tsid.refresh.items import FAILURE, REFUSAL
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.run import refresh, today
 from tsid.refresh.settings import load_settings
-from tsid.refresh.survey import refresh, today
 
 ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
 
