@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections.abc import Iterator
 from time import perf_counter
 
 from tsidsplunk import LOOKUPS
 from tsidsplunk.chunks import ChunkCommand
-from tsidsplunk.command import Checked, Choice, Field, Flag, metric
+from tsidsplunk.options import Choice, Field, FieldPrefix, Flag
 
-from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
+from splunklib.searchcommands import Configuration, Option, SearchMetric, StreamingCommand, dispatch
 
 from tsid.decision.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.facts.lookups import load_lookups
@@ -20,18 +19,9 @@ from tsid.hotpath.chunk_enricher import ChunkEnricher
 from tsid.hotpath.prefilter import Suspicion
 
 
-class Prefix(Checked[str]):
-    """Text that may stand in front of a field name."""
-
-    _PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
-
-    def read(self, text: str) -> str:
-        """Read the start of a field name, or nothing."""
-        if text and not self._PATTERN.fullmatch(text):
-            raise ValueError(
-                "start with a letter, then letters, digits, underscores and dots, 64 characters at most"
-            )
-        return text
+def _metric(seconds: float, events_in: int, events_out: int) -> SearchMetric:
+    """Return an entry for the search inspector: elapsed seconds, one invocation, rows in and out."""
+    return SearchMetric(round(seconds, 6), 1, events_in, events_out)
 
 
 @Configuration(distributed=True)
@@ -39,57 +29,36 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``tsid_`` fields to firewall events and replaces verified aliases by the true host."""
 
     ip = Option(
-        doc="""
-        **Syntax:** **ip=***<field>*
-        **Description:** Read the licensing-side address from this field only.""",
         validate=Field(),
     )
     name_field = Option(
         name="name",
-        doc="""
-        **Syntax:** **name=***<field>*
-        **Description:** Read the reported name or URL from this field only.""",
         validate=Field(),
     )
     device = Option(
-        doc="""
-        **Syntax:** **device=***<field>*
-        **Description:** Read the device's address from this field only.""",
         validate=Field(),
     )
     rewrite = Option(
-        doc="""
-        **Syntax:** **rewrite=***<bool>*
-        **Description:** Put the canonical host in the place of a verified alias. Default: true""",
         default=True,
         validate=Flag(),
     )
     keep = Option(
-        doc="""
-        **Syntax:** **keep=***all|licensing|flagged*
-        **Description:** Which events to return. Default: all""",
         default=KEEP_ALL,
         validate=Choice(KEEP),
     )
     raw = Option(
-        doc="""
-        **Syntax:** **raw=***<bool>*
-        **Description:** Read _raw for what an event's fields lack. Default: false""",
         default=False,
         validate=Flag(),
     )
     prefix = Option(
-        doc="""
-        **Syntax:** **prefix=***<string>*
-        **Description:** Put this text in front of the name of every output field.""",
         default="",
-        validate=Prefix(),
+        validate=FieldPrefix(),
     )
 
     def load(self) -> None:
-        """Load the lookups, and tell Splunk which fields they ask for."""
+        """Load the lookups, and declare the fields that they need."""
         started = perf_counter()
-        # What is loaded stays: the collector need not look at it, neither now nor later.
+        # The tables live as long as the process: the collector need not traverse them, now or later.
         gc.disable()
         lookups = load_lookups(LOOKUPS)
         enricher = Enricher(
@@ -106,22 +75,23 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
         )
         self._chunks = ChunkEnricher(enricher, Suspicion(lookups))
         if self.keep == KEEP_ALL:
-            # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
-            # sent is documented nowhere, so a search that drops events gets all columns.
+            # Splunk then sends only these columns. It is not documented how Splunk would join a reply with
+            # fewer rows to the events, so a search that drops events gets all columns.
             self.configuration.required_fields = enricher.required_fields
         gc.freeze()
         gc.enable()
-        # Little of what comes holds cycles.
+        # Few objects of a chunk are part of a cycle.
         gc.set_threshold(10_000)
-        self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
+        self.write_metric("tsidenrich.lookups", _metric(perf_counter() - started, lookups.rows, lookups.rows))
 
     def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Enrich one chunk of events."""
         started = perf_counter()
         pieces, counts = self._chunks.enrich(body)
-        self.write_metric("tsidenrich.events", metric(perf_counter() - started, counts.seen, counts.returned))
-        self.write_metric("tsidenrich.enriched", metric(0, counts.seen, counts.enriched))
-        self.write_metric("tsidenrich.rewritten", metric(0, counts.enriched, counts.rewritten))
+        seconds = perf_counter() - started
+        self.write_metric("tsidenrich.events", _metric(seconds, counts.seen, counts.returned))
+        self.write_metric("tsidenrich.enriched", _metric(0, counts.seen, counts.enriched))
+        self.write_metric("tsidenrich.rewritten", _metric(0, counts.enriched, counts.rewritten))
         return pieces
 
 

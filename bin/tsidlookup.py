@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from tsidsplunk import LOOKUPS
-from tsidsplunk.command import Choice, TsidCommand
+from tsidsplunk.command import TsidCommand
+from tsidsplunk.options import Choice
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
@@ -21,13 +22,9 @@ CANDIDATES, FILES = "candidates", "files"
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Yields the rows of one lookup and the file each came from, or the prefilter's search terms."""
+    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests."""
 
     table = Option(
-        doc="""
-        **Syntax:** **table=***endpoints|aliases|networks|relays|candidates|files*
-        **Description:** Which lookup to show; candidates yields one search expression, files the version of
-        every file on each host that searches. Default: endpoints""",
         default=TABLES[0],
         validate=Choice((*TABLES, CANDIDATES, FILES)),
     )
@@ -35,7 +32,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
     def load(self) -> None:
         """Load the lookups."""
         if self.table == FILES:
-            # Each host that takes part in a search has a copy of the files, and answers for its own.
+            # Each host of a search has its own copy of the files, and reports on it.
             self.configuration.distributed = True
             return
         self._lookups = load_lookups(LOOKUPS)
@@ -56,7 +53,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
             yield {"search": candidate_search(self._lookups)}
             return
         rows = self._lookups.tables[self.table]
-        # The layers may have optional columns of their own; Splunk takes the columns from the first row.
+        # A layer may have columns of its own; Splunk takes the columns from the first row.
         columns = dict.fromkeys(column for row in rows for column in row.values)
         for row in rows:
             yield {**dict.fromkeys(columns, ""), **row.values, "file": row.file}

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from tsidsplunk import APP, LOOKUPS
-from tsidsplunk.command import Choice, TsidCommand
+from tsidsplunk.command import TsidCommand
+from tsidsplunk.options import Choice
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
 from tsid.refresh import report
 from tsid.refresh.items import FAILURE, REFUSAL
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.run import refresh, today
 from tsid.refresh.settings import load_settings
-from tsid.refresh.survey import refresh, today
 
 ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
 
@@ -27,9 +28,6 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
     """Asks DNS and the licensing servers, and yields rows; it writes nothing itself."""
 
     table = Option(
-        doc="""
-        **Syntax:** **table=***endpoints|aliases|report*
-        **Description:** The new refreshed table, for outputlookup, or what was found. Default: report""",
         default=REPORT,
         validate=Choice((ENDPOINTS, ALIASES, REPORT)),
     )

@@ -1,8 +1,8 @@
 """Lets a streaming command take whole chunks as bytes, past the SDK's own reader.
 
-The SDK turns every event into a dictionary and back, which costs more than anything this app does with it. It
-stays responsible for options, getinfo, configuration, messages and metrics; only its loop over the execute
-chunks is replaced. Of splunk-sdk 2.1.1 this uses, beyond what is documented:
+The SDK turns every event into a dictionary and back, which costs more than all that this app does with an
+event. The SDK still handles options, getinfo, configuration, messages and metrics; only its loop over the
+execute chunks is replaced. In addition to the documented API, this module uses of splunk-sdk 2.1.1:
 
 * ``SearchCommand._execute(ifile, process)``, called once after getinfo and overridden here;
 * ``SearchCommand._as_binary_stream(ifile)``;
@@ -13,28 +13,19 @@ chunks is replaced. Of splunk-sdk 2.1.1 this uses, beyond what is documented:
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
-from tsidsplunk.command import TsidCommand, writing
+from tsidsplunk.command import TsidCommand
+from tsidsplunk.pipes import widen, writing
 from tsidsplunk.protocol import check_execute, read_body, read_request
 
 from tsid.hotpath.chunk_enricher import BLOCK
 
-if sys.platform == "linux":
-    from fcntl import fcntl
-
-# Of Linux; Python knows them from 3.10 on.
-_SET_PIPE_SIZE, _GET_PIPE_SIZE = 1031, 1032
-# Linux allows every user 64 MiB in all pipes that are larger than usual: more than a hundred commands.
-_PIPE_SIZE = 256 * 1024
-
 
 class ChunkCommand(TsidCommand):
-    """A streaming command that is handed the bytes of each chunk; stands before ``StreamingCommand``."""
+    """A streaming command that gets each chunk as bytes; list it before ``StreamingCommand``."""
 
     _record_writer: Any
     _as_binary_stream: Any
@@ -43,28 +34,28 @@ class ChunkCommand(TsidCommand):
         """Return the pieces of a chunk's new body.
 
         Args:
-            body: CSV with a header row, as Splunk sends it, block by block; to be taken whole; may be empty.
+            body: CSV with a header row, as Splunk sends it, in blocks; read all of them. It may be empty.
         """
         raise NotImplementedError
 
     def stream(self, records: Iterator[Any]) -> NoReturn:
-        """Tell the SDK that this is a streaming command; never called, because `_execute` is replaced."""
+        """Mark the class as a streaming command for the SDK; never called, because `_execute` is replaced."""
         raise NotImplementedError
 
     def _execute(self, ifile: Any, process: object) -> None:  # noqa: ARG002 - the SDK's signature
         stream, writer = self._as_binary_stream(ifile), self._record_writer
-        _widen(stream)
-        _widen(writer.ofile)
+        widen(stream)
+        widen(writer.ofile)
         while True:
             request = read_request(stream)
             if request is None:
                 return
-            # Until the reply is written, an error still has to be reported.
+            # An error before the reply is written must still be reported.
             writer.is_flushed = False
             finished = check_execute(request.metadata)
             pieces = self.transform(read_body(stream, request.length, BLOCK))
             self._write_chunk(writer, pieces, finished)
-            # The next chunk is read while nothing of this one is held.
+            # Free this chunk before the next one is read.
             del pieces
 
     @staticmethod
@@ -82,12 +73,3 @@ class ChunkCommand(TsidCommand):
                 output.write(piece)
             output.flush()
         writer.is_flushed = True
-
-
-def _widen(stream: Any) -> None:
-    """Let a pipe hold more, where possible: so Splunk and the command wait less for each other."""
-    if sys.platform == "linux":
-        # It may be no pipe, or this user's pipes may hold much already.
-        with contextlib.suppress(OSError, ValueError):
-            if fcntl(stream.fileno(), _GET_PIPE_SIZE) < _PIPE_SIZE:
-                fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_SIZE)

@@ -1,4 +1,4 @@
-"""What the app's search commands share at the seam between splunklib and the library in `tsid`.
+"""The base of this app's search commands: one message for whatever is wrong, and no option of the SDK.
 
 Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chunk``,
 ``SearchCommand._report_unexpected_error`` and ``SearchCommand._protocol_v2_option_parser``, and uses
@@ -8,107 +8,28 @@ Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chu
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, ClassVar, Generic, NoReturn, Optional, TextIO, TypeVar, Union
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NoReturn, Optional, TextIO
 
+from tsidsplunk.options import Checked, Refused
+from tsidsplunk.pipes import leave_quietly, writing
 from tsidsplunk.protocol import ChunkError, check_execute, check_getinfo, read_body, read_request
 
-from splunklib.searchcommands import SearchMetric, validators
 from splunklib.searchcommands.internals import ObjectView
 
 from tsid.facts.errors import TsidError
 from tsid.text.sanitize import shown
 
-T = TypeVar("T")
-
-_BY_SPLUNK = "Splunk starts this command for a search, and says at once what is to be done."
-
-
-class Refused:
-    """An option's value that is not allowed, with the reason.
-
-    The SDK replaces what a validator raises by 'Illegal value'. So a validator of this app returns its
-    objection, and the command reports it when it prepares.
-    """
-
-    def __init__(self, value: str, reason: str) -> None:
-        self.value = value
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.value
-
-
-class Checked(validators.Validator, Generic[T]):  # type: ignore[misc]
-    """A validator whose objection reaches the user in full: the base of this app's validators."""
-
-    def __call__(self, value: Optional[str]) -> Union[T, Refused, None]:
-        """Return the option's value, or a `Refused` with the reason."""
-        if value is None:
-            return None
-        try:
-            return self.read(str(value))
-        except ValueError as error:
-            return Refused(str(value), str(error))
-
-    def read(self, text: str) -> T:
-        """Return the value that the text stands for, or raise ValueError with the sentence for the user."""
-        raise NotImplementedError
-
-    def format(self, value: object) -> Optional[str]:
-        """Return the value as it would stand in a search."""
-        return None if value is None else str(value)
-
-
-class Flag(Checked[bool]):
-    """A yes or no, in the spellings that Splunk's own commands take."""
-
-    _VALUES: ClassVar[dict[str, bool]] = {
-        **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
-        **dict.fromkeys(("false", "f", "no", "n", "0"), False),
-    }
-
-    def read(self, text: str) -> bool:
-        """Read true or false."""
-        try:
-            return self._VALUES[text.lower()]
-        except KeyError:
-            raise ValueError("use true or false") from None
-
-
-class Choice(Checked[str]):
-    """One of some words."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._words = words
-
-    def read(self, text: str) -> str:
-        """Read one of the words, in any letter case."""
-        if text.lower() not in self._words:
-            raise ValueError(f"use one of {', '.join(self._words)}")
-        return text.lower()
-
-
-class Field(Checked[str]):
-    """The name of an event's field."""
-
-    def read(self, text: str) -> str:
-        """Read the name of a field."""
-        if not text.strip():
-            raise ValueError("give the name of a field")
-        return text
+_BY_SPLUNK = "Splunk starts this command for a search, and sends it the search at once."
 
 
 class TsidCommand:
-    """Reporting of errors for this app's commands; stands before an SDK command class in the list of bases.
+    """Reports the errors of this app's commands; list it before the SDK's class among the bases.
 
-    Whatever is wrong with the command line, a lookup, the chunks from Splunk or the command itself ends the
-    search with one message.
+    Any problem with the command line, a lookup, the chunks from Splunk or the command itself ends the search
+    with one message.
     """
 
     # Provided by splunklib's SearchCommand.
@@ -127,14 +48,14 @@ class TsidCommand:
         allow_empty_input: bool = True,
     ) -> None:
         """Serve one search; called by the SDK."""
-        # Who interrupts a Splunk that runs in a terminal wants no traceback from each of its commands.
+        # Ctrl-C in the terminal of a Splunk must not print a traceback of each of its commands.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if ifile is None or ofile is None:
             sys.exit(f"{self.name}: standard input or output is closed. {_BY_SPLUNK}")
         try:
             super().process(argv, ifile, ofile, allow_empty_input)  # type: ignore[misc]
         except BrokenPipeError:
-            _leave_quietly(ofile)
+            leave_quietly(ofile)
 
     def prepare(self) -> None:
         """Check the options and load what the command needs; called by the SDK before it answers getinfo."""
@@ -154,7 +75,7 @@ class TsidCommand:
             self.stop(_unexpected(error))
 
     def load(self) -> None:
-        """Load what the command needs and configure it; a `TsidError` ends the search with its message."""
+        """Load the tables and configure the command; a `TsidError` ends the search with its message."""
         raise NotImplementedError
 
     def stop(self, message: str) -> NoReturn:
@@ -168,7 +89,7 @@ class TsidCommand:
         super().write_error(f"{self.name}: {text}", *args)  # type: ignore[misc]
 
     def _read_chunk(self, stream: BinaryIO) -> Optional[tuple[Any, str]]:
-        # The SDK takes what came of a chunk for the whole of it, and finds little wrong with anything else.
+        # The SDK takes a truncated chunk for a whole one, and checks little else.
         request = read_request(stream)
         is_first = self._metadata is None
         if request is None:
@@ -190,20 +111,20 @@ class TsidCommand:
         error = sys.exc_info()[1]
         if isinstance(error, BrokenPipeError):
             raise error
-        # After a reply, too, one more has to be written.
+        # The message needs a reply of its own, also after the reply to this chunk.
         self._record_writer.is_flushed = False
         if isinstance(error, TsidError):
             self.write_error(str(error))
         else:
             message = _unexpected(error)
-            # With its traceback to stderr, which Splunk keeps in search.log.
+            # The traceback goes to stderr, which Splunk keeps in search.log.
             self.logger.exception(message)
             self.write_error(message)
 
     def _protocol_v2_option_parser(self, arg: str) -> list[str]:
-        # The SDK meets an unknown option with a message of its own; as a positional argument it comes to
-        # _check_options. The SDK's own options are unknown too: logging_configuration would let any user who
-        # can bring a file onto the machine run code from it.
+        # The SDK has a message of its own for an unknown option; as a positional argument the option reaches
+        # _check_options. The SDK's own options count as unknown: logging_configuration would let any user who
+        # can place a file on the machine run code from it.
         name, equals, value = arg.partition("=")
         return [name, value] if equals and name in self._own_options() else [arg]
 
@@ -227,27 +148,3 @@ class TsidCommand:
 
 def _unexpected(error: Optional[BaseException]) -> str:
     return f"unexpected {type(error).__name__}: {shown(str(error))}. Please report it with your search."
-
-
-@contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Let a write to a pipe that nobody reads any more raise BrokenPipeError, on Windows as well."""
-    try:
-        yield
-    except OSError as error:
-        # There it is an invalid argument.
-        if sys.platform == "win32" and error.errno == errno.EINVAL:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from error
-        raise
-
-
-def _leave_quietly(output: TextIO) -> NoReturn:
-    """Exit without a word: Splunk closes the pipe when a search has seen enough."""
-    # Python would try, and complain, to flush what is still in the buffer.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
-    sys.exit(0)
-
-
-def metric(seconds: float, events_in: int, events_out: int) -> Any:
-    """Return an entry of the search inspector: elapsed seconds, one invocation, rows in and out."""
-    return SearchMetric(round(seconds, 6), 1, events_in, events_out)

@@ -1,6 +1,6 @@
-"""Reads the chunks that splunkd sends to a search command, and says what is wrong with one that is broken.
+"""Reads the chunks that splunkd sends to a search command, and explains what is wrong with a broken one.
 
-What a chunk claims of itself costs nothing until it has come: lengths are believed block by block.
+A length in a header allocates nothing: the data is read block by block as it arrives.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any, BinaryIO, Callable, NamedTuple, Optional
 
 from tsid.facts.errors import TsidError
 
-#: The longest metadata, in bytes. Most of it is the search, with what its subsearches found, several times.
-MOST_METADATA = 64 << 20
+#: The longest metadata, in bytes. Most of it is the search, which Splunk repeats with the results of its
+#: subsearches.
+MAX_METADATA = 64 << 20
 
 _HEADER = re.compile(rb"chunked\s+1\.0\s*,\s*(\d{1,18})\s*,\s*(\d{1,18})\s*\n\Z")
-_LONGEST_HEADER = 200
+_MAX_HEADER = 200
 _BLOCK = 64 * 1024
-_EXCERPT = 60
+_MAX_EXCERPT = 60
 
 _REPORT = "Please report it with Splunk's version and the search."
 
 
 class ChunkError(TsidError):
-    """What came is not a chunk as splunkd sends it.
+    """The input is not a chunk of splunkd.
 
     Args:
         problem: what is wrong, without a full stop.
@@ -36,36 +37,36 @@ class ChunkError(TsidError):
 
 
 class Request(NamedTuple):
-    """The start of a chunk: its metadata, and how many bytes of its body follow."""
+    """The start of a chunk: its metadata, and the length of the body that follows, in bytes."""
 
     metadata: dict[str, Any]
     length: int
 
 
 def read_request(stream: BinaryIO) -> Optional[Request]:
-    """Read a chunk up to its body; None at the end of the input.
+    """Read a chunk up to its body; return None at the end of the input.
 
     Raises:
-        ChunkError: the input goes on with something else, or ends too early.
+        ChunkError: the input is not a chunk, or ends too early.
     """
-    header = stream.readline(_LONGEST_HEADER)
+    header = stream.readline(_MAX_HEADER)
     if not header:
         return None
     match = _HEADER.match(header)
     if match is None:
-        if not header.endswith(b"\n") and len(header) < _LONGEST_HEADER:
+        if not header.endswith(b"\n") and len(header) < _MAX_HEADER:
             raise _cut_off(f"header of a chunk from Splunk ends after {len(header)} bytes")
-        raise ChunkError(f"expected the header of a chunk from Splunk, not {header[:_EXCERPT]!r}")
+        raise ChunkError(f"expected the header of a chunk from Splunk, not {header[:_MAX_EXCERPT]!r}")
     metadata, body = int(match.group(1)), int(match.group(2))
-    if metadata > MOST_METADATA:
+    if metadata > MAX_METADATA:
         raise ChunkError(
-            f"the chunk's metadata from Splunk is said to be {metadata} bytes long, more than {MOST_METADATA}"
+            f"the chunk's metadata from Splunk is said to be {metadata} bytes long, more than {MAX_METADATA}"
         )
     return Request(_decode(b"".join(_blocks(stream, metadata, "metadata", _BLOCK))), body)
 
 
 def read_body(stream: BinaryIO, length: int, block: int = _BLOCK) -> Iterator[bytes]:
-    """Yield a body block by block: what is still to come waits in the pipe, not in memory.
+    """Yield a body block by block: the rest waits in the pipe, not in memory.
 
     Raises:
         ChunkError: the input ends too early.
@@ -74,10 +75,10 @@ def read_body(stream: BinaryIO, length: int, block: int = _BLOCK) -> Iterator[by
 
 
 def check_getinfo(metadata: Mapping[str, Any]) -> None:
-    """Check what the SDK takes for granted.
+    """Check the members of the first chunk that the SDK uses without a check.
 
     Raises:
-        ChunkError: the first chunk of a search lacks something.
+        ChunkError: a member is missing or wrong.
     """
     if metadata.get("action") != "getinfo":
         raise ChunkError(f"expected a getinfo chunk from Splunk, not {_action(metadata)}")
@@ -86,7 +87,7 @@ def check_getinfo(metadata: Mapping[str, Any]) -> None:
         raise ChunkError("the getinfo chunk from Splunk has no searchinfo")
     for name, (is_right, kind) in _SEARCHINFO.items():
         if not is_right(info.get(name)):
-            value = repr(info[name])[:_EXCERPT] if name in info else "missing"
+            value = repr(info[name])[:_MAX_EXCERPT] if name in info else "missing"
             raise ChunkError(f"in the getinfo chunk from Splunk, searchinfo.{name} is {value}, not {kind}")
 
 
@@ -94,13 +95,13 @@ def check_execute(metadata: Mapping[str, Any]) -> bool:
     """Check the metadata of any further chunk; return whether it is the last one.
 
     Raises:
-        ChunkError: it is something else.
+        ChunkError: it is not an execute chunk.
     """
     if metadata.get("action") != "execute":
         raise ChunkError(f"expected an execute chunk from Splunk, not {_action(metadata)}")
     finished = metadata.get("finished", False)
     if not isinstance(finished, bool):
-        text = repr(finished)[:_EXCERPT]
+        text = repr(finished)[:_MAX_EXCERPT]
         raise ChunkError(f"in the execute chunk from Splunk, finished is {text}, not true or false")
     return finished
 
@@ -123,12 +124,12 @@ def _cut_off(problem: str) -> ChunkError:
 
 
 def _decode(data: bytes) -> dict[str, Any]:
-    excerpt = f"{data[:_EXCERPT]!r}"
+    excerpt = f"{data[:_MAX_EXCERPT]!r}"
     try:
         metadata = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ChunkError(f"the chunk's metadata from Splunk is not UTF-8 at byte {error.start}") from None
-    # Metadata may also be nested too deeply, or have a number of too many digits.
+    # Metadata may also be nested too deeply, or contain a number with too many digits.
     except (ValueError, RecursionError) as error:
         raise ChunkError(f"the chunk's metadata from Splunk is not JSON ({error}): {excerpt}") from None
     if not isinstance(metadata, dict):
@@ -137,7 +138,7 @@ def _decode(data: bytes) -> dict[str, Any]:
 
 
 def _action(metadata: Mapping[str, Any]) -> str:
-    return str(metadata.get("action"))[:_EXCERPT]
+    return str(metadata.get("action"))[:_MAX_EXCERPT]
 
 
 def _is_text(value: object) -> bool:
@@ -159,7 +160,7 @@ def _is_size(value: object) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0)
 
 
-#: What has to be in searchinfo: how to check it, and what it is.
+#: The required members of searchinfo: a check, and the type for the message.
 _SEARCHINFO: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "args": (_is_list, "a list of texts"),
     "dispatch_dir": (_is_text, "a text"),

@@ -23,13 +23,13 @@ import trustme
 
 from lab.fuzz.target import LOOKUPS, ROOT, SEPARATOR, Target, scratch
 from tsid.facts.lookups import Lookups, load_lookups
-from tsid.refresh import certificates, plan, report, resolving, survey
+from tsid.refresh import certificates, report, resolving, rows, survey
 from tsid.refresh.bounds import Bounds, load_bounds
 from tsid.refresh.certificates import Certificate, Sight
 from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL
 from tsid.refresh.plan import Plan, make_plan
 from tsid.refresh.publish import as_csv, contents
-from tsid.refresh.resolving import KINDS, MOST_ADDRESSES, Answer
+from tsid.refresh.resolving import KINDS, MAX_ADDRESSES, DnsAnswer
 from tsid.refresh.settings import Resolver, Settings, load_settings
 from tsid.text.addresses import Address, parse_address
 from tsid.text.names import ascii_host
@@ -70,9 +70,9 @@ class _World(NamedTuple):
 def _world() -> _World:
     folder = scratch() / "lookups"
     shutil.copytree(LOOKUPS, folder)
-    (folder / "cisco_licensing_endpoints.csv").write_bytes(as_csv(plan.ENDPOINT_COLUMNS, _ENDPOINTS))
-    (folder / "tsid_aliases.csv").write_bytes(as_csv(plan.ALIAS_COLUMNS, _ALIASES[:1]))
-    (folder / "tsid_aliases_refreshed.csv").write_bytes(as_csv(plan.ALIAS_COLUMNS, _ALIASES[1:]))
+    (folder / "cisco_licensing_endpoints.csv").write_bytes(as_csv(rows.ENDPOINT_COLUMNS, _ENDPOINTS))
+    (folder / "tsid_aliases.csv").write_bytes(as_csv(rows.ALIAS_COLUMNS, _ALIASES[:1]))
+    (folder / "tsid_aliases_refreshed.csv").write_bytes(as_csv(rows.ALIAS_COLUMNS, _ALIASES[1:]))
     settings = load_settings(ROOT, {"resolvers": _RESOLVER, "tls": "true", "attempts": "1", "timeout": "1"})
     return _World(folder, load_lookups(folder), load_bounds(folder), settings)
 
@@ -104,14 +104,14 @@ def check(data: bytes) -> None:
 
 def _look(
     world: _World, answers: Mapping[tuple[str, str], bytes], seen: Mapping[Address, bytes]
-) -> plan.Survey:
+) -> survey.Survey:
     """Do what a refresh does, with the bytes in the place of the network."""
     resolve, look = resolving._resolve, certificates._look
 
-    def resolved(host: str, kind: str, of: Resolver, settings: Settings) -> Answer:
+    def resolved(host: str, kind: str, of: Resolver, settings: Settings) -> DnsAnswer:
         wire = answers.get((host, kind))
         if wire is None:
-            return Answer(host, kind, of.name, _usual(host, kind), 300, "")
+            return DnsAnswer(host, kind, of.name, _usual(host, kind), 300, "")
         with mock.patch.object(dns.query, "socket_factory", lambda family, _: _Socket(family, wire)):
             return resolve(host, kind, of, settings)
 
@@ -130,7 +130,7 @@ def _look(
             (certificates, "_context", lambda _: None),
             (certificates, "_look", looked),
             (certificates, "_connect", lambda *_: nullcontext()),
-            (certificates, "_hurry", lambda *_: nullcontext()),
+            (certificates, "_handshake_deadline", lambda *_: nullcontext()),
             (certificates, "ThreadPoolExecutor", _OneByOne),
         ):
             stack.enter_context(mock.patch.object(module, name, stand_in))
@@ -283,8 +283,8 @@ _CN, _OU, _SAN = b"\x55\4\3", b"\x55\4\x0b", b"\x55\x1d\x11"
 _ED25519 = _der(0x30, _der(6, b"\x2b\x65\x70"))
 
 
-def _check_answer(answer: Answer) -> None:
-    assert len(answer.addresses) <= MOST_ADDRESSES
+def _check_answer(answer: DnsAnswer) -> None:
+    assert len(answer.addresses) <= MAX_ADDRESSES
     assert list(answer.addresses) == sorted(set(answer.addresses))
     assert not (answer.problem and answer.addresses), "there is an answer and a problem"
     if answer.kind == "A":

@@ -21,8 +21,8 @@ from lab.errors import LabError, ProtocolError
 from lab.host.wire import Record, decode_body, encode_body, encode_frame
 from lab.load.leftovers import LoadError
 from tools.common import ROOT
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.publish import FILES, as_csv
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 
 #: The two tables that take turns. Each has hosts of its own for the same addresses and names: an alias of one
 #: means nothing to the endpoints of the other.

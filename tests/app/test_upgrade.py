@@ -33,8 +33,8 @@ from tools import package
 from tools.release import version_of
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import load_lookups
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.publish import as_csv
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.script import main
 from tsid.refresh.settings import load_settings
 from tsid.text import conf

@@ -175,7 +175,9 @@ class TestCertificates:
         names = ((("commonName", b"\0\2"),), (("commonName", HOST),), (("organizationalUnitName", b""),))
         assert _read({"subject": names}) == (["tools.cisco.com"], [], [])
 
-    def test_a_certificate_with_a_name_that_is_no_text(self, trust: Trust, tmp_path: Path) -> None:
+    def test_a_certificate_with_a_name_that_is_not_valid_text_is_unverified(
+        self, trust: Trust, tmp_path: Path
+    ) -> None:
         name = b"\xffools.cisco.com"
         context = issue_with_bytes(
             trust.authority, b"\x82" + bytes([len(name)]) + name, tmp_path / "server.pem"
@@ -183,7 +185,7 @@ class TestCertificates:
         with tls_server(context) as port:
             sight = look(trust, port)
         assert (sight.certificate, sight.unverified) == (None, True)
-        assert sight.problem == "its certificate has a name that is no text"
+        assert sight.problem == "its certificate has a name that is not valid text"
 
     @pytest.mark.parametrize(
         ("wrong", "problem"),

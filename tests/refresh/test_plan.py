@@ -10,21 +10,13 @@ from typing import Any, Optional
 import pytest
 
 from tsid.facts.lookups import Lookups, load_lookups
-from tsid.refresh.bounds import load_bounds
-from tsid.refresh.certificates import Certificate, Sight
-from tsid.refresh.plan import (
-    ENDPOINT_COLUMNS,
-    Plan,
-    Survey,
-    hosts_of,
-    make_plan,
-    objection,
-    reported,
-    targets,
-    unknown_names,
-)
-from tsid.refresh.resolving import KINDS, Answer
+from tsid.refresh.bounds import load_bounds, objection
+from tsid.refresh.certificates import Certificate, Sight, reported
+from tsid.refresh.plan import Plan, make_plan
+from tsid.refresh.resolving import KINDS, DnsAnswer
+from tsid.refresh.rows import ENDPOINT_COLUMNS
 from tsid.refresh.settings import Settings
+from tsid.refresh.survey import Survey, hosts_of, targets, unknown_names
 from tsid.text.addresses import Address, parse_address
 
 HOST, OTHER = "tools.cisco.com", "swapi.cisco.com"
@@ -51,7 +43,7 @@ class World:
         self.write("cisco_licensing_endpoints", SHIPPED)
         self.answers = [*says(HOST, ONE, TWO), *says(OTHER, OTHERS)]
         self.sights: list[Sight] = []
-        self.named: list[Answer] = []
+        self.named: list[DnsAnswer] = []
         self.members: dict[str, str] = {}
         self.settings = Settings(
             resolvers=(),
@@ -93,11 +85,11 @@ def world(folder: Path) -> World:
 
 def says(
     host: str, *addresses: str, by: Sequence[str] = (R1, R2), ttl: Optional[int] = 300, problem: str = ""
-) -> list[Answer]:
+) -> list[DnsAnswer]:
     """Return the answers of some resolvers on a host, of both kinds."""
     found = [ip(address) for address in addresses]
     return [
-        Answer(host, kind, resolver, [a for a in found if a.version == version], ttl, problem)
+        DnsAnswer(host, kind, resolver, [a for a in found if a.version == version], ttl, problem)
         for kind, version in zip(KINDS, (4, 6))
         for resolver in by
     ]

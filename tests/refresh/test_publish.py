@@ -19,8 +19,9 @@ import pytest
 from lab.host.host import CommandHost
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import REPLACING, Lookups, load_lookups
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
+from tsid.refresh.plan import Plan
 from tsid.refresh.publish import FILES, PublishError, as_csv, changed, contents, only_one, publish
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]

@@ -30,9 +30,9 @@ from tsid.facts.lookups import load_lookups
 from tsid.refresh.items import ADVICE
 from tsid.refresh.publish import FILES, contents, publish
 from tsid.refresh.resolving import resolve_all
+from tsid.refresh.run import refresh, today
 from tsid.refresh.script import main
 from tsid.refresh.settings import Settings, load_settings
-from tsid.refresh.survey import refresh, today
 
 # In CI it is an error that it is missing.
 pytestmark = pytest.mark.skipif(

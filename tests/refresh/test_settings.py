@@ -30,12 +30,12 @@ def local(app: Path, content: bytes) -> None:
     ("text", "meaning"),
     [("1", True), ("true", True), ("YES", True), ("0", False), ("False", False), (" no ", False)],
 )
-def test_a_switch(app: Path, text: str, meaning: bool) -> None:
+def test_a_switch_takes_true_and_false_in_splunks_spellings(app: Path, text: str, meaning: bool) -> None:
     assert load_settings(app, {"tls": text}).tls is meaning
 
 
 @pytest.mark.parametrize("text", ["", "2", "on", "truefalse", "yes no"])
-def test_what_is_no_switch(app: Path, text: str) -> None:
+def test_any_other_text_of_a_switch_is_refused(app: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"^command line: tls = .*cannot be used\. Use true or false\.$"):
         load_settings(app, {"tls": text})
 
@@ -51,7 +51,7 @@ def test_what_is_no_switch(app: Path, text: str) -> None:
         ("seen_days", 0, 3650),
     ],
 )
-def test_a_number_and_its_bounds(app: Path, name: str, least: int, most: int) -> None:
+def test_a_number_outside_its_bounds_is_refused(app: Path, name: str, least: int, most: int) -> None:
     for number in (least, most):
         assert getattr(load_settings(app, {name: str(number)}), name) == number
     for text in (str(least - 1), str(most + 1), "", "1.5", "many"):
@@ -59,7 +59,7 @@ def test_a_number_and_its_bounds(app: Path, name: str, least: int, most: int) ->
             load_settings(app, {name: text})
 
 
-def test_resolvers_in_all_their_forms(app: Path) -> None:
+def test_a_resolver_is_the_systems_or_an_ip_address_with_or_without_a_port(app: Path) -> None:
     texts = "system, 192.0.2.1, 192.0.2.1:5353, 2001:db8::1, [2001:db8::1], [2001:db8::1]:5353, SYSTEM"
     found = load_settings(app, {"resolvers": texts}).resolvers
     assert found == [
@@ -76,14 +76,14 @@ def test_resolvers_in_all_their_forms(app: Path) -> None:
     "text",
     ["dns.example.com", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:dns", "[2001:db8::1]:x"],
 )
-def test_what_is_no_resolver(app: Path, text: str) -> None:
+def test_a_resolver_that_is_not_an_ip_address_is_refused(app: Path, text: str) -> None:
     with pytest.raises(
         SettingsError, match=r"'.+' is neither system nor an IP address, which may have a port"
     ):
         load_settings(app, {"resolvers": f"system, {text}"})
 
 
-def test_members(app: Path) -> None:
+def test_members_are_pairs_of_host_names_in_any_letter_case(app: Path) -> None:
     given = " Tools-A.cisco.com : tools.cisco.com,, b.cisco.com:SWAPI.cisco.com , "
     assert load_settings(app, {"members": given}).members == {
         "tools-a.cisco.com": "tools.cisco.com",
@@ -95,7 +95,7 @@ def test_members(app: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["a.cisco.com", "a.cisco.com:", ":a.cisco.com", ":", "a.cisco.com:b:c", "a b:c"]
 )
-def test_what_are_no_members(app: Path, text: str) -> None:
+def test_a_member_without_a_valid_host_is_refused(app: Path, text: str) -> None:
     with pytest.raises(SettingsError, match="member:host, both DNS names"):
         load_settings(app, {"members": text})
 
@@ -111,7 +111,7 @@ def test_what_are_no_members(app: Path, text: str) -> None:
         ("[2001:db8::1]:3128", Proxy("2001:db8::1", 3128, {})),
     ],
 )
-def test_a_proxy(app: Path, text: str, proxy: Proxy | None) -> None:
+def test_a_proxy_is_a_host_and_a_port_or_none(app: Path, text: str, proxy: Proxy | None) -> None:
     assert load_settings(app, {"proxy": text}).proxy == proxy
 
 
@@ -126,7 +126,7 @@ def test_a_proxy(app: Path, text: str, proxy: Proxy | None) -> None:
     ]
     + ["http://me:secret@proxy:3128", "me:secret@proxy"],
 )
-def test_what_is_no_proxy_is_refused_and_no_secret_told(app: Path, text: str) -> None:
+def test_an_invalid_proxy_is_refused_and_the_message_contains_no_secret(app: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"^command line: proxy cannot be used\. ") as caught:
         load_settings(app, {"proxy": text})
     assert "secret" not in str(caught.value).replace("no place for secrets", "")
@@ -142,7 +142,7 @@ def test_what_is_no_proxy_is_refused_and_no_secret_told(app: Path, text: str) ->
         ("http://m%40e:p%C3%BC:x@proxy.corp.example:1", Proxy("proxy.corp.example", 1, {}), "m@e:pü:x"),
     ],
 )
-def test_the_systems_proxy(
+def test_the_systems_proxy_comes_from_the_environment_with_its_credentials(
     app: Path, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: Proxy | None, user: str
 ) -> None:
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
@@ -154,13 +154,15 @@ def test_the_systems_proxy(
     assert found == proxy
 
 
-def test_no_proxy_in_the_environment(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_proxy_in_the_environment_the_systems_proxy_is_none(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert load_settings(app, {"proxy": "system"}).proxy is None
 
 
-def test_a_bundle_of_certificates_is_looked_for_in_the_app(app: Path) -> None:
+def test_a_relative_ca_bundle_starts_at_the_apps_folder(app: Path) -> None:
     (app / "ours.pem").touch()
     assert load_settings(app, {"ca_bundle": "ours.pem"}).ca_bundle == app / "ours.pem"
     assert load_settings(app, {"ca_bundle": str(app / "ours.pem")}).ca_bundle == app / "ours.pem"
@@ -169,13 +171,13 @@ def test_a_bundle_of_certificates_is_looked_for_in_the_app(app: Path) -> None:
         load_settings(app, {"ca_bundle": "default"})
 
 
-def test_a_local_file_counts_more_than_the_shipped_one_and_less_than_what_is_given(app: Path) -> None:
+def test_the_command_line_overrides_the_local_file_and_that_the_shipped_one(app: Path) -> None:
     local(app, b"\xef\xbb\xbf# ours\n[refresh]\nmisses = 9\r\n")
     assert load_settings(app, {}).misses == 9
     assert load_settings(app, {"misses": "8"}).misses == 8
 
 
-def test_a_percent_sign_and_a_colon_are_only_that(app: Path) -> None:
+def test_a_percent_sign_and_a_colon_have_no_special_meaning(app: Path) -> None:
     """As Splunk reads them; Python's own way would take them for more."""
     (app / "100%(tls)s.pem").touch()
     local(app, b"[refresh]\nca_bundle = 100%(tls)s.pem\nmembers = a:b\n")
@@ -190,21 +192,33 @@ def test_a_percent_sign_and_a_colon_are_only_that(app: Path) -> None:
         (b"[refresh]\nmisses = \xff\n", "byte 0xff is not valid UTF-8. Save the file as UTF-8."),
         (
             b"[refresh]\nmisses = 1\nmisses = 2\n",
-            "cannot be read: .*already exists. Correct it, or restore it.",
+            "misses occurs twice in its stanza. Correct it, or restore the file.",
         ),
-        (b"[refresh]\nmisses: 1\n", "cannot be read: "),
+        (
+            b"[refresh]\nmisses: 1\n",
+            "'misses: 1' is neither a stanza nor a setting. Correct it, or restore the file.",
+        ),
+        (
+            b"[refresh]\nresolvers = 192.0.2.1,\n  192.0.2.2\n",
+            "'192.0.2.2' is neither a stanza nor a setting",
+        ),
+        (
+            b"misses = 1\n[refresh]\n",
+            r"cannot be read: .* outside the stanza. Move them below the line \[refresh\].",
+        ),
+        (b"[default]\nmisses = 1\n", r"cannot be read: .* outside the stanza"),
         (b"[refresh]\n; misses = 1\n", "unknown setting ; misses"),
         (b"[refresh]\nmiss = 1\n", "unknown setting miss. The settings are resolvers, members, tls, "),
         (b"[else]\nmisses = 1\n", r"unknown stanza \[else\]. The only one is \[refresh\]."),
     ],
 )
-def test_a_broken_file(app: Path, content: bytes, words: str) -> None:
+def test_a_broken_file_is_refused_with_its_name_and_a_cure(app: Path, content: bytes, words: str) -> None:
     local(app, content)
-    with pytest.raises(SettingsError, match=f"^local/tsidrefresh.conf:? .*{words}"):
+    with pytest.raises(SettingsError, match=rf"^local/tsidrefresh.conf(:\d+)?:? .*{words}"):
         load_settings(app, {})
 
 
-def test_a_setting_that_is_not_there(app: Path) -> None:
+def test_a_missing_setting_is_named_with_its_cure(app: Path) -> None:
     path = app / "default" / "tsidrefresh.conf"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("\nmisses", "\n# misses"), encoding="utf-8")
@@ -213,3 +227,8 @@ def test_a_setting_that_is_not_there(app: Path) -> None:
     path.unlink()
     with pytest.raises(SettingsError, match="no setting resolvers"):
         load_settings(app, {})
+
+
+def test_a_value_of_several_lines_continues_after_a_backslash(app: Path) -> None:
+    local(app, b"[refresh]\r\nresolvers = 192.0.2.1, \\\r\n    192.0.2.2\r\n")
+    assert [found.name for found in load_settings(app, {}).resolvers] == ["192.0.2.1", "192.0.2.2"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tsid.text import conf
 
@@ -18,6 +21,7 @@ READ = {
         "[a]\nk = one \\\n  # two\\\n[three\nl = 4\n",
         {"a": {"k": "one \n  # two\n[three", "l": "4"}},
     ),
+    "Windows line ends": ("[a]\r\nk = one \\\r\n  two\r\nl = 4\r\n", {"a": {"k": "one \n  two", "l": "4"}}),
     "a backslash at the very end": ("[a]\nk = v\\", {"a": {"k": "v"}}),
     "an empty value": ("[a]\nk =\n", {"a": {"k": ""}}),
     "names keep their case": ("[A]\nK = v\nk = w\n", {"A": {"K": "v", "k": "w"}}),
@@ -25,7 +29,7 @@ READ = {
 
 
 @pytest.mark.parametrize(("text", "expected"), READ.values(), ids=READ)
-def test_is_read(text: str, expected: conf.Conf) -> None:
+def test_a_conf_file_is_read_as_splunk_reads_it(text: str, expected: conf.Conf) -> None:
     assert conf.parse(text) == expected
 
 
@@ -34,19 +38,30 @@ REFUSED = {
     "[a]\n[b]\n[a]\n": r"x.conf:3: \[a\] occurs twice",
     "[a]\nword\n": "x.conf:2: 'word' is neither a stanza nor a setting",
     "[a]\n= v\n": "x.conf:2: '= v' is neither a stanza nor a setting",
-    "[a\n": r"x.conf:1: '\[a' is no stanza header",
+    "[a\n": r"x.conf:1: '\[a' is not a stanza header",
     "[a]\nk = one \\ \n  two\n": "x.conf:2: a backslash with blanks after it does not continue the line",
 }
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=REFUSED.values())
-def test_is_refused(text: str, message: str) -> None:
+def test_an_ambiguous_conf_file_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(conf.ConfError, match=message):
         conf.parse(text, "x.conf")
 
 
-def test_a_file_has_to_be_utf8(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.conf"
     path.write_bytes("[a]\nk = ü\n".encode("latin-1"))
     with pytest.raises(conf.ConfError, match=r"x.conf: byte 8 is not UTF-8"):
         conf.read(path)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["[", "]", "a", "=", "#", "\\", " ", "\t", "\r", "\n", "\0", "\ufeff", "é"])
+    ).map("".join)
+)
+def test_any_text_gives_stanzas_or_the_parsers_own_error(text: str) -> None:
+    with suppress(conf.ConfError):
+        stanzas = conf.parse(text)
+        assert all(name and name == name.strip() for stanza in stanzas.values() for name in stanza)

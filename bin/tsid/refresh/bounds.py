@@ -1,13 +1,13 @@
-"""The bounds of what a refresh may believe, beside Cisco's networks: its domains, and known sinkholes."""
+"""The bounds of what a refresh may believe: Cisco's networks and domains, and known sinkholes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
-from tsid.facts.lookups import Network, parse_host, parse_network
+from tsid.facts.lookups import Lookups, Network, parse_host, parse_network
 from tsid.facts.tables import Row, TableFormat, read_table
-from tsid.text.addresses import PrefixTable
+from tsid.text.addresses import Address, PrefixTable
 
 DOMAINS = TableFormat("cisco_domains", required=("domain",), optional=("source",), key=("domain",))
 SINKHOLES = TableFormat(
@@ -16,18 +16,18 @@ SINKHOLES = TableFormat(
 
 
 class Bounds(NamedTuple):
-    """What a refresh may believe.
+    """What a refresh may believe, in addition to Cisco's networks in the lookups.
 
     Attributes:
-        domains: every alias has to lie in one of them.
-        sinkholes: where DNS filters lead to; an address in one is nobody's endpoint.
+        domains: every new alias must be in one of them.
+        sinkholes: networks that DNS filters answer with; an address in one cannot be an endpoint.
     """
 
     domains: frozenset[str]
     sinkholes: PrefixTable[Network]
 
     def has_name(self, host: str) -> bool:
-        """Tell whether a host lies in one of the domains."""
+        """Return whether a host is in one of the domains."""
         labels = host.split(".")
         return any(".".join(labels[start:]) in self.domains for start in range(len(labels)))
 
@@ -43,6 +43,19 @@ def load_bounds(folder: Path) -> Bounds:
     """
     domains = read_table(folder, DOMAINS, _parse_domain)
     return Bounds(frozenset(domains), PrefixTable(read_table(folder, SINKHOLES, parse_network)))
+
+
+def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
+    """Return why an address cannot be an endpoint of any host, as a word and a sentence; None if it can."""
+    sinkhole = bounds.sinkholes.longest(address)
+    if sinkhole is not None:
+        return "sinkhole", f"a DNS filter answers with this address ({sinkhole.owner})."
+    relay = lookups.relays.longest(address)
+    if relay is not None:
+        return "private", f"the address lies in {relay.network}: {relay.owner or 'a relay'}."
+    if lookups.cisco.longest(address) is None:
+        return "not_ciscos", "the address lies in none of Cisco's networks (cisco_networks.csv)."
+    return None
 
 
 def _parse_domain(row: Row) -> tuple[tuple[object, ...], str]:

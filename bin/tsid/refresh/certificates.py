@@ -1,4 +1,4 @@
-"""Looks at a server's certificate as TLS Server Identity Discovery (TSID) does, and verifies it besides."""
+"""Looks at a server's certificate as TLS Server Identity Discovery (TSID) does, and verifies it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tsid.refresh.settings import Settings, SettingsError
 from tsid.text.addresses import Address
 from tsid.text.names import parse_name
 
-_AT_ONCE = 32
-_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+_MAX_CONNECTIONS = 32
+_UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class Certificate(NamedTuple):
-    """The names in a certificate, in its order and as they are written.
+    """The names in a certificate, in its order and spelling.
 
     Attributes:
         common_names: of its subject.
@@ -47,20 +47,20 @@ class Certificate(NamedTuple):
         return ""
 
     def is_for(self, host: str) -> bool:
-        """Tell whether it is a host's certificate (RFC 6125): the common name counts without a SAN only."""
+        """Return whether it is a host's certificate (RFC 6125); the common name counts only without a SAN."""
         names = self.alternatives or self.common_names
         return any(_covers(name, host) for name in names)
 
 
 class Sight(NamedTuple):
-    """What was seen at an address.
+    """What the server at an address showed.
 
     Attributes:
         address: of the server.
-        sni: the server name in the ClientHello; empty if there was none.
-        certificate: verified against the trusted authorities; None if it was not, or not seen.
+        sni: the server name in the ClientHello; empty without one.
+        certificate: verified against the trusted authorities; None without a verified one.
         unverified: there was a certificate, and it did not verify.
-        unreachable: this machine has no way to the address.
+        unreachable: this machine has no route to the address.
         problem: why there is no certificate; empty if there is one.
     """
 
@@ -70,6 +70,12 @@ class Sight(NamedTuple):
     unverified: bool = False
     unreachable: bool = False
     problem: str = ""
+
+
+def reported(certificate: Certificate) -> str:
+    """Return the name that a firewall reports for a certificate, as lookups write it; empty without one."""
+    name = parse_name(certificate.reported)
+    return "" if name is None or name.is_address else name.key
 
 
 def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list[Sight]:
@@ -83,7 +89,7 @@ def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list
         SettingsError: the file of trusted authorities cannot be used.
     """
     context = _context(settings)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_CONNECTIONS) as pool:
         return list(pool.map(lambda target: _look(target[0], target[1], context, settings), targets))
 
 
@@ -95,7 +101,7 @@ def _context(settings: Settings) -> ssl.SSLContext:
             f"ca_bundle = {settings.ca_bundle} cannot be used: {error.strerror or error}. Give a file of "
             "certificates in PEM form."
         ) from None
-    # The server is known by its address; which names its certificate has is what is to be found out.
+    # The server is known by its address; the refresh wants to learn the names in its certificate.
     context.check_hostname = False
     return context
 
@@ -106,7 +112,7 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
         try:
             with (
                 _connect(address, settings) as plain,
-                _hurry(plain, settings.timeout),
+                _handshake_deadline(plain, settings.timeout),
                 context.wrap_socket(plain, server_hostname=sni or None) as secure,
             ):
                 return Sight(address, sni, _read(secure.getpeercert()))
@@ -117,12 +123,14 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
             problem = f"the TLS handshake fails: {(error.reason or str(error)).lower().replace('_', ' ')}"
             failed = failed._replace(problem=problem)
         except UnicodeDecodeError:
-            return failed._replace(unverified=True, problem="its certificate has a name that is no text")
+            return failed._replace(
+                unverified=True, problem="its certificate has a name that is not valid text"
+            )
         except (socket.timeout, TimeoutError):
             failed = failed._replace(problem=f"no answer within {settings.timeout:g} seconds")
         except (OSError, http.client.HTTPException) as error:
             problem = f"no connection: {getattr(error, 'strerror', None) or error}"
-            unreachable = getattr(error, "errno", None) in _NO_WAY
+            unreachable = getattr(error, "errno", None) in _UNREACHABLE
             failed = failed._replace(problem=problem, unreachable=unreachable)
     return failed
 
@@ -131,7 +139,7 @@ def _connect(address: Address, settings: Settings) -> socket.socket:
     if settings.proxy is None:
         return socket.create_connection((str(address), settings.tls_port), settings.timeout)
     tunnel = http.client.HTTPConnection(settings.proxy.host, settings.proxy.port, timeout=settings.timeout)
-    # Brackets belong to the form of the request only.
+    # Only the request needs the brackets.
     host = f"[{address}]" if address.version == 6 else str(address)
     tunnel.set_tunnel(host, settings.tls_port, settings.proxy.headers)
     try:
@@ -143,40 +151,40 @@ def _connect(address: Address, settings: Settings) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _hurry(connection: socket.socket, seconds: float) -> Iterator[None]:
-    """Break a handshake off after a time, also where the server sends a little ever again.
+def _handshake_deadline(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Abort a handshake that takes longer than this, even if the server keeps sending a few bytes.
 
     Raises:
-        TimeoutError: it was broken off.
+        TimeoutError: the handshake was aborted.
     """
-    # The socket itself is handed over to the TLS layer; its double is the same connection.
-    double = connection.dup()
-    late = threading.Event()
+    # The TLS layer takes over the socket; the duplicate is the same connection.
+    duplicate = connection.dup()
+    expired = threading.Event()
 
-    def break_off() -> None:
-        late.set()
+    def abort() -> None:
+        expired.set()
         with contextlib.suppress(OSError):
-            double.shutdown(socket.SHUT_RDWR)
+            duplicate.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, break_off)
+    timer = threading.Timer(seconds, abort)
     timer.start()
     try:
         yield
     except OSError:
-        if late.is_set():
+        if expired.is_set():
             raise TimeoutError from None
         raise
     finally:
         timer.cancel()
         timer.join()
-        double.close()
+        duplicate.close()
 
 
 def _read(found: Any) -> Certificate:
     subject = [pair for names in found.get("subject", ()) for pair in names]
 
     def of_subject(kind: str) -> list[str]:
-        # A bit string comes as bytes: no name is meant to be one.
+        # A bit string arrives as bytes; no name is of this type.
         return [value for name, value in subject if name == kind and isinstance(value, str)]
 
     return Certificate(

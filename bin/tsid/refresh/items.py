@@ -1,8 +1,14 @@
-"""The lines of a refresh's report: what changes, is refused or cannot be checked, and what to do about it."""
+"""The lines of a refresh's report: changes, refusals, failures and notes, and what to do about them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from tsid.text.sanitize import printable, shown
+
+# A certificate may have hundreds.
+_MAX_NAMES = 20
 
 
 class Item(NamedTuple):
@@ -11,7 +17,7 @@ class Item(NamedTuple):
     Attributes:
         kind: ``change``, ``refusal``, ``failure`` (it could not be checked) or ``note``.
         table: ``endpoints`` or ``aliases``.
-        what: what becomes of it, or why it is refused, as one word with underscores.
+        what: the change, or the reason of a refusal, as one word with underscores.
         item: network in CIDR form, alias, or host.
         host: the licensing host.
         reason: one sentence for people.
@@ -27,7 +33,7 @@ class Item(NamedTuple):
 
 CHANGE, REFUSAL, FAILURE, NOTE = "change", "refusal", "failure", "note"
 
-#: What becomes of a row of which only the date changes.
+#: The change of a row whose date alone changes.
 SEEN = "seen"
 
 #: What to do about a refusal or a failure.
@@ -74,3 +80,21 @@ ADVICE = {
     ),
     "no_answer": "Check that this machine may ask the resolver (UDP and TCP), or name another one.",
 }
+
+
+class Items:
+    """The report of one refresh, in the order of its decisions."""
+
+    def __init__(self) -> None:
+        self.found: list[Item] = []
+
+    def add(self, kind: str, table: str, what: str, item: str, host: str, reason: str) -> None:
+        """Add a line; texts of strangers in it are made safe to print."""
+        text = printable(reason[:1].upper() + reason[1:])
+        self.found.append(Item(kind, table, what, shown(item), host, text))
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the names in a certificate as one text of bounded length."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(map(shown, names[:_MAX_NAMES])) + (f" and {more} more" if more > 0 else "")

@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from tsid.facts.errors import TsidError
 from tsid.facts.files import patiently, short_name
 from tsid.facts.lookups import REFRESHED, REPLACING, load_lookups
-from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
+from tsid.refresh.plan import Plan
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 
 #: The refreshed tables, in the order in which they are written.
 FILES = REFRESHED

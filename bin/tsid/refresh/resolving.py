@@ -15,22 +15,22 @@ from tsid.text.addresses import Address, parse_address
 #: The record types that are asked for.
 KINDS = ("A", "AAAA")
 
-#: More addresses than this for one name and type are not believed: Cisco's hosts have a few.
-MOST_ADDRESSES = 64
+#: An answer with more addresses than this for one name and type is not believed: Cisco's hosts have a few.
+MAX_ADDRESSES = 64
 
-_AT_ONCE = 32
+_MAX_QUERIES = 32
 
 
-class Answer(NamedTuple):
-    """What a resolver said about a host.
+class DnsAnswer(NamedTuple):
+    """The answer of a resolver about a host.
 
     Attributes:
-        host: the name asked for.
+        host: the name in the question.
         kind: the record type, one of `KINDS`.
         resolver: the name of the resolver.
-        addresses: in its answer, CNAMEs followed; empty too if there are none.
-        ttl: seconds for which the answer holds; None without one.
-        problem: why there is no answer; empty if there is one, be it that the host has no such address.
+        addresses: in the answer, after CNAMEs; empty if the host has none.
+        ttl: seconds for which the answer is valid; None if it has none.
+        problem: why there is no answer; empty if there is one, even one without an address.
     """
 
     host: str
@@ -41,12 +41,12 @@ class Answer(NamedTuple):
     problem: str
 
 
-def resolve_all(hosts: Iterable[str], settings: Settings) -> list[Answer]:
+def resolve_all(hosts: Iterable[str], settings: Settings) -> list[DnsAnswer]:
     """Ask every resolver for every host's IPv4 and IPv6 addresses, several at once.
 
-    Over UDP, and over TCP where the answer is too long for it. Nothing that a resolver does raises an error.
+    The queries use UDP, and TCP for a longer answer. No behavior of a resolver raises an error.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_QUERIES) as pool:
         answers = [
             pool.submit(_resolve, host, kind, of, settings)
             for host in hosts
@@ -56,9 +56,9 @@ def resolve_all(hosts: Iterable[str], settings: Settings) -> list[Answer]:
         return [answer.result() for answer in answers]
 
 
-def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> Answer:
-    def failed(problem: str) -> Answer:
-        return Answer(host, kind, of.name, (), None, problem)
+def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> DnsAnswer:
+    def failed(problem: str) -> DnsAnswer:
+        return DnsAnswer(host, kind, of.name, (), None, problem)
 
     try:
         resolver = dns.resolver.Resolver(configure=of.address is None)
@@ -67,11 +67,11 @@ def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> Answer:
             resolver.port = of.port
         resolver.timeout = settings.timeout
         resolver.lifetime = settings.timeout * settings.attempts
-        # One that fails is a resolver without an answer; asking again would only take the time.
+        # SERVFAIL is a final answer; asking again would only take time.
         resolver.retry_servfail = False
         found = resolver.resolve(f"{host}.", kind, raise_on_no_answer=False, search=False)
     except dns.resolver.NXDOMAIN:
-        return Answer(host, kind, of.name, (), None, "")
+        return DnsAnswer(host, kind, of.name, (), None, "")
     except dns.resolver.LifetimeTimeout:
         return failed(f"no answer within {settings.timeout * settings.attempts:g} seconds")
     except dns.resolver.NoNameservers as error:
@@ -81,15 +81,15 @@ def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> Answer:
     except (dns.exception.DNSException, OSError, ValueError) as error:
         return failed(_plain(error))
     if found.rrset is None:
-        # A chain of CNAMEs whose end the answer lacks is no proof that there is no address.
+        # A CNAME chain without its end does not prove that there is no address.
         if found.chaining_result.cnames:
             return failed(f"the answer ends with the CNAME {found.canonical_name}, without an address")
-        return Answer(host, kind, of.name, (), None, "")
-    if len(found.rrset) > MOST_ADDRESSES:
+        return DnsAnswer(host, kind, of.name, (), None, "")
+    if len(found.rrset) > MAX_ADDRESSES:
         return failed(f"{len(found.rrset)} addresses, more than are believed")
     addresses = {parse_address(record.address) for record in found.rrset}
     known = sorted(address for address in addresses if address is not None)
-    return Answer(host, kind, of.name, known, found.rrset.ttl, "")
+    return DnsAnswer(host, kind, of.name, known, found.rrset.ttl, "")
 
 
 def _reason_of(error: dns.resolver.NoNameservers) -> str:

@@ -16,8 +16,8 @@ from tsid.facts.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.items import ADVICE
 from tsid.refresh.publish import contents, only_one, publish
+from tsid.refresh.run import Refresh, refresh, today
 from tsid.refresh.settings import load_settings
-from tsid.refresh.survey import Refresh, refresh, today
 from tsid.text.sanitize import printable
 
 _WAIT = 10.0

@@ -1,9 +1,8 @@
-"""What a site sets for the refresh: ``tsidrefresh.conf``, first the app's, then the site's own."""
+"""The settings of the refresh: the app's ``tsidrefresh.conf``, and the site's own on top."""
 
 from __future__ import annotations
 
 import base64
-import configparser
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,10 @@ from typing import NamedTuple, Optional
 from tsid.facts.errors import TsidError
 from tsid.facts.files import patiently, short_name
 from tsid.facts.tables import whole_number
+from tsid.text import conf
 from tsid.text.addresses import parse_address
 from tsid.text.names import ascii_host
+from tsid.text.sanitize import printable
 
 #: The stanza of ``tsidrefresh.conf``.
 STANZA = "refresh"
@@ -33,8 +34,8 @@ class Resolver(NamedTuple):
     """A resolver to ask.
 
     Attributes:
-        name: as it was given.
-        address: its IP address; None for those of the system.
+        name: as in the setting.
+        address: its IP address; None for the resolvers of the system.
         port: UDP and TCP port.
     """
 
@@ -49,7 +50,7 @@ class Proxy(NamedTuple):
     Attributes:
         host: its name or address.
         port: its TCP port.
-        headers: what it is told beside the target: who asks, if it wants to know.
+        headers: sent with each CONNECT; the credentials, if the proxy needs any.
     """
 
     host: str
@@ -58,11 +59,11 @@ class Proxy(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How to refresh; each attribute is a setting of ``tsidrefresh.conf``, where its meaning stands.
+    """How to refresh; each attribute is a setting of ``tsidrefresh.conf``, whose spec file explains it.
 
     Attributes:
-        resolvers: asked all of them, for comparison.
-        members: hosts behind a licensing host, beside the aliases in the lookups: name and licensing host.
+        resolvers: all of them are asked, and compared.
+        members: servers in addition to the aliases in the lookups: name and licensing host.
         tls: look at the servers' certificates.
         tls_port: TCP port of the servers.
         ca_bundle: file of trusted certificates in PEM form; None for the system's.
@@ -92,7 +93,7 @@ def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
 
     Args:
         app: the app's folder; a missing file counts as an empty one.
-        given: settings that count more than those of the files, such as a command line's.
+        given: settings that override those of the files, such as a command line's.
 
     Raises:
         SettingsError: a file or a setting cannot be used; the message says which, and what to do.
@@ -131,11 +132,9 @@ def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
 
 def _read(path: Path) -> Mapping[str, str]:
     file = short_name(path)
-    # What Splunk reads as a setting, this must read as one too: no interpolation, "=" only.
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     try:
-        text = patiently(path.read_bytes).decode("utf-8-sig")
-        parser.read_string(text, file)
+        # Windows editors put a byte order mark in front; Splunk ignores it.
+        stanzas = conf.parse(patiently(path.read_bytes).decode("utf-8-sig"), file)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -143,17 +142,24 @@ def _read(path: Path) -> Mapping[str, str]:
         raise SettingsError(
             f"{file} cannot be read: byte 0x{byte:02x} is not valid UTF-8. Save the file as UTF-8."
         ) from None
-    except (OSError, configparser.Error) as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(f"{file} cannot be read: {reason}. Correct it, or restore it.") from None
-    others = [name for name in parser.sections() if name != STANZA]
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror or error}. Correct it, or restore it."
+        ) from None
+    except conf.ConfError as error:
+        raise SettingsError(f"{printable(str(error))}. Correct it, or restore the file.") from None
+    if conf.DEFAULT in stanzas:
+        raise SettingsError(
+            f"{file} cannot be read: it has settings outside the stanza. Move them below the line [{STANZA}]."
+        )
+    others = [name for name in stanzas if name != STANZA]
     if others:
         raise SettingsError(f"{file}: unknown stanza [{others[0]}]. The only one is [{STANZA}].")
-    return dict(parser[STANZA]) if parser.has_section(STANZA) else {}
+    return stanzas.get(STANZA, {})
 
 
 class _Reader:
-    """Turns the text of settings into what they mean."""
+    """Turns the texts of the settings into values."""
 
     def __init__(self, values: Mapping[str, tuple[str, str]], app: Path) -> None:
         self._values = values
@@ -201,7 +207,7 @@ class _Reader:
         text = self._text("proxy")
         of_system = text.lower() == SYSTEM
         if of_system:
-            # Not getproxies(): on Windows it would ask the registry, too.
+            # Not getproxies(): on Windows it would also read the registry.
             text = urllib.request.getproxies_environment().get("https", "")
         if not text or text.lower() == "none":
             return None
@@ -217,8 +223,8 @@ class _Reader:
         if not of_system:
             raise self._refusal(
                 "proxy",
-                "It holds a user name, and files are no place for secrets: use system, and the environment "
-                "variable HTTPS_PROXY.",
+                "It contains a user name, and files are no place for secrets: use system, and the "
+                "environment variable HTTPS_PROXY.",
                 hidden=True,
             )
         user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
@@ -238,7 +244,7 @@ class _Reader:
         if address is None or number is None:
             raise self._refusal(
                 "resolvers",
-                f"'{text}' is neither {SYSTEM} nor an IP address, which may have a port behind a colon (IPv6 "
+                f"'{text}' is neither {SYSTEM} nor an IP address, which may have a port after a colon (IPv6 "
                 "then in square brackets).",
             )
         return Resolver(text, str(address), number)

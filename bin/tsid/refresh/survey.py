@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
-import datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Callable, NamedTuple
 
-from tsid.facts.lookups import Lookups, load_lookups
-from tsid.refresh.bounds import Bounds, load_bounds
-from tsid.refresh.certificates import look_all
-from tsid.refresh.plan import Plan, Survey, hosts_of, make_plan, targets, unknown_names
-from tsid.refresh.resolving import resolve_all
+from tsid.facts.lookups import Lookups
+from tsid.refresh.bounds import Bounds, objection
+from tsid.refresh.certificates import Sight, look_all, reported
+from tsid.refresh.resolving import DnsAnswer, resolve_all
+from tsid.refresh.rows import is_local, single_address
 from tsid.refresh.settings import Settings
+from tsid.text.addresses import Address
 from tsid.text.names import ascii_host
 
 
-def today() -> datetime.date:
-    """Return the date in UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).date()
-
-
-class Refresh(NamedTuple):
-    """A refresh that has looked and decided, and written nothing yet.
+class Survey(NamedTuple):
+    """What the resolvers answered and the servers showed.
 
     Attributes:
-        lookups: those in force.
-        survey: what was seen.
-        plan: what to write.
+        answers: of all resolvers, about the licensing hosts and their members.
+        members: the licensing host of each member.
+        sights: what an address showed without SNI, and with the SNI of a host; empty without TLS.
+        named: the answers about names in certificates that are in no lookup.
     """
 
-    lookups: Lookups
-    survey: Survey
-    plan: Plan
+    answers: Sequence[DnsAnswer]
+    members: Mapping[str, str]
+    sights: Mapping[tuple[Address, str], Sight]
+    named: Sequence[DnsAnswer]
 
+    def answers_for(self, host: str) -> list[DnsAnswer]:
+        """Return the answers about a licensing host itself and its members."""
+        return [answer for answer in self.answers if self.members.get(answer.host, answer.host) == host]
 
-def refresh(
-    folder: Path, settings: Settings, today: datetime.date, progress: Callable[[str], None] = lambda _: None
-) -> Refresh:
-    """Look at all licensing hosts and decide what to write.
-
-    Args:
-        folder: the app's ``lookups`` folder.
-        settings: whom to ask, and how much to believe.
-        today: the date in UTC.
-        progress: told what is going on.
-
-    Raises:
-        LookupTableError: a lookup cannot be read.
-    """
-    lookups, bounds = load_lookups(folder), load_bounds(folder)
-    survey = look(lookups, bounds, settings, progress)
-    return Refresh(lookups, survey, make_plan(lookups, bounds, survey, settings, today))
+    def proves(self, host: str, address: Address) -> bool:
+        """Return whether the server at an address has a verified certificate of a host."""
+        return any(
+            sight is not None and sight.certificate is not None and sight.certificate.is_for(host)
+            for sight in (self.sights.get((address, sni)) for sni in ("", host))
+        )
 
 
 def look(lookups: Lookups, bounds: Bounds, settings: Settings, progress: Callable[[str], None]) -> Survey:
-    """Ask the resolvers, then look at the servers."""
+    """Ask the resolvers, then look at the servers.
+
+    Args:
+        lookups: the rows in force, all layers.
+        bounds: which addresses may be connected to.
+        settings: whom to ask, and how long to wait.
+        progress: called with a line of text before each step.
+
+    Raises:
+        SettingsError: the file of trusted authorities cannot be used.
+    """
     # An alias may be a host of its own: tools1.cisco.com is one of the servers behind tools.cisco.com.
     hosts = hosts_of(lookups)
     members = {
@@ -72,3 +71,38 @@ def look(lookups: Lookups, bounds: Bounds, settings: Settings, progress: Callabl
     sights = look_all(servers, settings)
     named = resolve_all(unknown_names(lookups, bounds, sights), settings)
     return Survey(answers, members, {(sight.address, sight.sni): sight for sight in sights}, named)
+
+
+def hosts_of(lookups: Lookups) -> frozenset[str]:
+    """Return the hosts that the refresh looks at: those that are not only in the site's own rows."""
+    return frozenset(endpoint.host for _, endpoint in lookups.endpoint_rows if not is_local(endpoint.row))
+
+
+def targets(
+    lookups: Lookups, bounds: Bounds, answers: Iterable[DnsAnswer], members: Mapping[str, str]
+) -> Iterator[tuple[Address, str]]:
+    """Yield the servers to look at: every address in the answers or the lookups that may be an endpoint.
+
+    Each address comes once without SNI, and once with each host that it may serve.
+    """
+    found: dict[tuple[Address, str], None] = {}
+    for answer in answers:
+        for address in answer.addresses:
+            found[address, members.get(answer.host, answer.host)] = None
+    hosts = hosts_of(lookups)
+    for prefix, endpoint in lookups.endpoint_rows:
+        single = single_address(prefix)
+        if single is not None and endpoint.status != "retired" and endpoint.host in hosts:
+            found[single, endpoint.host] = None
+    # The refresh does not connect to addresses outside its bounds.
+    ours = [(address, host) for address, host in found if objection(lookups, bounds, address) is None]
+    yield from dict.fromkeys((address, "") for address, _ in ours)
+    yield from ours
+
+
+def unknown_names(lookups: Lookups, bounds: Bounds, sights: Iterable[Sight]) -> list[str]:
+    """Return the names of servers that might become aliases."""
+    seen = {reported(s.certificate) for s in sights if s.certificate is not None and not s.sni}
+    known = lookups.canonical.union(lookups.aliases)
+    names = (name for name in seen - known if ascii_host(name) and "*" not in name)
+    return sorted(name for name in names if bounds.has_name(name))

@@ -1,8 +1,8 @@
 """Reads Splunk's conf files; the one parser of the project.
 
-Splunk's format is not that of configparser: a line that ends in a backslash goes on below, indentation means
-nothing, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would guess, this parser
-refuses.
+Splunk's format is not that of configparser: a line that ends in a backslash continues on the next one,
+indentation means nothing, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would guess,
+this parser refuses.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Stanza = Mapping[str, str]
 """Settings of one stanza, in the file's order."""
 
 Conf = Mapping[str, Stanza]
-"""Stanzas of one file, in its order; what stands before the first header is in "default", as in Splunk."""
+"""Stanzas of one file, in its order; settings before the first header are in "default", as in Splunk."""
 
 DEFAULT = "default"
 
 
 class ConfError(Exception):
-    """A conf file that Splunk would read otherwise than it looks; the message names file and line."""
+    """A conf file that Splunk would not read as it looks; the message names file and line."""
 
 
 def read(path: Path) -> Conf:
@@ -40,14 +40,14 @@ def read(path: Path) -> Conf:
 def parse(text: str, name: str = "conf") -> Conf:
     """Return the stanzas of a conf file's text; the name is for error messages.
 
-    A value that goes on over several lines keeps its line breaks, without the backslashes.
+    A value of several lines keeps its line breaks, without the backslashes.
 
     Raises:
         ConfError: as in read().
     """
     stanzas: dict[str, dict[str, str]] = {}
     settings = None
-    lines = enumerate(text.split("\n"), 1)
+    lines = enumerate(text.replace("\r\n", "\n").split("\n"), 1)
     for number, line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -62,7 +62,7 @@ def parse(text: str, name: str = "conf") -> Conf:
         entry = "\n".join(logical).strip()
         if entry.startswith("["):
             if not entry.endswith("]"):
-                raise ConfError(f"{where}: {entry!r} is no stanza header")
+                raise ConfError(f"{where}: {entry!r} is not a stanza header")
             header = entry[1:-1]
             if header in stanzas:
                 raise ConfError(f"{where}: [{header}] occurs twice")
