@@ -20,10 +20,10 @@ from lab.fuzz.oracle import cut, events_in, learning_after
 from lab.generator import ALL_SHAPES, generate
 from lab.generator.shape import Event
 from lab.host.wire import columns_of, encode_body
+from tsid import memo
 from tsid.decision.enrich import KEEP, Enricher, Options
 from tsid.facts.lookups import Lookups, load_lookups
 from tsid.hotpath import chunk_enricher as rows
-from tsid.hotpath import row_enricher as rowevents
 from tsid.hotpath.chunk_enricher import ChunkEnricher
 from tsid.hotpath.csvbytes import (
     decode_multivalue,
@@ -35,7 +35,8 @@ from tsid.hotpath.csvbytes import (
     unquote,
 )
 from tsid.hotpath.prefilter import Suspicion
-from tsid.hotpath.row_enricher import MV, Memory
+from tsid.hotpath.row_enricher import MV
+from tsid.memo import AnswerBudget
 from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 
@@ -373,7 +374,7 @@ def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups
     header, _, table = body.partition(b"\n")
     suspicion = Suspicion(lookups)
     columns = [unquote(cell) for cell in split_cells(header)]
-    plan = rows._Plan(header, columns, Enricher(lookups, Options()), suspicion, Memory())
+    plan = rows._Plan(header, columns, Enricher(lookups, Options()), suspicion, AnswerBudget())
     every = [row for _, row, _ in plan.pattern.expression.findall(table)]
     assert len(every) == 1000
     plan.learn(every, 1000, 1000)
@@ -396,14 +397,14 @@ def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) ->
 def test_what_is_forgotten_is_found_again(
     lookups: Lookups, folder: Path, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rowevents, "MOST_REMEMBERED", most)
+    monkeypatch.setattr(memo, "MAX_ANSWER_BYTES", most)
     events = [item.event for item in generate(300, seed=6, licensing_share=1)]
     body = encode_body(events, columns_of(events))
     same(lookups, Options(), [body, body], folder)
 
 
 def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rowevents, "MOST_REMEMBERED", 2_000_000)
+    monkeypatch.setattr(memo, "MAX_ANSWER_BYTES", 2_000_000)
     chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
 
     def chunk(number: int) -> bytes:

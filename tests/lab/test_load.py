@@ -26,7 +26,7 @@ def app(packaged_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     app = tmp_path_factory.mktemp("load") / "tsidenrich"
     shutil.copytree(packaged_app, app)
     for module, old, new in (
-        ("hotpath/row_enricher", "MOST_REMEMBERED = 96 << 20", "MOST_REMEMBERED = 4 << 20"),
+        ("memo", "MAX_ANSWER_BYTES = 96 << 20", "MAX_ANSWER_BYTES = 4 << 20"),
         ("hotpath/prefilter", "MEMO_SIZE = 100_000", "MEMO_SIZE = 1_000"),
         ("text/addresses", "MEMO_SIZE = 50_000", "MEMO_SIZE = 1_000"),
         ("text/names", "lru_cache(50_000)", "lru_cache(1_000)"),

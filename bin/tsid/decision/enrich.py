@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from tsid.decision.judge import Decision, Judge
+from tsid.decision.judge import Judge
 from tsid.decision.reader import EventReader
 from tsid.decision.verdicts import ALIASED, CANONICAL
 from tsid.facts.actions import ALLOWED, BLOCKED, UNKNOWN
@@ -77,37 +77,13 @@ class Answer(NamedTuple):
     rewritten: Mapping[str, Value]
 
 
-class Side(NamedTuple):
-    """The licensing side of a connection.
-
-    Attributes:
-        addresses: as the event has them, normally one.
-        swapped: they stand where the device's should: the event shows the two sides the wrong way round.
-    """
-
-    addresses: Sequence[str]
-    swapped: bool
-
-
-class Finding(NamedTuple):
-    """What a connection is found to be, before the rest of the event is looked at.
-
-    Attributes:
-        decision: the verdict and its evidence.
-        swapped: the event shows the two sides of the connection the wrong way round.
-        rewritten: the event's own fields whose value changes.
-    """
-
-    decision: Decision
-    swapped: bool
-    rewritten: Mapping[str, Value]
-
-
 class Enricher:
     """Enriches events one by one; the same event always gets the same answer.
 
-    `enrich` does all of it. The other methods are its parts, for callers that remember answers: each tells
-    which fields its own answer depends on.
+    An answer depends on the fields of the roles ``address``, ``name``, ``action``, ``responder_bytes`` and
+    `CONNECTION`, on `earlier_field`, and on the `period` of ``_time``. Only `device` depends on the device's
+    fields, unless they share an address with the address fields or the source port is 443. With the option
+    `raw`, everything depends on ``_raw`` too.
 
     Args:
         lookups: the tables to decide by.
@@ -170,117 +146,86 @@ class Enricher:
         Args:
             event: its fields; a sequence of strings is a multivalue field. It is not changed.
         """
-        reader = self.reader(event)
-        finding = self.find(reader)
-        if finding is None:
-            return self._blank
-        outcome = self.outcome(reader, finding.swapped)
-        device = self.device(reader, finding.swapped)
-        return self.answer(finding, device, outcome, self.connection(reader))
-
-    def reader(self, event: Event) -> EventReader:
-        """Return what `find` and its like read an event with."""
-        return EventReader(event, self._fields, self._options.raw)
-
-    def find(self, reader: EventReader) -> Optional[Finding]:
-        """Find out what a connection is; None if it is no licensing traffic.
-
-        It depends on the fields for addresses and names, on `earlier_field` and on the `period` of ``_time``;
-        on the device's only if it shares an address with the addresses' fields, or if the source port is 443.
-        """
-        side = self.side(reader)
-        return self.find_between(reader, side, reader.names(side.swapped))
-
-    def side(self, reader: EventReader) -> Side:
-        """Find the licensing side; it depends on the fields for addresses.
-
-        On the device's, and on ``_time``, it depends only as `find` does.
-        """
-        if not self.may_swap:
-            return Side(reader.values("address"), False)
-        devices = reader.values("device")
-        addresses = reader.addresses(devices)
-        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
-        if _port_of(reader.text("source_port")) != _HTTPS:
-            return Side(addresses, False)
-        time = self._time_of(reader)
-        swapped = not any(self._judge.is_endpoint(address, time) for address in addresses) and any(
-            self._judge.is_endpoint(device, time) for device in devices
-        )
-        return Side(devices if swapped else addresses, swapped)
-
-    def find_between(
-        self, reader: EventReader, side: Side, reported: tuple[str, Sequence[ReportedName]]
-    ) -> Optional[Finding]:
-        """Do as `find`, where its first steps are known: the licensing side and `EventReader.names`."""
-        event, time = reader.event, self._time_of(reader)
-        addresses, swapped = side
-        name_field, names = reported
-        if self._options.name is None and not swapped and all(name.is_address for name in names):
-            # Any other name there is what the site calls the address, not what the firewall reported.
-            found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
-            name_field, names = ("", found) if found else (name_field, names)
+        reader = self._reader(event)
+        time = _time_in(values_of(event.get("_time"))) if self.has_periods else None
+        addresses, swapped = self._licensing_side(reader, time)
+        field, names = self._reported_names(reader, swapped)
         earlier = values_of(event.get(self.earlier_field))
         before = parse_name(earlier[0]) if earlier else None
         decision = self._judge.decide(addresses, names, time, before)
         if decision is None:
-            return None
+            return self._blank
         rewritten: dict[str, Value] = {}
-        if self._options.rewrite and decision.verdict == ALIASED and name_field:
-            rewritten = self._rewrite(event, name_field, addresses, time)
-        return Finding(decision, swapped, rewritten)
-
-    def period(self, time: str) -> Optional[int]:
-        """Return the number of the period of a ``_time``: within one, all endpoints are the same."""
-        return self._period(_time_in([time]))
-
-    def device(self, reader: EventReader, swapped: bool) -> str:
-        """Return the device's address; unless the sides are swapped, it depends on its fields only.
-
-        What is no address stays too, as far as it may be a name.
-        """
-        devices = reader.values("device")
-        if swapped:
-            devices = reader.addresses(devices)
-        return as_name(canonical_address(devices[0].strip())) if devices else ""
-
-    def outcome(self, reader: EventReader, swapped: bool) -> str:
-        """Return what the firewall did, by the fields for the action and the responder's bytes."""
-        outcome = self._actions.outcome(reader.values("action"))
-        if outcome == BLOCKED and swapped:
-            # What an ASA denies in this direction is a late packet of the server's, not the device's request.
-            return UNKNOWN
-        if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
-            # The server never answered: no proof that the device renewed anything.
-            return UNKNOWN
-        return outcome
-
-    def connection(self, reader: EventReader) -> str:
-        """Return what identifies the connection: the first value for each of the roles `CONNECTION`."""
-        parts = [reader.text(role) for role in CONNECTION]
-        return connection_text(":".join(parts)) if all(parts) else ""
-
-    def answer(self, finding: Finding, device: str, outcome: str, connection: str) -> Answer:
-        """Put the parts of an answer together."""
-        decision = finding.decision
-        fields = (
+        if self._options.rewrite and decision.verdict == ALIASED and field:
+            rewritten = self._rewrite(event, field, addresses, time)
+        outcome = self._outcome(reader, swapped)
+        values = (
             decision.verdict,
             decision.verified_host,
             decision.observed,
             decision.service,
             decision.ip,
-            device,
+            _device_of(reader, swapped),
             decision.network,
             outcome,
-            connection,
+            _connection_of(reader),
             decision.confidence,
             decision.reason,
             decision.advice(outcome),
         )
-        return Answer(decision.verdict, dict(zip(self.output_fields, fields)), finding.rewritten)
+        return Answer(decision.verdict, dict(zip(self.output_fields, values)), rewritten)
 
-    def _time_of(self, reader: EventReader) -> Optional[float]:
-        return _time_in(values_of(reader.event.get("_time"))) if self.has_periods else None
+    def device(self, event: Event) -> str:
+        """Return the device's address in an event whose two sides are not swapped.
+
+        It depends on the fields of the role ``device`` only. Text that is not an address is kept as far as it
+        may be a name.
+        """
+        return _device_of(self._reader(event), swapped=False)
+
+    def period(self, time: str) -> Optional[int]:
+        """Return the number of the period that contains a ``_time``.
+
+        The valid endpoints are the same throughout a period.
+        """
+        return self._period(_time_in([time]))
+
+    def _reader(self, event: Event) -> EventReader:
+        return EventReader(event, self._fields, self._options.raw)
+
+    def _licensing_side(self, reader: EventReader, time: Optional[float]) -> tuple[Sequence[str], bool]:
+        """Return the addresses of the licensing side, and whether the event shows the two sides swapped."""
+        if not self.may_swap:
+            return reader.values("address"), False
+        devices = reader.values("device")
+        addresses = reader.addresses(devices)
+        # An ASA's 302013 for an outbound connection may be extracted with its two sides swapped.
+        if _port_of(reader.text("source_port")) != _HTTPS:
+            return addresses, False
+        swapped = not any(self._judge.is_endpoint(address, time) for address in addresses) and any(
+            self._judge.is_endpoint(device, time) for device in devices
+        )
+        return (devices if swapped else addresses), swapped
+
+    def _reported_names(self, reader: EventReader, swapped: bool) -> tuple[str, Sequence[ReportedName]]:
+        """Return the names that the firewall reported, and the field to rewrite; empty if there is none."""
+        field, names = reader.names(swapped)
+        if self._options.name is None and not swapped and all(name.is_address for name in names):
+            # Any other name there is what the site calls the address, not what the firewall reported.
+            found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
+            if found:
+                return "", found
+        return field, names
+
+    def _outcome(self, reader: EventReader, swapped: bool) -> str:
+        outcome = self._actions.outcome(reader.values("action"))
+        if outcome == BLOCKED and swapped:
+            # An ASA denies only the server's late packets in this direction, never the device's request.
+            return UNKNOWN
+        if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
+            # The server never answered, so nothing proves that the device renewed its licence.
+            return UNKNOWN
+        return outcome
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
@@ -304,8 +249,20 @@ class Enricher:
 
 
 def connection_text(text: str) -> str:
-    """Return what identifies a connection as it is shown: its parts are the logger's own, but who knows."""
+    """Return a connection's identifier as it is shown; a logger may write anything into its parts."""
     return as_cell(shown(text))
+
+
+def _connection_of(reader: EventReader) -> str:
+    parts = [reader.text(role) for role in CONNECTION]
+    return connection_text(":".join(parts)) if all(parts) else ""
+
+
+def _device_of(reader: EventReader, swapped: bool) -> str:
+    devices = reader.values("device")
+    if swapped:
+        devices = reader.addresses(devices)
+    return as_name(canonical_address(devices[0].strip())) if devices else ""
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

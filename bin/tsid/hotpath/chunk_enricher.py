@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 from tsid.decision.enrich import Enricher
 from tsid.hotpath.csvbytes import CELL, quote, read_rows, split_cells, unquote
 from tsid.hotpath.prefilter import Suspicion
-from tsid.hotpath.row_enricher import MV, Memory, Result, RowEnricher
+from tsid.hotpath.row_enricher import MV, Result, RowEnricher
 from tsid.hotpath.row_pattern import (
     ADDRESS,
     DEVICE,
@@ -28,6 +28,7 @@ from tsid.hotpath.row_pattern import (
     any_pattern,
     ordinary_pattern,
 )
+from tsid.memo import AnswerBudget
 
 #: The best size of a block: large enough for the expression to get going, small enough for the processor's
 #: cache.
@@ -63,13 +64,18 @@ class _Plan:
         columns: the names in it, all different.
         enricher: decides.
         suspicion: tells what need not be decided.
-        memory: where to remember answers.
+        budget: limits the memory that remembered answers take.
     """
 
     def __init__(
-        self, header: bytes, columns: Sequence[str], enricher: Enricher, suspicion: Suspicion, memory: Memory
+        self,
+        header: bytes,
+        columns: Sequence[str],
+        enricher: Enricher,
+        suspicion: Suspicion,
+        budget: AnswerBudget,
     ) -> None:
-        self.rows = RowEnricher(columns, enricher, suspicion, memory)
+        self.rows = RowEnricher(columns, enricher, suspicion, budget)
         self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
         #: What follows an ordinary row.
         self.end = b"," * len(self.rows.added) + b"\n"
@@ -172,7 +178,7 @@ class ChunkEnricher:
         self._enricher = enricher
         self._suspicion = suspicion
         self._plans: dict[bytes, _Plan] = {}
-        self._memory = Memory()
+        self._budget = AnswerBudget()
         self._seen = self._returned = self._enriched = self._rewritten = 0
 
     def enrich(self, body: Iterable[bytes]) -> tuple[list[bytes], Counts]:
@@ -211,8 +217,8 @@ class ChunkEnricher:
                 return None
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-                self._memory = Memory()
-            plan = _Plan(header, columns, self._enricher, self._suspicion, self._memory)
+                self._budget = AnswerBudget()
+            plan = _Plan(header, columns, self._enricher, self._suspicion, self._budget)
             self._plans[header] = plan
         return plan
 
@@ -304,7 +310,7 @@ class ChunkEnricher:
             kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
         else:
             kept = list({name: place for place, name in enumerate(header)}.values())
-        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, Memory())
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, AnswerBudget())
         names = [*(header[place] for place in kept), *rows.added]
         pieces.append(b",".join(map(quote, names)) + b"\n")
         self._tolerant_rows(table, rows, kept, pieces)
