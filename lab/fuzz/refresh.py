@@ -41,7 +41,7 @@ _RESOLVER = "192.0.2.53"
 _HOST, _ALIAS, _OTHER = "tools.cisco.com", "toos.cisco.com", "smartreceiver.cisco.com"
 _MINE, _MOVED, _THEIRS, _SIX = "72.163.4.38", "173.37.145.9", "146.112.59.81", "2001:420:1101:5::a"
 _NAMES = (_ALIAS, _HOST, _OTHER)
-_SINKHOLE = "146.112.59.8"
+_SINKHOLE = "146.112.61.104"
 #: Which answer or certificate a part of an input is, by its second byte.
 _ASKED = [(name, kind) for name in _NAMES for kind in KINDS]
 _SERVERS = [parse_address(text) for text in (_MINE, _MOVED, _THEIRS, _SIX)]

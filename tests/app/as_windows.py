@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio  # noqa: F401 - loaded while it finds what it needs; its part for POSIX is never used
 import datetime
 import errno
+import fcntl
 import importlib
 import io
 import os
@@ -24,9 +25,10 @@ import runpy
 import shutil
 import signal
 import sys
+import types
 import warnings
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 MODULES = "crypt curses fcntl grp nis pty pwd readline resource spwd syslog termios tty"
 FUNCTIONS = """
@@ -68,6 +70,20 @@ class DateTime(datetime.datetime):
         return super().fromtimestamp(timestamp, tz)
 
 
+class Locks(types.ModuleType):
+    """The locks of Windows's C library, by those of this system."""
+
+    LK_NBLCK, LK_UNLCK = 2, 0
+    _flock = staticmethod(fcntl.flock)
+    _modes: ClassVar[dict[int, int]] = {LK_NBLCK: fcntl.LOCK_EX | fcntl.LOCK_NB, LK_UNLCK: fcntl.LOCK_UN}
+
+    def locking(self, number: int, mode: int, _: int) -> None:
+        try:
+            self._flock(number, self._modes[mode])
+        except BlockingIOError:
+            raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
 def become_windows(libraries: Path) -> None:
     """Take away, and change, what the process has.
 
@@ -87,11 +103,10 @@ def become_windows(libraries: Path) -> None:
     # These have code of their own for Windows, which needs it.
     sys.path.insert(0, str(libraries))
     with warnings.catch_warnings():
-        # That it has no lock but a file's presence; there it has.
         warnings.simplefilter("ignore")
-        for library in ("filelock", "dns.resolver"):
-            importlib.import_module(library)
+        importlib.import_module("dns.resolver")
     del sys.path[0]
+    sys.modules["msvcrt"] = Locks("msvcrt")
     sys.platform = "win32"
     datetime.datetime = DateTime  # type: ignore[misc]
 

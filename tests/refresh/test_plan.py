@@ -74,7 +74,12 @@ class World:
 
     def plan(self) -> Plan:
         sights = {(sight.address, sight.sni): sight for sight in self.sights}
-        survey = Survey(self.answers, self.members, sights, self.named)
+        named = [*self.named]
+        # A survey asks for each name that it does not know. By default there is no such host.
+        for name in unknown_names(self.lookups, load_bounds(self.folder), self.sights):
+            if not any(answer.host == name for answer in named):
+                named += says(name)
+        survey = Survey(self.answers, self.members, sights, named)
         return make_plan(self.lookups, load_bounds(self.folder), survey, self.settings, TODAY)
 
 
@@ -178,9 +183,9 @@ class TestNewAddress:
         ("address", "what", "reason"),
         [
             (
-                "146.112.59.8",
+                "146.112.61.104",
                 "sinkhole",
-                "a DNS filter answers with this address (Cisco Umbrella: welcome.opendns.com).",
+                "a DNS filter answers with this address (Cisco Umbrella block page).",
             ),
             ("10.1.2.3", "private", "the address lies in 10.0.0.0/8: private addresses."),
             ("198.51.100.7", "private", "the address lies in 198.51.100.0/24: a relay."),
@@ -213,28 +218,52 @@ class TestNewAddress:
         reason = f"{R1}: the answer of {R2}, 192.0.2.3 does not have this address."
         assert told(world.plan()) == {refusal("disagreement", f"{NEW}/32", reason)}
 
-    def test_a_resolver_that_did_not_answer_does_not_disagree(self, world: World) -> None:
-        world.answers = [
-            *says(HOST, ONE, TWO, NEW, by=[R1]),
-            *says(HOST, by=[R2], problem="SERVFAIL"),
-            *says(OTHER, OTHERS),
-        ]
-        found = told(world.plan())
-        assert change("new", f"{NEW}/32", f"DNS by {R1}.") in found
-        assert {item[0] for item in found} == {"change", "note"}
-
-    def test_a_resolver_that_answered_only_the_other_kind_does_not_disagree(self, world: World) -> None:
-        failed = says(HOST, by=[R2])
-        world.answers = [
-            *says(HOST, ONE, TWO, NEW, by=[R1]),
-            failed[0]._replace(problem="SERVFAIL"),
-            failed[1],
-            *says(OTHER, OTHERS),
-        ]
+    @pytest.mark.parametrize("kinds", [(0, 1), (0,)], ids=["both kinds", "this kind"])
+    def test_a_resolver_that_fails_does_not_agree(self, world: World, kinds: Sequence[int]) -> None:
+        """Whoever can make a resolver fail must not decide by that what the others are believed."""
+        silent = says(HOST, by=[R2])
+        for kind in kinds:
+            silent[kind] = silent[kind]._replace(problem="SERVFAIL")
+        world.answers = [*says(HOST, ONE, TWO, NEW, by=[R1]), *silent, *says(OTHER, OTHERS)]
         plan = world.plan()
-        assert [item[2:4] for item in told(plan) if item[0] == "change"] == [("new", f"{NEW}/32")]
+        reason = f"{R1}: {R2} did not answer, and all resolvers have to return a new address."
+        assert ("failure", "endpoints", "unanswered", f"{NEW}/32", HOST, reason) in told(plan)
+        assert plan.of_kind("change") == plan.of_kind("refusal") == []
         assert {item.what for item in plan.of_kind("note")} == {"no_answer"}
-        assert plan.of_kind("refusal") == []
+
+    @pytest.mark.parametrize("last", [104, 105, 106, 107, 108, 110])
+    def test_a_block_page_of_umbrella_is_refused_whatever_tls_says(self, world: World, last: int) -> None:
+        address = f"146.112.61.{last}"
+        world.answers += says(HOST, address)
+        for sights in ([], [shows(address, HOST)]):
+            world.sights = sights
+            plan = world.plan()
+            assert [(item.kind, item.what, item.item) for item in plan.items] == [
+                ("refusal", "sinkhole", f"{address}/32")
+            ]
+            assert plan.endpoints == []
+
+    def test_a_block_page_that_an_earlier_refresh_believed_is_withdrawn_for_all_times(
+        self, world: World
+    ) -> None:
+        address = "146.112.61.106"
+        world.refreshed(f"{address}/32,{HOST},s,active,2026-11-01,,DNS,2027-01-30,,,60")
+        world.answers += says(HOST, address)
+        plan = world.plan()
+        assert {(item.kind, item.what) for item in plan.items} == {
+            ("change", "withdrawn"),
+            ("refusal", "sinkhole"),
+        }
+        found = row(plan, f"{address}/32")
+        assert (found["status"], found["valid_until"], "valid_from" in found) == (
+            "retired",
+            "1970-01-01",
+            False,
+        )
+        world.refreshed(",".join(plan.endpoints[0].values()))
+        (endpoint,) = [e for _, e in world.lookups.endpoint_rows if e.network == f"{address}/32"]
+        assert not any(endpoint.covers(time) for time in (None, 1_000_000_000.0, 1_790_000_000.0))
+        assert {item.what for item in world.plan().items} == {"sinkhole"}
 
     def test_all_have_it_under_one_of_the_hosts_names(self, world: World) -> None:
         # What is answered for the host itself goes round; the member has it from everyone.
@@ -801,6 +830,38 @@ class TestAliases:
             world.named = says("tool.cisco.com", address, by=[R1])
             world.answers = [*says(HOST, ONE, TWO), *says(OTHER, OTHERS, NEW)]
             assert "elsewhere" in {item[2] for item in told(world.plan())}
+
+    @pytest.mark.parametrize(
+        "problem", ["SERVFAIL", "no answer within 5 seconds", "65 addresses, more than are believed"]
+    )
+    @pytest.mark.parametrize("resolver", [R1, R2])
+    @pytest.mark.parametrize("kind", [0, 1])
+    def test_a_name_whose_own_server_is_not_known_is_not_an_alias(
+        self, world: World, problem: str, resolver: str, kind: int
+    ) -> None:
+        """One lost answer must not make www.cisco.com an alias for good."""
+        world.sights = [shows(ONE, HOST, common_names=["www.cisco.com"])]
+        world.named = [
+            answer._replace(problem=problem)
+            if (answer.resolver, answer.kind) == (resolver, KINDS[kind])
+            else answer
+            for answer in says("www.cisco.com")
+        ]
+        plan = world.plan()
+        assert plan.aliases == []
+        reason = (
+            f"The certificate of {ONE} is reported so; whether www.cisco.com has another server is not known "
+            f"({resolver}: {problem})."
+        )
+        assert told(plan) == {alias_item("failure", "unanswered", "www.cisco.com", reason)}
+
+    def test_a_name_that_is_only_the_start_of_a_certificates_name_is_not_an_alias(self, world: World) -> None:
+        world.sights = [shows(ONE, HOST, common_names=["tool.cisco.com#.evil.example"])]
+        plan = world.plan()
+        assert plan.aliases == []
+        assert {item[:4] for item in told(plan)} == {
+            ("refusal", "aliases", "no_host", "tool.cisco.com#.evil.example")
+        }
 
     def test_one_that_dns_has_at_the_same_servers(self, world: World) -> None:
         world.sights = [shows(ONE, "tool.cisco.com", HOST)]

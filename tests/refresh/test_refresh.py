@@ -193,7 +193,7 @@ CASES = {
     ),
     "a private address": Case([*ALL, "10.1.2.3"], at("10.1.2.3"), 2, {("refusal", "private", "10.1.2.3/32")}),
     "a sinkhole and nothing else": Case(
-        ["146.112.59.8"], same, 2, {("refusal", "sinkhole", "146.112.59.8/32")}
+        ["146.112.61.104"], same, 2, {("refusal", "sinkhole", "146.112.61.104/32")}
     ),
     "IPv6 outside": Case(
         [*ALL, "2001:db8::66"], at("2001:db8::66"), 2, {("refusal", "not_ciscos", "2001:db8::66/128")}
@@ -329,10 +329,10 @@ class TestResolvers:
 
     def test_all_lie(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
         before = tables(world)
-        lie = world.records(tools=["146.112.59.8"], swapi=["203.0.113.5"])
+        lie = world.records(tools=["146.112.61.104"], swapi=["203.0.113.5"])
         status, told = self.ask(world, lie, lie, capsys=capsys)
         assert items(told, "change", "refusal", "failure") == {
-            ("refusal", "sinkhole", "146.112.59.8/32"),
+            ("refusal", "sinkhole", "146.112.61.104/32"),
             ("refusal", "not_ciscos", "203.0.113.5/32"),
         }
         assert status == 2
@@ -513,8 +513,8 @@ class TestVanished:
         assert {e.status for _, e in load_lookups(world.lookups).endpoint_rows} == {"active"}
 
     def test_an_answer_that_is_not_believed_misses_nothing(self, world: World) -> None:
-        found = days(world, [0, 15, 30, 45], world.records(tools=["146.112.59.8"]))
-        assert found == [{("refusal", "sinkhole", "146.112.59.8/32")}] * 4
+        found = days(world, [0, 15, 30, 45], world.records(tools=["146.112.61.104"]))
+        assert found == [{("refusal", "sinkhole", "146.112.61.104/32")}] * 4
 
     def test_one_resolver_alone_revives_nothing(self, world: World) -> None:
         days(world, [0, 15, 30], world.records(tools=[MINE, *V6]))

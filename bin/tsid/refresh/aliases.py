@@ -10,7 +10,7 @@ from tsid.facts.lookups import Lookups
 from tsid.refresh.bounds import Bounds
 from tsid.refresh.certificates import Certificate, reported
 from tsid.refresh.endpoints import EndpointPlan
-from tsid.refresh.items import CHANGE, NOTE, REFUSAL, SEEN, Items, list_names
+from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Items, list_names
 from tsid.refresh.rows import ALIAS_COLUMNS, is_due, is_local, is_refreshed, values_of
 from tsid.refresh.settings import Settings
 from tsid.refresh.survey import Survey
@@ -114,15 +114,19 @@ class AliasPlan:
         found = self._aliases.get(alias)
         if found is not None and found["host"] != host:
             return REFUSAL, "other_host", f", but one of {found['host']} is too."
+        answers = [answer for answer in self._survey.named if answer.host == alias]
         strangers = sorted(
             address
-            for answer in self._survey.named
-            if answer.host == alias
+            for answer in answers
             for address in answer.addresses
             if not self._endpoints.contains(host, address)
         )
         if strangers:
             return REFUSAL, "elsewhere", f", but DNS has {alias} at {strangers[0]}."
+        failed = [answer for answer in answers if answer.problem]
+        if failed or not answers:
+            who = f"{failed[0].resolver}: {failed[0].problem}" if failed else "DNS was not asked"
+            return FAILURE, "unanswered", f"; whether {alias} has another server is not known ({who})."
         return None
 
     def _certificates(self, host: str) -> Iterator[tuple[Address, Certificate]]:

@@ -8,7 +8,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
@@ -74,8 +74,12 @@ class Sight(NamedTuple):
 
 def reported(certificate: Certificate) -> str:
     """Return the name that a firewall reports for a certificate, as lookups write it; empty without one."""
-    name = parse_name(certificate.reported)
-    return "" if name is None or name.is_address else name.key
+    text = certificate.reported
+    name = parse_name(text)
+    if name is None or name.is_address:
+        return ""
+    # A certificate has names, not URLs: the host before a path, port or user is not what it says.
+    return name.key if name.end - name.start == len(text) else text.lower()
 
 
 def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list[Sight]:
@@ -88,9 +92,16 @@ def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list
     Raises:
         SettingsError: the file of trusted authorities cannot be used.
     """
-    context = _context(settings)
+    context, targets, proxy = _context(settings), list(targets), settings.proxy
+    # A server without SNI is the same machine as with one, so it is reached in the same way.
+    direct = {address for address, host in targets if proxy is None or proxy.is_bypassed(address, host)}
+
+    def look(target: tuple[Address, str]) -> Sight:
+        address, sni = target
+        return _look(address, sni, context, settings._replace(proxy=None if address in direct else proxy))
+
     with ThreadPoolExecutor(_MAX_CONNECTIONS) as pool:
-        return list(pool.map(lambda target: _look(target[0], target[1], context, settings), targets))
+        return list(pool.map(look, targets))
 
 
 def _context(settings: Settings) -> ssl.SSLContext:
@@ -111,8 +122,8 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
     for _ in range(settings.attempts):
         try:
             with (
-                _connect(address, settings) as plain,
-                _handshake_deadline(plain, settings.timeout),
+                _Deadline(settings.timeout) as deadline,
+                _connect(address, settings, deadline) as plain,
                 context.wrap_socket(plain, server_hostname=sni or None) as secure,
             ):
                 return Sight(address, sni, _read(secure.getpeercert()))
@@ -126,6 +137,8 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
             return failed._replace(
                 unverified=True, problem="its certificate has a name that is not valid text"
             )
+        except UnicodeError as error:
+            return failed._replace(problem=f"no connection: the proxy's name is not valid ({error})")
         except (socket.timeout, TimeoutError):
             failed = failed._replace(problem=f"no answer within {settings.timeout:g} seconds")
         except (OSError, http.client.HTTPException) as error:
@@ -135,49 +148,79 @@ def _look(address: Address, sni: str, context: ssl.SSLContext, settings: Setting
     return failed
 
 
-def _connect(address: Address, settings: Settings) -> socket.socket:
-    if settings.proxy is None:
-        return socket.create_connection((str(address), settings.tls_port), settings.timeout)
-    tunnel = http.client.HTTPConnection(settings.proxy.host, settings.proxy.port, timeout=settings.timeout)
+class _Deadline:
+    """Aborts an exchange that takes longer than this, even if the other side keeps sending a few bytes.
+
+    `guard` each socket as soon as it exists. When the time is up the guarded socket is shut down, and leaving
+    the context with an OSError raises TimeoutError instead.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._abort)
+        self._lock = threading.Lock()
+        self._expired = False
+        self._duplicate: Optional[socket.socket] = None
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: object, error: Optional[BaseException], trace: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        if self._duplicate is not None:
+            self._duplicate.close()
+        if self._expired and isinstance(error, (OSError, http.client.HTTPException)):
+            raise TimeoutError from None
+
+    def guard(self, connection: socket.socket) -> None:
+        with self._lock:
+            # The TLS layer takes over the socket; the duplicate is the same connection.
+            self._duplicate = connection.dup()
+            if self._expired:
+                self._shut_down()
+
+    def _abort(self) -> None:
+        with self._lock:
+            self._expired = True
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._duplicate is not None:
+            with contextlib.suppress(OSError):
+                self._duplicate.shutdown(socket.SHUT_RDWR)
+
+
+class _Tunnel(http.client.HTTPConnection):
+    """A connection through a proxy, whose answer has to come before the deadline too."""
+
+    def __init__(self, host: str, port: int, seconds: float, deadline: _Deadline) -> None:
+        super().__init__(host, port, timeout=seconds)
+
+        def create(*arguments: Any, **named: Any) -> socket.socket:
+            connection = socket.create_connection(*arguments, **named)
+            deadline.guard(connection)
+            return connection
+
+        self._create_connection = create
+
+
+def _connect(address: Address, settings: Settings, deadline: _Deadline) -> socket.socket:
+    proxy = settings.proxy
+    if proxy is None:
+        connection = socket.create_connection((str(address), settings.tls_port), settings.timeout)
+        deadline.guard(connection)
+        return connection
+    tunnel = _Tunnel(proxy.host, proxy.port, settings.timeout, deadline)
     # Only the request needs the brackets.
     host = f"[{address}]" if address.version == 6 else str(address)
-    tunnel.set_tunnel(host, settings.tls_port, settings.proxy.headers)
+    tunnel.set_tunnel(host, settings.tls_port, proxy.headers)
     try:
         tunnel.connect()
     except BaseException:
         tunnel.close()
         raise
     return tunnel.sock
-
-
-@contextlib.contextmanager
-def _handshake_deadline(connection: socket.socket, seconds: float) -> Iterator[None]:
-    """Abort a handshake that takes longer than this, even if the server keeps sending a few bytes.
-
-    Raises:
-        TimeoutError: the handshake was aborted.
-    """
-    # The TLS layer takes over the socket; the duplicate is the same connection.
-    duplicate = connection.dup()
-    expired = threading.Event()
-
-    def abort() -> None:
-        expired.set()
-        with contextlib.suppress(OSError):
-            duplicate.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, abort)
-    timer.start()
-    try:
-        yield
-    except OSError:
-        if expired.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()
-        timer.join()
-        duplicate.close()
 
 
 def _read(found: Any) -> Certificate:
@@ -194,10 +237,9 @@ def _read(found: Any) -> Certificate:
     )
 
 
-def _covers(pattern: str, host: str) -> bool:
-    name = parse_name(pattern)
-    if name is None or not name.host:
-        return False
-    if name.host.startswith("*."):
-        return host.partition(".")[2] == name.host[2:]
-    return name.host == host
+def _covers(name: str, host: str) -> bool:
+    """Compare a name in a certificate with a host: literally but for case (RFC 6125, section 6.4)."""
+    name = name.lower()
+    if name.startswith("*."):
+        return host.partition(".")[2] == name[2:]
+    return name == host

@@ -26,6 +26,8 @@ from tsid.refresh.settings import Settings
 from tsid.refresh.survey import Survey
 from tsid.text.addresses import Address, Prefix, parse_prefix
 
+# A row that is valid until then explains no event.
+_NEVER = "1970-01-01"
 # Above the maximum of the setting.
 _MAX_MISSES = 1_000_000
 
@@ -64,7 +66,9 @@ class EndpointPlan:
         self._items = items
         self._entries: dict[str, list[_Entry]] = {}
         for prefix, endpoint in lookups.endpoint_rows:
-            self._entries.setdefault(endpoint.host, []).append(_Entry(endpoint, prefix))
+            entry = _Entry(endpoint, prefix)
+            self._entries.setdefault(endpoint.host, []).append(entry)
+            self._withdraw(entry)
         self._new: list[dict[str, str]] = []
         self._due: list[_Entry] = []
 
@@ -97,7 +101,7 @@ class EndpointPlan:
             for address in answer.addresses:
                 where.setdefault(address, []).append(answer)
         # An answer that is not believed does not prove either that a missing address is gone.
-        believed = [self._check_address(host, address, where[address], usable) for address in sorted(where)]
+        believed = [self._check_address(host, address, where[address]) for address in sorted(where)]
         asked = {answer.kind for answer in usable if answer.host == host}
         for entry in self._entries[host]:
             if entry.seen or entry.local or entry.endpoint.status == "retired":
@@ -130,12 +134,19 @@ class EndpointPlan:
                 reason = f"Missed by {values['misses']} checks in a row, since {values['missed_since']}."
                 self._add(CHANGE, "retired", network, host, reason)
 
+    def _withdraw(self, entry: _Entry) -> None:
+        """Retire a row for all times if an earlier refresh believed a DNS filter."""
+        sinkhole = entry.address and self._bounds.sinkholes.longest(entry.address)
+        if sinkhole and entry.refreshed and entry.endpoint.status != "retired":
+            entry.values.update(status="retired", valid_from="", valid_until=_NEVER)
+            entry.seen = True
+            reason = f"a DNS filter answers with this address ({sinkhole.owner}): it never was an endpoint."
+            self._add(CHANGE, "withdrawn", entry.values["network"], entry.values["host"], reason)
+
     def _added(self, host: str, address: Address) -> list[dict[str, str]]:
         return [row for row in self._new if row["host"] == host and row["network"] == cidr(address)]
 
-    def _check_address(
-        self, host: str, address: Address, answers: Sequence[DnsAnswer], usable: Sequence[DnsAnswer]
-    ) -> bool:
+    def _check_address(self, host: str, address: Address, answers: Sequence[DnsAnswer]) -> bool:
         """Process an address that some resolver returns for a host; return whether it is believed."""
         known = [entry for entry in self._entries[host] if entry.contains(address)]
         if any(entry.local for entry in known):
@@ -147,12 +158,13 @@ class EndpointPlan:
         problem = objection(self._lookups, self._bounds, address)
         active = bool(known) and known[0].endpoint.status == "active"
         if problem is None and not active:
-            problem = _disagreement(answers, usable)
+            problem = _disagreement(answers, self._survey.answers_for(host))
         if problem is None:
             problem = self._tls_objection(host, address)
         if problem is not None:
             what, reason = problem
-            self._add(REFUSAL, what, cidr(address), host, f"{', '.join(resolvers)}: {reason}")
+            kind = FAILURE if what == "unanswered" else REFUSAL
+            self._add(kind, what, cidr(address), host, f"{', '.join(resolvers)}: {reason}")
             return False
         if not self._is_visible(host, address) and not active:
             return True
@@ -245,21 +257,27 @@ class EndpointPlan:
         self._items.add(kind, "endpoints", what, network, host, reason)
 
 
-def _disagreement(answers: Sequence[DnsAnswer], usable: Sequence[DnsAnswer]) -> Optional[tuple[str, str]]:
-    """Return an objection if some resolvers answered without an address that is to become active.
+def _disagreement(answers: Sequence[DnsAnswer], every: Sequence[DnsAnswer]) -> Optional[tuple[str, str]]:
+    """Return an objection unless all resolvers return an address that is to become active.
+
+    A resolver that fails does not agree: whoever can make it fail must not decide by that.
 
     Args:
         answers: the answers that contain the address.
-        usable: all answers about the host.
+        every: all answers about the host, those with a problem too.
     """
     names = {(answer.host, answer.kind) for answer in answers}
     for name in sorted(names):
         having = {answer.resolver for answer in answers if (answer.host, answer.kind) == name}
-        asked = {answer.resolver for answer in usable if (answer.host, answer.kind) == name}
+        asked = {answer.resolver for answer in every if (answer.host, answer.kind) == name}
         if having == asked:
             return None
-    others = sorted({answer.resolver for answer in usable} - {answer.resolver for answer in answers})
-    return "disagreement", f"the answer of {', '.join(others)} does not have this address."
+    missing = [answer for answer in every if (answer.host, answer.kind) in names and answer not in answers]
+    others = sorted({answer.resolver for answer in missing if not answer.problem})
+    if others:
+        return "disagreement", f"the answer of {', '.join(others)} does not have this address."
+    failed = ", ".join(sorted({answer.resolver for answer in missing}))
+    return "unanswered", f"{failed} did not answer, and all resolvers have to return a new address."
 
 
 def _kind_of(network: Prefix) -> str:

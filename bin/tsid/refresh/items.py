@@ -78,6 +78,7 @@ ADVICE = {
         "Check that DNS is right. If Cisco has given the host up, set the row to retired in "
         "cisco_licensing_endpoints_local.csv."
     ),
+    "unanswered": "Check that this machine may ask every resolver; what is new is believed when all answer.",
     "no_answer": "Check that this machine may ask the resolver (UDP and TCP), or name another one.",
 }
 

@@ -6,55 +6,18 @@ import contextlib
 import csv
 import io
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Optional
 
-from filelock import FileLock, Timeout
-
-from tsid.facts.errors import TsidError
 from tsid.facts.files import patiently, short_name
 from tsid.facts.lookups import REFRESHED, REPLACING, load_lookups
 from tsid.refresh.plan import Plan
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.safe_files import PublishError, create, read_own
 
 #: The refreshed tables, in the order in which they are written.
 FILES = REFRESHED
-
-# Splunk leaves *.tmp out of what it sends to indexers.
-_LOCK = "tsidrefresh.lock.tmp"
-
-
-class PublishError(TsidError):
-    """The tables cannot be written; the message says which of them are as before."""
-
-
-@contextlib.contextmanager
-def only_one(folder: Path, seconds: float) -> Iterator[None]:
-    """Keep other refreshes out of the lookups.
-
-    Args:
-        folder: the app's ``lookups`` folder.
-        seconds: for how long to wait for another one.
-
-    Raises:
-        PublishError: another one is at work, or the folder cannot be written to.
-    """
-    lock = FileLock(str(folder / _LOCK))
-    try:
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        # Windows tells a lock that is held by the same error as a folder that may not be written to.
-        _check_writable(folder)
-        raise PublishError(
-            "Another refresh is at work on these lookups. Try again when it is done."
-        ) from None
-    except OSError as error:
-        raise _refusal(folder, error, ()) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def contents(plan: Plan) -> dict[str, bytes]:
@@ -84,7 +47,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     first, beside the old ones. Nothing is touched where nothing changes.
 
     Args:
-        folder: the app's ``lookups`` folder, kept by `only_one`.
+        folder: the app's ``lookups`` folder, kept by `exclusive_refresh`.
         files: new contents, as `contents` gives them.
 
     Returns:
@@ -109,7 +72,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
             _keep(folder / name)
         if files:
             # Whoever reads meanwhile would find some of them old and some new, and waits.
-            replacing.write_bytes(b"")
+            create(replacing).close()
         for name, path in temporary.items():
             _put(path, folder / name)
             written.append(name)
@@ -118,40 +81,31 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     except OSError as error:
         raise _refusal(folder, error, written) from None
     finally:
-        for path in (*temporary.values(), replacing):
+        for path in (*temporary.values(), *(folder / f"{name}.bak.tmp" for name in files), replacing):
             with contextlib.suppress(OSError):
                 path.unlink()
     return written
-
-
-def _check_writable(folder: Path) -> None:
-    trial = folder / f"tsidrefresh.{os.getpid()}.tmp"
-    try:
-        trial.touch()
-        trial.unlink()
-    except OSError as error:
-        raise _refusal(folder, error, ()) from None
 
 
 def _put(path: Path, target: Path) -> None:
     patiently(lambda: path.replace(target))
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+def _write(path: Path, data: bytes, times: Optional[tuple[int, int]] = None) -> None:
+    with create(path) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    if times:
+        os.utime(path, ns=times)
 
 
 def _keep(path: Path) -> None:
-    """Keep a copy of a file, itself written beside and then put in place."""
-    if path.exists():
-        copy = path.with_name(f"{path.name}.bak.tmp")
-        # Not its mode: on Windows, a copy marked as read-only could not be replaced the next time.
-        patiently(lambda: shutil.copyfile(path, copy))
-        found = path.stat()
-        os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+    """Keep a copy of a table, which replaces the copy before it in one step."""
+    # A link is not copied: its target may be a file that only root can read.
+    if path.is_file() and not path.is_symlink():
+        copy, found = path.with_name(f"{path.name}.bak.tmp"), path.stat()
+        _write(copy, patiently(lambda: read_own(path)), (found.st_atime_ns, found.st_mtime_ns))
         _put(copy, path.with_name(f"{path.name}.bak"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
@@ -70,6 +71,11 @@ def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> DnsAnswe
         # SERVFAIL is a final answer; asking again would only take time.
         resolver.retry_servfail = False
         found = resolver.resolve(f"{host}.", kind, raise_on_no_answer=False, search=False)
+        if found.rrset is None and found.chaining_result.cnames:
+            # The end of the chain may have addresses of the other kind only. A resolver that does not say so
+            # leaves it open.
+            with contextlib.suppress(dns.resolver.NoNameservers):
+                found = resolver.resolve(found.canonical_name, kind, raise_on_no_answer=False, search=False)
     except dns.resolver.NXDOMAIN:
         return DnsAnswer(host, kind, of.name, (), None, "")
     except dns.resolver.LifetimeTimeout:

@@ -15,8 +15,9 @@ from tsid.facts.errors import TsidError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.items import ADVICE
-from tsid.refresh.publish import contents, only_one, publish
+from tsid.refresh.publish import contents, publish
 from tsid.refresh.run import Refresh, refresh, today
+from tsid.refresh.safe_files import exclusive_refresh
 from tsid.refresh.settings import load_settings
 from tsid.text.sanitize import printable
 
@@ -69,7 +70,7 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         }
         settings = load_settings(app, given)
         progress = _Progress()
-        with only_one(lookups, _WAIT) if options.write else contextlib.nullcontext():
+        with exclusive_refresh(lookups, _WAIT) if options.write else contextlib.nullcontext():
             found = refresh(lookups, settings, today(), progress.tell)
             progress.done()
             written = publish(lookups, contents(found.plan)) if options.write and found.plan.checked else []

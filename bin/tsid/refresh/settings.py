@@ -13,7 +13,7 @@ from tsid.facts.errors import TsidError
 from tsid.facts.files import patiently, short_name
 from tsid.facts.tables import whole_number
 from tsid.text import conf
-from tsid.text.addresses import parse_address
+from tsid.text.addresses import Address, parse_address, parse_prefix
 from tsid.text.names import ascii_host
 from tsid.text.sanitize import printable
 
@@ -51,11 +51,33 @@ class Proxy(NamedTuple):
         host: its name or address.
         port: its TCP port.
         headers: sent with each CONNECT; the credentials, if the proxy needs any.
+        exceptions: what is connected to directly, in the form of the environment variable NO_PROXY.
     """
 
     host: str
     port: int
     headers: Mapping[str, str]
+    exceptions: str = ""
+
+    def is_bypassed(self, address: Address, host: str) -> bool:
+        """Return whether a server is connected to directly.
+
+        Args:
+            address: of the server.
+            host: its name; empty if it is unknown.
+        """
+        return any(_matches(text.strip().lower(), address, host) for text in self.exceptions.split(","))
+
+
+def _matches(exception: str, address: Address, host: str) -> bool:
+    """Return whether an entry of NO_PROXY is for a server: an address, a network, a domain, or all."""
+    if exception == "*" or parse_address(exception) == address:
+        return True
+    prefix = parse_prefix(exception)
+    if prefix is not None:
+        return prefix[1].contains(address)
+    domain = exception.lstrip(".")
+    return bool(domain) and f".{host}".endswith(f".{domain}")
 
 
 class Settings(NamedTuple):
@@ -162,7 +184,7 @@ class _Reader:
     """Turns the texts of the settings into values."""
 
     def __init__(self, values: Mapping[str, tuple[str, str]], app: Path) -> None:
-        self._values = values
+        self._values = dict(values)
         self._app = app
 
     def number(self, name: str, least: int, most: int) -> int:
@@ -205,10 +227,12 @@ class _Reader:
 
     def proxy(self) -> Optional[Proxy]:
         text = self._text("proxy")
-        of_system = text.lower() == SYSTEM
+        of_system, exceptions = text.lower() == SYSTEM, ""
         if of_system:
             # Not getproxies(): on Windows it would also read the registry.
-            text = urllib.request.getproxies_environment().get("https", "")
+            environment = urllib.request.getproxies_environment()
+            text, exceptions = environment.get("https", ""), environment.get("no", "")
+            self._values["proxy"] = (text, "environment variable HTTPS_PROXY")
         if not text or text.lower() == "none":
             return None
         try:
@@ -216,10 +240,10 @@ class _Reader:
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None
-        if not host or parts.scheme not in ("", "http"):
+        if not host or parts.scheme not in ("", "http") or not (ascii_host(host) or parse_address(host)):
             raise self._refusal("proxy", "Write it as http://host:port.", hidden=True)
         if parts.username is None:
-            return Proxy(host, port or 80, {})
+            return Proxy(host, port or 80, {}, exceptions)
         if not of_system:
             raise self._refusal(
                 "proxy",
@@ -229,7 +253,7 @@ class _Reader:
             )
         user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         token = base64.b64encode(user.encode("utf-8")).decode("ascii")
-        return Proxy(host, port or 80, {"Proxy-Authorization": f"Basic {token}"})
+        return Proxy(host, port or 80, {"Proxy-Authorization": f"Basic {token}"}, exceptions)
 
     def _resolver(self, text: str) -> Resolver:
         if text.lower() == SYSTEM:

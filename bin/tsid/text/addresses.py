@@ -103,6 +103,11 @@ class Prefix(NamedTuple):
     def __str__(self) -> str:
         return f"{Address(self.version, self.first)}/{self.prefixlen}"
 
+    def contains(self, address: Address) -> bool:
+        """Return whether an address is in the network."""
+        shift = _WIDTH[self.version] - self.prefixlen
+        return address.version == self.version and address.value >> shift == self.first >> shift
+
 
 def parse_prefix(text: str) -> Optional[tuple[Address, Prefix]]:
     """Read a network in CIDR form.
