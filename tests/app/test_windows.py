@@ -275,9 +275,9 @@ def test_a_folder_without_permission_is_not_taken_for_another_refresh(folder: Pa
     # Root may write everywhere: the process becomes nobody.
     code = (
         "import os, sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split(os.pathsep)\n"
-        "from tsid.refresh.publish import only_one\n"
+        "from tsid.refresh.publish import exclusive_refresh\n"
         "if not os.getuid(): os.setgid(65534), os.setuid(65534)\n"
-        "with only_one(Path('.'), 0.1): pass"
+        "with exclusive_refresh(Path('.'), 0.1): pass"
     )
     with FileLock(str(lock)):
         lock.chmod(0o666)

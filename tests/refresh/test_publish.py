@@ -20,7 +20,7 @@ from lab.host.host import CommandHost
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import REPLACING, Lookups, load_lookups
 from tsid.refresh.plan import Plan
-from tsid.refresh.publish import FILES, PublishError, as_csv, changed, contents, only_one, publish
+from tsid.refresh.publish import FILES, PublishError, as_csv, changed, contents, exclusive_refresh, publish
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ import os, signal, sys
 from pathlib import Path
 paths, folder, fatal, *names = sys.argv[1:]
 sys.path[:0] = paths.split(os.pathsep)
-from tsid.refresh.publish import only_one, publish
+from tsid.refresh.publish import exclusive_refresh, publish
 folder = Path(folder)
 files = {name: (folder.parent / "new" / name).read_bytes() for name in names}
 steps = 0
@@ -44,7 +44,7 @@ def hook(event, arguments):
         if steps == int(fatal):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(hook)
-with only_one(folder, 10):
+with exclusive_refresh(folder, 10):
     publish(folder, files)
 """
 
@@ -93,7 +93,7 @@ def check_whole(folder: Path) -> None:
     for name, data in held(folder).items():
         assert data in (OLD[name], NEW[name])
     load_lookups(folder)
-    with only_one(folder, 10):
+    with exclusive_refresh(folder, 10):
         publish(folder, NEW)
     assert held(folder) == NEW
     assert not list(folder.glob("*.csv*.tmp"))
@@ -214,13 +214,13 @@ def test_what_has_been_replaced_before_an_error_is_told(
 
 
 def test_one_refresh_at_a_time(folder: Path) -> None:
-    with only_one(folder, 0), pytest.raises(PublishError) as error, only_one(folder, 0.1):
+    with exclusive_refresh(folder, 0), pytest.raises(PublishError) as error, exclusive_refresh(folder, 0.1):
         pass
     assert str(error.value) == "Another refresh is at work on these lookups. Try again when it is done."
     # Whatever became of the other one.
-    with pytest.raises(ZeroDivisionError), only_one(folder, 0):
+    with pytest.raises(ZeroDivisionError), exclusive_refresh(folder, 0):
         raise ZeroDivisionError
-    with only_one(folder, 0):
+    with exclusive_refresh(folder, 0):
         # Splunk sends everything else in the folder to the indexers.
         others = {path.name for path in folder.iterdir()} - {path.name for path in folder.glob("*.csv")}
     assert {Path(name).suffix for name in others} <= {".tmp"}
@@ -231,7 +231,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(PublishError, match=r"^Nothing can be written to .*: Not a directory"),
-        only_one(missing, 0),
+        exclusive_refresh(missing, 0),
     ):
         pass
 

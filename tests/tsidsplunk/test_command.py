@@ -422,3 +422,43 @@ def test_pipes_are_widened_and_never_narrowed(packaged_app: Path, before: int, a
         assert command.returncode == 0
     finally:
         os.close(source)
+
+
+class TestOldNameOfTheRefreshScript:
+    """`tsidrefresh.py` is the search command; with options it is, for one release, the refresh script."""
+
+    @staticmethod
+    def start(
+        app: Path, script: str, *arguments: str, data: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, *ALONE, str(app / "bin" / script), *arguments],
+            input=data,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def test_with_an_option_it_does_what_the_script_does_and_names_its_successor(
+        self, packaged_app: Path
+    ) -> None:
+        new, old = (
+            self.start(packaged_app, name, "--status") for name in ("refresh_lookups.py", "tsidrefresh.py")
+        )
+        assert (old.returncode, old.stdout) == (new.returncode, new.stdout)
+        assert new.returncode == 0
+        assert b"cisco_licensing_endpoints.csv" in new.stdout
+        assert new.stderr == b""
+        assert old.stderr.count(b"\n") == 1
+        assert old.stderr.startswith(b"tsidrefresh.py: start refresh_lookups.py instead")
+
+    def test_a_wrong_option_is_refused_under_the_scripts_new_name(self, packaged_app: Path) -> None:
+        done = self.start(packaged_app, "tsidrefresh.py", "--perhaps")
+        assert done.returncode == 4
+        assert done.stderr.endswith(b"refresh_lookups.py: unrecognized arguments: --perhaps\n")
+
+    def test_without_an_option_it_is_the_search_command(self, packaged_app: Path) -> None:
+        done = self.start(packaged_app, "tsidrefresh.py", data=getinfo(packaged_app))
+        (reply,) = decode_frames(done.stdout)
+        assert reply.metadata["generating"] is True
+        assert (done.returncode, done.stderr) == (0, b"")

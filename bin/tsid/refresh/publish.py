@@ -1,4 +1,4 @@
-"""Writes the refreshed tables so that whoever reads them finds the old ones or the new ones, whole."""
+"""Writes the refreshed tables so that every reader gets the old ones or the new ones, whole."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ _LOCK = "tsidrefresh.lock.tmp"
 
 
 class PublishError(TsidError):
-    """The tables cannot be written; the message says which of them are as before."""
+    """The tables cannot be written; the message says which of them are unchanged."""
 
 
 @contextlib.contextmanager
-def only_one(folder: Path, seconds: float) -> Iterator[None]:
-    """Keep other refreshes out of the lookups.
+def exclusive_refresh(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock of the lookups, so that no other refresh writes them.
 
     Args:
         folder: the app's ``lookups`` folder.
-        seconds: for how long to wait for another one.
+        seconds: how long to wait for another refresh.
 
     Raises:
-        PublishError: another one is at work, or the folder cannot be written to.
+        PublishError: another refresh holds the lock, or the folder is not writable.
     """
     lock = FileLock(str(folder / _LOCK))
     try:
         lock.acquire(timeout=seconds)
     except Timeout:
-        # Windows tells a lock that is held by the same error as a folder that may not be written to.
+        # On Windows a lock that is held and a folder that is not writable raise the same error.
         _check_writable(folder)
         raise PublishError(
             "Another refresh is at work on these lookups. Try again when it is done."
@@ -58,7 +58,7 @@ def only_one(folder: Path, seconds: float) -> Iterator[None]:
 
 
 def contents(plan: Plan) -> dict[str, bytes]:
-    """Return what the refreshed tables are to hold, by file name; a table without rows has no entry."""
+    """Return the new contents of the refreshed tables by file name; a table without rows has no entry."""
     tables = ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases))
     return {name: as_csv(columns, rows) for name, (columns, rows) in zip(FILES, tables) if rows}
 
@@ -73,7 +73,7 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
 
 
 def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return those files that hold something else now, or are not there."""
+    """Return the files whose present content differs, or that do not exist."""
     return {name: data for name, data in files.items() if _data_of(folder / name) != data}
 
 
@@ -84,8 +84,8 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     first, beside the old ones. Nothing is touched where nothing changes.
 
     Args:
-        folder: the app's ``lookups`` folder, kept by `only_one`.
-        files: new contents, as `contents` gives them.
+        folder: the app's ``lookups`` folder, locked by `exclusive_refresh`.
+        files: new contents, as `contents` returns them.
 
     Returns:
         The names of the files that were replaced.
@@ -145,7 +145,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _keep(path: Path) -> None:
-    """Keep a copy of a file, itself written beside and then put in place."""
+    """Keep a copy of a file as ``*.bak``; the copy appears whole, too."""
     if path.exists():
         copy = path.with_name(f"{path.name}.bak.tmp")
         # Not its mode: on Windows, a copy marked as read-only could not be replaced the next time.
@@ -156,7 +156,7 @@ def _keep(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Windows cannot open a folder; there, os.replace has to do.
+    # Windows cannot open a folder; os.replace has to suffice there.
     with contextlib.suppress(PermissionError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -173,7 +173,7 @@ def _data_of(path: Path) -> bytes:
 
 
 def _refusal(folder: Path, error: OSError, written: Sequence[str]) -> PublishError:
-    """Return what to tell about an error after which some of the files have been replaced."""
+    """Return the error for the user, which names the files that were replaced before it."""
     reason = error.strerror or error
     done = f"Written so far: {' and '.join(written)}." if written else "The lookups are as before."
     if error.filename2 is None:

@@ -1,8 +1,8 @@
 """Reads Splunk's conf files; the one parser of the project.
 
 Splunk's format is not that of configparser: a line that ends in a backslash continues on the next one,
-indentation means nothing, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would guess,
-this parser refuses.
+indentation has no meaning, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would
+guess, this parser refuses.
 """
 
 from __future__ import annotations
