@@ -1,4 +1,4 @@
-"""The packaged commands as real processes, driven as splunkd drives them."""
+"""The packaged commands as real processes, driven as splunkd drives them; refusals also in this process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from lab.host.peer import installed_on_peer, tree_digest
 from lab.host.search import Result
 from lab.host.wire import FrameReader, decode_frames, encode_frame
 from tests.tools.interpreters import PYTHONS
+from tests.tsidsplunk import in_process
 from tsid.decision.enrich import OUTPUT_FIELDS
 
 SEED = Path(__file__).resolve().parents[2] / "lab" / "samples" / "fmc_unified_events_seed.tsv"
@@ -88,7 +90,7 @@ def test_a_search_that_drops_events_gets_all_fields(host: CommandHost, keep: str
     assert [event["tsid_verdict"] for event in result.events] == kept
 
 
-def test_metrics(host: CommandHost) -> None:
+def test_the_metrics_count_rows_and_loads(host: CommandHost) -> None:
     events = [
         {"dest": "203.0.113.1"},
         {"dest": "72.163.4.38", "url": "toos.cisco.com"},
@@ -137,13 +139,36 @@ def failure(host: CommandHost, arguments: str) -> str:
         ("show_configuration=t", ["unknown option show_configuration"]),
     ],
 )
-def test_a_wrong_option_ends_the_search_with_one_message(
-    host: CommandHost, arguments: str, words: list[str]
-) -> None:
-    message = failure(host, arguments)
+def test_a_wrong_option_ends_the_search_with_one_message(arguments: str, words: list[str]) -> None:
+    message = refusal("tsidenrich", *shlex.split(arguments))
     assert message.startswith("tsidenrich: ")
     for word in words:
         assert word in message
+
+
+def test_a_process_with_wrong_options_ends_with_one_message(host: CommandHost) -> None:
+    arguments = 'keep=some {}={} raw=perhaps prefix="a b" logging_configuration=/etc/passwd'
+    assert failure(host, arguments) == refusal("tsidenrich", *shlex.split(arguments))
+
+
+def refusal(command: str, *arguments: str) -> str:
+    """Return the only message of a search that must fail, with the command in this process."""
+    searchinfo = {
+        **asdict(SearchInfo()),
+        "args": arguments,
+        "raw_args": arguments,
+        "dispatch_dir": "/",
+        "search": "",
+    }
+    said = in_process.run(
+        command, encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})
+    )
+    ((level, text),) = [
+        message for frame in said.frames for message in frame.metadata["inspector"]["messages"]
+    ]
+    assert (level, said.status, said.stderr) == ("ERROR", 1, "")
+    assert all(frame.body == b"" for frame in said.frames)
+    return str(text)
 
 
 @pytest.mark.parametrize(
@@ -189,22 +214,32 @@ def test_right_options_in_any_spelling_of_splunk(packaged_app: Path, arguments: 
 )
 @pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
 def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
-    packaged_app: Path,
-    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
     command: str,
     file: str,
     content: bytes | None,
     place: str,
 ) -> None:
-    app = tmp_path / "tsidenrich"
-    shutil.copytree(packaged_app, app)
     if content is None:
-        (app / "lookups" / file).unlink()
+        (folder / file).unlink()
     else:
-        (app / "lookups" / file).write_bytes(content)
-    message = failure(CommandHost(app, command, python_flags=ALONE), "")
+        (folder / file).write_bytes(content)
+    monkeypatch.setattr(f"{command}.LOOKUPS", folder)
+    message = refusal(command)
     assert message.startswith(f"{command}: {place}")
     assert re.search(r"\. [A-Z][^.]*.*\.$", message), "the cure is missing"
+
+
+@pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
+def test_a_process_with_a_broken_lookup_ends_with_file_line_and_cure(
+    packaged_app: Path, tmp_path: Path, command: str
+) -> None:
+    app = tmp_path / "tsidenrich"
+    shutil.copytree(packaged_app, app)
+    (app / "lookups" / "tsid_aliases.csv").write_bytes(b"alias,note\n")
+    message = failure(CommandHost(app, command, python_flags=ALONE), "")
+    assert message.startswith(f"{command}: lookups/tsid_aliases.csv, line 1: column host is missing")
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -341,7 +376,9 @@ class TestLookup:
         assert "ticket" not in rows["tools1.cisco.com"]
 
     @pytest.mark.parametrize("table", ["networks", "relays"])
-    def test_other_tables(self, packaged_app: Path, table: str) -> None:
+    def test_the_tables_of_networks_and_relays_have_a_network_in_each_row(
+        self, packaged_app: Path, table: str
+    ) -> None:
         assert all(row["network"] for row in self.run(packaged_app, f"table={table}").events)
 
     def test_the_versions_of_the_files_are_those_of_this_host(self, packaged_app: Path) -> None:
@@ -362,13 +399,13 @@ class TestLookup:
     @pytest.mark.parametrize(
         "option", ["logging_configuration", "logging_level", "record", "show_configuration"]
     )
-    def test_the_options_of_the_sdk_are_unknown(self, packaged_app: Path, option: str) -> None:
-        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
-        assert f"unknown option {option}" in failure(host, f"{option}=x")
+    def test_the_options_of_the_sdk_are_unknown(self, option: str) -> None:
+        assert f"unknown option {option}" in refusal("tsidlookup", f"{option}=x")
 
-    def test_an_unknown_table_is_refused(self, packaged_app: Path) -> None:
-        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
-        assert "use one of endpoints, aliases, networks, relays, candidates" in failure(host, "table=hosts")
+    def test_an_unknown_table_is_refused(self) -> None:
+        assert "use one of endpoints, aliases, networks, relays, candidates" in refusal(
+            "tsidlookup", "table=hosts"
+        )
 
 
 def getinfo(app: Path) -> bytes:
