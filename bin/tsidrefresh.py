@@ -1,4 +1,7 @@
-"""The search command `tsidrefresh`: yields the lookups as a refresh would write them, or its report."""
+"""The search command `tsidrefresh`: yields the lookups as a refresh would write them, or its report.
+
+The refresh as a script is ``refresh_lookups.py``.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from tsid.refresh.settings import load_settings
 
 ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
 
-# The search's own message is no place for more; the report has them all.
-_MOST_WARNINGS = 5
+# More would flood the search's messages; the report has all of them.
+_MAX_WARNINGS = 5
 
 
 @Configuration()
 class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Asks DNS and the licensing servers, and yields rows; it writes nothing itself."""
+    """Asks DNS and the licensing servers, and yields rows; writes no file."""
 
     table = Option(
         default=REPORT,
@@ -50,20 +53,23 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
                 "head may ask its resolver, or name another one in local/tsidrefresh.conf."
             )
         doubtful = [*plan.of_kind(REFUSAL), *plan.of_kind(FAILURE)]
-        for item in doubtful[:_MOST_WARNINGS]:
+        for item in doubtful[:_MAX_WARNINGS]:
             self.write_warning("{}", f"tsidrefresh: {item.kind} of {item.item} ({item.what}): {item.reason}")
-        if len(doubtful) > _MOST_WARNINGS:
-            more = len(doubtful) - _MOST_WARNINGS
+        if len(doubtful) > _MAX_WARNINGS:
+            more = len(doubtful) - _MAX_WARNINGS
             self.write_warning("{}", f"tsidrefresh: {more} more are in | tsidrefresh table=report")
         columns = ENDPOINT_COLUMNS if self.table == ENDPOINTS else ALIAS_COLUMNS
         for row in plan.endpoints if self.table == ENDPOINTS else plan.aliases:
             yield {column: row.get(column, "") for column in columns}
 
 
-if __name__ == "__main__" and sys.argv[1:]:
-    # Splunk starts a command without arguments: this is a scheduled task that knows the script's old name.
+if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1].startswith("-"):
+    # A scheduled task that still uses the script's old name. splunkd starts a command without options.
     from tsid.refresh.script import main
 
-    print("tsidrefresh.py: use refresh_lookups.py, this name goes in the next release", file=sys.stderr)
+    print(
+        "tsidrefresh.py: start refresh_lookups.py instead; the next release removes this script's old name.",
+        file=sys.stderr,
+    )
     sys.exit(main(APP, sys.argv[1:]))
 dispatch(TsidRefreshCommand, sys.argv, sys.stdin, sys.stdout, __name__)

@@ -11,7 +11,8 @@ import sys
 from itertools import cycle
 from pathlib import Path
 
-from tsid.refresh.publish import FILES, only_one, publish
+from tsid.refresh.publish import FILES, publish
+from tsid.refresh.safe_files import exclusive_refresh
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     tables = [{name: Path(source, name).read_bytes() for name in FILES} for source in sys.argv[3:]]
     published = 0
     for files in cycle(tables):
-        with only_one(folder, seconds):
+        with exclusive_refresh(folder, seconds):
             published += bool(publish(folder, files))
         if select.select([sys.stdin], [], [], seconds)[0]:
             break

@@ -101,7 +101,9 @@ def test_tsid_takes_the_common_name_else_the_first_alternative_else_the_unit(
         ([], False),
     ],
 )
-def test_whose_certificate_it_is(names: Sequence[str], is_for: bool) -> None:
+def test_a_certificate_is_for_the_hosts_of_its_names_and_wildcards(
+    names: Sequence[str], is_for: bool
+) -> None:
     assert Certificate([], names, []).is_for(HOST) is is_for
     assert Certificate(names, [], []).is_for(HOST) is is_for
     # With alternative names the common name does not count (RFC 6125).
@@ -183,7 +185,7 @@ class TestCertificates:
             look(trust, port, HOST)
         assert heard == [None, HOST]
 
-    def test_a_name_in_a_bit_string_is_none(self) -> None:
+    def test_a_name_in_a_bit_string_is_ignored(self) -> None:
         # This is what the standard library makes of a certificate with one.
         names = ((("commonName", b"\0\2"),), (("commonName", HOST),), (("organizationalUnitName", b""),))
         assert _read({"subject": names}) == (["tools.cisco.com"], [], [])
@@ -204,7 +206,9 @@ class TestCertificates:
         ("wrong", "problem"),
         [("expired", "expired"), ("stranger", "local issuer"), ("self-signed", "self")],
     )
-    def test_a_certificate_that_does_not_verify(self, trust: Trust, wrong: str, problem: str) -> None:
+    def test_a_certificate_that_does_not_verify_is_reported_with_the_reason(
+        self, trust: Trust, wrong: str, problem: str
+    ) -> None:
         context = issue(
             trustme.CA() if wrong == "stranger" else trust.authority, TOOLS, expired=wrong == "expired"
         )
@@ -228,13 +232,15 @@ class TestCertificates:
             pytest.param(b"HTTP/1.1 200 OK", "the TLS handshake fails: [a-z ]+", id="another protocol"),
         ],
     )
-    def test_a_server_that_does_no_handshake(self, trust: Trust, trickle: bytes, problem: str) -> None:
+    def test_a_server_without_a_handshake_is_given_up_in_time(
+        self, trust: Trust, trickle: bytes, problem: str
+    ) -> None:
         with silent_server(trickle) as port:
             sight = look(trust, port, timeout=PATIENT if trickle.startswith(b"HTTP") else SILENT)
         assert (sight.certificate, sight.unverified) == (None, False)
         assert re.fullmatch(problem, sight.problem)
 
-    def test_nobody_is_there(self, trust: Trust) -> None:
+    def test_a_closed_port_is_reported_as_no_connection(self, trust: Trust) -> None:
         sight = look(trust, free_port())
         assert "refused" in sight.problem
 
@@ -243,7 +249,7 @@ class TestProxies:
     """The way through a proxy."""
 
     @pytest.mark.parametrize("version", [4, 6])
-    def test_it_is_told_the_address(self, trust: Trust, version: int) -> None:
+    def test_the_proxy_gets_the_address_in_its_right_form(self, trust: Trust, version: int) -> None:
         address = (
             Address(4, 0x48A30426) if version == 4 else Address(6, 0x20010420_11010005_00000000_0000000A)
         )
@@ -252,7 +258,7 @@ class TestProxies:
             (sight,) = look_all([(address, "")], settings)
         assert sight.certificate is not None
 
-    def test_it_refuses(self, trust: Trust) -> None:
+    def test_a_refusal_of_the_proxy_is_reported(self, trust: Trust) -> None:
         with proxy({}) as gate:
             (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{gate}"))
         assert "502" in sight.problem
@@ -270,12 +276,12 @@ class TestProxies:
                 (sight,) = look_all([(LOOP, "")], trust.settings(proxy="system"))
                 assert (sight.certificate is not None) == seen
 
-    def test_there_is_no_proxy(self, trust: Trust) -> None:
+    def test_a_missing_proxy_is_reported(self, trust: Trust) -> None:
         (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{free_port()}"))
         assert sight.problem == "no connection: Connection refused"
         assert not sight.unreachable
 
-    def test_a_proxy_that_speaks_no_http(self, trust: Trust) -> None:
+    def test_a_proxy_that_does_not_speak_http_is_reported(self, trust: Trust) -> None:
         def answer(connection: socket.socket) -> None:
             # Who hangs up on a request that has not been read may meet it with a broken pipe.
             connection.recv(4096)
@@ -304,7 +310,7 @@ class TestProxies:
             (sight,) = look_all([(LOOP, "")], trust.settings(timeout=SILENT, **given))
         assert sight.problem == "no answer within 1 seconds"
 
-    def test_a_proxy_that_says_nothing(self, trust: Trust) -> None:
+    def test_a_silent_proxy_is_given_up_in_time(self, trust: Trust) -> None:
         with silent_server() as port:
             (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{port}", timeout=SILENT))
         assert sight.problem == "no answer within 1 seconds"
@@ -325,7 +331,9 @@ def server_that_hangs_up(context: ssl.SSLContext, times: int, heard: list[float]
 
 
 @pytest.mark.parametrize(("attempts", "times", "seen"), [("3", 2, True), ("2", 2, False), ("3", 0, True)])
-def test_it_is_tried_as_often_as_is_set(trust: Trust, attempts: str, times: int, seen: bool) -> None:
+def test_a_server_is_tried_as_often_as_the_setting_says(
+    trust: Trust, attempts: str, times: int, seen: bool
+) -> None:
     heard: list[float] = []
     with server_that_hangs_up(issue(trust.authority, TOOLS), times, heard) as port:
         sight = look(trust, port, attempts=attempts)
@@ -364,7 +372,7 @@ def test_an_address_to_which_there_is_no_way_is_told_from_one_where_nobody_is(tr
 @pytest.mark.parametrize(
     ("text", "reason"), [("nothing", "[X509"), ("", "[X509"), (None, "No such file or directory. Give")]
 )
-def test_authorities_that_cannot_be_read(
+def test_authorities_that_cannot_be_read_are_refused_with_a_cure(
     trust: Trust, tmp_path: Path, text: Optional[str], reason: str
 ) -> None:
     bundle = tmp_path / "bundle.pem"

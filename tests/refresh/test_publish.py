@@ -27,9 +27,8 @@ from tsid.refresh.safe_files import PublishError, exclusive_refresh
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]
 
-# Publishes in a process of its own. As an audit hook sees it, so many steps on files are done, then comes the
-# worst that can happen.
-PUBLISH = """
+# Publishes in a process of its own, which kills itself at a step on files as an audit hook counts them.
+WORK = """
 import os, signal, sys
 from pathlib import Path
 paths, folder, fatal, *names = sys.argv[1:]
@@ -39,15 +38,26 @@ from tsid.refresh.safe_files import exclusive_refresh
 folder = Path(folder)
 files = {name: (folder.parent / "new" / name).read_bytes() for name in names}
 steps = 0
-def hook(event, arguments):
-    global steps
-    if event == "open" or event.startswith(("os.", "shutil.")):
-        steps += 1
-        if steps == int(fatal):
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-with exclusive_refresh(folder, 10):
-    publish(folder, files)
+def work(fatal):
+    def hook(event, arguments):
+        global steps
+        if event == "open" or event.startswith(("os.", "shutil.")):
+            steps += 1
+            if steps == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+    with exclusive_refresh(folder, 10):
+        publish(folder, files)
+"""
+PUBLISH = f"{WORK}work(int(fatal))"
+# The same for every number on stdin, each in a fork; answers with its status.
+PUBLISH_EACH = f"""{WORK}
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        work(int(line))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -110,7 +120,7 @@ def marks(lookups: Lookups) -> set[str]:
     return {row.values.get("source") or row.values["note"] for row in rows}
 
 
-def test_the_old_ones_are_kept(folder: Path) -> None:
+def test_the_replaced_tables_are_kept_as_bak(folder: Path) -> None:
     assert publish(folder, NEW) == list(FILES)
     assert held(folder) == NEW
     for name, data in OLD.items():
@@ -126,7 +136,7 @@ def test_nothing_is_written_when_nothing_changes(folder: Path) -> None:
     assert state() == before
 
 
-def test_the_first_time_there_is_nothing_to_keep(folder: Path) -> None:
+def test_the_first_refresh_leaves_no_bak(folder: Path) -> None:
     for name in FILES:
         (folder / name).unlink()
     assert publish(folder, NEW) == list(FILES)
@@ -134,7 +144,7 @@ def test_the_first_time_there_is_nothing_to_keep(folder: Path) -> None:
     assert not list(folder.glob("*.bak*"))
 
 
-def test_only_what_differs_is_replaced(folder: Path) -> None:
+def test_only_tables_that_differ_are_replaced(folder: Path) -> None:
     mixed = {FILES[0]: NEW[FILES[0]], FILES[1]: OLD[FILES[1]]}
     assert changed(folder, mixed) == {FILES[0]: NEW[FILES[0]]}
     before = (folder / FILES[1]).stat().st_ino
@@ -144,14 +154,14 @@ def test_only_what_differs_is_replaced(folder: Path) -> None:
     assert [path.name for path in folder.glob("*.bak")] == [f"{FILES[0]}.bak"]
 
 
-def test_what_is_kept_is_as_old_as_it_was(folder: Path) -> None:
+def test_the_bak_has_the_time_of_the_replaced_table(folder: Path) -> None:
     os.utime(folder / FILES[0], (1_700_000_000, 1_700_000_000))
     publish(folder, NEW)
     assert (folder / f"{FILES[0]}.bak").stat().st_mtime == 1_700_000_000
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_the_loader_refuses_is_not_published(folder: Path, name: str) -> None:
+def test_tables_that_the_loader_refuses_are_not_published(folder: Path, name: str) -> None:
     broken = {**NEW, name: NEW[name] + b'"'}
     with pytest.raises(LookupTableError, match=f"{name}.tmp"):
         publish(folder, broken)
@@ -179,7 +189,7 @@ NOT_REPLACED = (
         (f"{FILES[1]}.bak.tmp", NO_ROOM),
     ],
 )
-def test_what_is_in_the_way_is_told_before_anything_is_replaced(
+def test_an_obstacle_is_reported_before_any_table_is_replaced(
     folder: Path, in_the_way: str, told: str
 ) -> None:
     (folder / in_the_way).mkdir()
@@ -193,7 +203,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_replaced(
 
 
 @pytest.mark.parametrize("done", [1, 2])
-def test_what_has_been_replaced_before_an_error_is_told(
+def test_an_error_names_the_tables_replaced_before_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, done: int
 ) -> None:
     replace = Path.replace
@@ -215,7 +225,7 @@ def test_what_has_been_replaced_before_an_error_is_told(
     assert not (folder / REPLACING).exists()
 
 
-def test_one_refresh_at_a_time(folder: Path) -> None:
+def test_a_second_refresh_at_the_same_time_is_refused(folder: Path) -> None:
     with exclusive_refresh(folder, 0), pytest.raises(PublishError) as error, exclusive_refresh(folder, 0.1):
         pass
     assert str(error.value) == "Another refresh is at work on these lookups. Try again when it is done."
@@ -228,7 +238,7 @@ def test_one_refresh_at_a_time(folder: Path) -> None:
     assert {Path(name).suffix for name in others} <= {".tmp"}
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "file" / "lookups"
     (tmp_path / "file").touch()
     with (
@@ -238,7 +248,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_plan_holds_as_files() -> None:
+def test_a_plan_without_rows_of_a_table_has_no_file_for_it() -> None:
     endpoint = {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": "10.0.0.0/8", "source": 'a, "b"\u00fc'}
     alias = dict.fromkeys(ALIAS_COLUMNS, "x")
     assert as_csv(["a"], [{"a": "x\r\ny"}]) == b'a\n"x\r\ny"\n'
@@ -254,26 +264,36 @@ def test_what_a_plan_holds_as_files() -> None:
     }
 
 
-def test_killed_at_any_step(folder: Path) -> None:
+def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(folder: Path) -> None:
     points, before, after = 0, 0, 0
-    while True:
-        publish(folder, OLD)
-        points += 1
-        with start(folder, points) as process:
-            status = process.wait(60)
-        if status == 0:
-            break
-        assert status == -signal.SIGKILL
-        before += held(folder) == OLD
-        after += held(folder) == NEW
-        check_whole(folder)
+    arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
+    with subprocess.Popen(
+        [sys.executable, "-B", "-c", PUBLISH_EACH, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while True:
+            publish(folder, OLD)
+            points += 1
+            process.stdin.write(f"{points}\n")
+            status = int(process.stdout.readline())
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL
+            before += held(folder) == OLD
+            after += held(folder) == NEW
+            check_whole(folder)
     # It was killed before, between and after what counts.
     assert points > before + after + 1
     assert before > 5
     assert after > 0
 
 
-def test_killed_at_any_time(folder: Path) -> None:
+def test_a_refresh_that_is_killed_at_any_time_leaves_whole_tables(folder: Path) -> None:
     dice = random.Random(226091)
     begin = time.monotonic()
     with start(folder) as process:
@@ -293,7 +313,7 @@ def test_two_at_once_wait_for_each_other(folder: Path) -> None:
     check_whole(folder)
 
 
-def test_who_reads_meanwhile_never_sees_a_broken_table(folder: Path) -> None:
+def test_a_reader_during_a_refresh_never_sees_a_broken_table(folder: Path) -> None:
     over = threading.Event()
     seen: set[str] = set()
 
@@ -354,7 +374,7 @@ def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
     assert {answer["tsid_verdict"] for (answer,) in answers} == {"aliased"}
 
 
-def test_a_full_disk_is_told_and_loses_nothing(folder: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(folder: Path) -> None:
     # To the process, a file that may not grow is a disk that is full.
     limit = len(NEW[FILES[0]]) // 2
     arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
@@ -371,7 +391,7 @@ def test_a_full_disk_is_told_and_loses_nothing(folder: Path) -> None:
     check_whole(folder)
 
 
-def test_a_folder_that_may_not_be_written_to_is_told(folder: Path) -> None:
+def test_a_folder_that_is_not_writable_is_named(folder: Path) -> None:
     arguments = [os.pathsep.join(PATHS), ".", "0"]
     # Root may write everywhere: what is needed is imported, then the process becomes nobody.
     code = PUBLISH.replace(

@@ -110,7 +110,7 @@ def items(told: Mapping[str, Any], *kinds: str) -> set[Item]:
     return {(item["kind"], item["what"], item["item"]) for item in told["items"] if item["kind"] in kinds}
 
 
-def test_what_was_refreshed_is_fresh(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_refresh_changes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     before = tables(world)
     with internet(world.app.parent / "dns", world.records(), world.servers) as site:
         given = ["--resolver", site.resolver, "--proxy", site.proxy]
@@ -122,7 +122,7 @@ def test_what_was_refreshed_is_fresh(world: World, capsys: pytest.CaptureFixture
     assert {endpoint.status for _, endpoint in rows} == {"active"}
 
 
-def test_what_machines_and_people_are_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_as_json_and_as_text_is_complete(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
     with internet(world.app.parent / "dns", world.records(tools=[*ALL, MOVED]), servers) as site:
         given = ["--ca-bundle", str(world.bundle), "--resolver", site.resolver, "--proxy", site.proxy]
@@ -280,7 +280,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_thing_differs(world: World, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_difference_in_the_world_has_exactly_its_effect(
+    world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     case = CASES[name]
     before = load_lookups(world.lookups)
     servers = {**world.servers, **case.servers(world)}
@@ -318,7 +320,9 @@ class TestResolvers:
             arguments = [part for resolver in resolvers for part in ("--resolver", resolver)]
             return run(world, ["--write", "--proxy", site.proxy, *arguments], capsys)
 
-    def test_one_lies(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_address_that_one_resolver_alone_returns_is_refused(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         # A true server of Cisco's, but not what the other one says.
         before = tables(world)
         lie = world.records(tools=[*ALL, MOVED])
@@ -327,7 +331,9 @@ class TestResolvers:
         assert status == 2
         assert tables(world) == before
 
-    def test_all_lie(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_addresses_outside_the_bounds_are_refused_even_if_all_resolvers_agree(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         before = tables(world)
         lie = world.records(tools=["146.112.61.104"], swapi=["203.0.113.5"])
         status, told = self.ask(world, lie, lie, capsys=capsys)
@@ -338,7 +344,7 @@ class TestResolvers:
         assert status == 2
         assert tables(world) == before
 
-    def test_one_says_that_there_is_no_such_host(
+    def test_nxdomain_from_one_resolver_changes_nothing(
         self, world: World, capsys: pytest.CaptureFixture[str]
     ) -> None:
         before = tables(world)
@@ -346,7 +352,9 @@ class TestResolvers:
         assert (status, items(told, "change", "refusal", "failure")) == (0, set())
         assert tables(world) == before
 
-    def test_one_is_silent(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_silent_resolver_beside_a_good_one_is_only_noted(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         short(world)
         with socket.socket(type=socket.SOCK_DGRAM) as silent:
             silent.bind((LOOPBACK, 0))
@@ -356,7 +364,7 @@ class TestResolvers:
         assert ("note", "no_answer", HOST) in items(told, "note")
         assert "no answer within 1 seconds" in str(told["items"])
 
-    def test_a_resolver_that_knows_nothing_of_the_internet(
+    def test_a_resolver_without_any_address_changes_nothing(
         self, world: World, capsys: pytest.CaptureFixture[str]
     ) -> None:
         before = tables(world)
@@ -365,7 +373,9 @@ class TestResolvers:
         assert tables(world) == before
 
     @pytest.mark.parametrize("mode", ["--check", "--diff", "--write"])
-    def test_no_network(self, world: World, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_without_a_network_nothing_changes(
+        self, world: World, mode: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         short(world)
         before = tables(world)
         status = main(world.app, [mode, "--resolver", f"{LOOPBACK}:{free_port()}"])
@@ -407,7 +417,7 @@ def short(world: World) -> None:
         ),
     ],
 )
-def test_answers_of_a_resolver(
+def test_an_answer_has_the_addresses_behind_cnames_or_a_problem(
     world: World, zone: Optional[Sequence[str]], addresses: Sequence[str], problem: str
 ) -> None:
     zones = {} if zone is None else {"cisco.com": zone}
@@ -422,7 +432,9 @@ def test_answers_of_a_resolver(
     assert (other.kind, other.addresses) == ("AAAA", ())
 
 
-def test_a_bundle_that_is_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_that_is_not_valid_pem_is_refused_with_a_cure(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle = world.app / "bundle.pem"
     bundle.write_text("nothing", encoding="ascii")
     with nameserver(world.app.parent / "dns", {"cisco.com": world.records()}) as port:
@@ -478,7 +490,7 @@ class TestVanished:
     ) -> None:
         assert days(world, numbers, world.records(tools=[MINE, *V6]))[-1] == last
 
-    def test_a_retired_one_still_holds_for_older_events_and_may_return(self, world: World) -> None:
+    def test_a_retired_endpoint_still_matches_older_events_and_may_return(self, world: World) -> None:
         days(world, [0, 15, 30], world.records(tools=[MINE, *V6]))
         retired = row(world, f"{OLD}/32")
         assert (retired["status"], retired["valid_until"]) == ("retired", "2027-01-31")
@@ -488,7 +500,7 @@ class TestVanished:
         returned = row(world, f"{OLD}/32")
         assert (returned["status"], returned["valid_until"], returned["misses"]) == ("active", "", "")
 
-    def test_one_sighting_starts_the_count_afresh(self, world: World) -> None:
+    def test_one_sighting_resets_the_count_of_misses(self, world: World) -> None:
         without = world.records(tools=[MINE, *V6])
         days(world, [0, 15], without)
         days(world, [20], world.records())
@@ -502,21 +514,21 @@ class TestVanished:
         )
         assert found[-1] == {RETIRED}
 
-    def test_a_host_keeps_its_last_one(self, world: World) -> None:
+    def test_a_host_keeps_its_last_endpoint(self, world: World) -> None:
         found = days(world, [0, 15, 30, 45], world.records(swapi=[]))
         assert found[2:] == [{("refusal", "last_one", "146.112.59.25/32")}] * 2
         assert row(world, "146.112.59.25/32")["status"] == "active"
 
-    def test_not_more_than_half_go_at_once(self, world: World) -> None:
+    def test_more_than_half_of_the_endpoints_are_never_retired_at_once(self, world: World) -> None:
         found = days(world, [0, 15, 30], records_of({HOST: ALL}))[-1]
         assert {(kind, what) for kind, what, _ in found} == {("refusal", "too_many")}
         assert {e.status for _, e in load_lookups(world.lookups).endpoint_rows} == {"active"}
 
-    def test_an_answer_that_is_not_believed_misses_nothing(self, world: World) -> None:
+    def test_a_refused_answer_counts_no_endpoint_as_missed(self, world: World) -> None:
         found = days(world, [0, 15, 30, 45], world.records(tools=["146.112.61.104"]))
         assert found == [{("refusal", "sinkhole", "146.112.61.104/32")}] * 4
 
-    def test_one_resolver_alone_revives_nothing(self, world: World) -> None:
+    def test_one_resolver_alone_does_not_bring_back_a_retired_endpoint(self, world: World) -> None:
         days(world, [0, 15, 30], world.records(tools=[MINE, *V6]))
         with nameserver(world.app.parent / "honest", {"cisco.com": world.records(tools=[MINE, *V6])}) as port:
             resolvers = f"{LOOPBACK}:{port}"
@@ -524,7 +536,7 @@ class TestVanished:
         assert found == [{("refusal", "disagreement", f"{OLD}/32")}]
         assert row(world, f"{OLD}/32")["status"] == "retired"
 
-    def test_hosts_of_the_site_are_none_of_its_business(self, world: World) -> None:
+    def test_hosts_in_local_rows_only_are_not_looked_at(self, world: World) -> None:
         local = world.lookups / "cisco_licensing_endpoints_local.csv"
         local.write_text("network,host\n10.9.8.7/32,licences.corp.example\n", encoding="ascii")
         with nameserver(world.app.parent / "dns", {"corp.example": ["licences IN A 10.9.8.8"]}) as port:
@@ -532,7 +544,7 @@ class TestVanished:
             survey = refresh(world.lookups, settings, DAY_ONE).survey
         assert "licences.corp.example" not in {answer.host for answer in survey.answers}
 
-    def test_rows_of_the_site_are_never_touched(self, world: World) -> None:
+    def test_local_rows_are_left_alone(self, world: World) -> None:
         local = world.lookups / "cisco_licensing_endpoints_local.csv"
         local.write_text(
             "network,host\n10.9.8.7/32,tools.cisco.com\n173.37.145.8/32,tools.cisco.com\n", encoding="ascii"
@@ -544,7 +556,9 @@ class TestVanished:
         assert "10.9.8.7" not in (world.lookups / FILES[0]).read_text(encoding="utf-8")
 
 
-def test_an_alias_that_vanishes_stays(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alias_that_vanishes_from_the_certificates_stays(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     def write(first: str) -> set[Item]:
         servers = {**world.servers, **{address: issue(world.authority, [first, HOST]) for address in ALL}}
         folder = world.app.parent / first
@@ -573,7 +587,7 @@ HOSTILE_NAMES = {
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
-def test_a_hostile_name_in_a_certificate_is_told_of_and_never_written(
+def test_a_hostile_name_in_a_certificate_is_reported_and_never_written(
     world: World, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     servers = {**world.servers, MINE: issue(world.authority, TOOLS, common_name=name)}
@@ -595,7 +609,9 @@ def test_a_hostile_name_in_a_certificate_is_told_of_and_never_written(
 
 
 @pytest.mark.parametrize("name", ["cisco_domains", "tsid_sinkholes", "cisco_licensing_endpoints_refreshed"])
-def test_a_broken_lookup_is_named(world: World, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_lookup_is_named_and_nothing_is_written(
+    world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = world.lookups / f"{name}.csv"
     path.write_text(path.read_text(encoding="utf-8") + '"', encoding="utf-8")
     before = tables(world)
@@ -636,7 +652,9 @@ def test_a_wrong_setting_is_named_with_its_cure(
     assert "secret@" not in error
 
 
-def test_the_status_tells_which_version_is_where(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_status_shows_the_digest_of_each_file_and_the_age_of_each_row(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(world.app, ["--status", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     hashes = {row["file"]: row["sha256"] for row in rows if row["kind"] == "file"}

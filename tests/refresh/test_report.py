@@ -60,13 +60,15 @@ def test_the_text_has_headings_what_matters_first_and_each_advice_once() -> None
         (Plan([], [], ITEMS[4:], True), 0, 0, "Notes (1)"),
     ],
 )
-def test_a_sum_of_all(plan: Plan, status: int, written: int, text: str) -> None:
+def test_the_exit_status_is_that_of_the_gravest_item(
+    plan: Plan, status: int, written: int, text: str
+) -> None:
     assert exit_status(plan, written=False) == status
     assert exit_status(plan, written=True) == written
     assert as_text(plan).startswith(text)
 
 
-def test_the_status_tells_of_each_row_whence_and_how_old_it_is(folder: Path) -> None:
+def test_the_status_has_source_and_age_of_each_row(folder: Path) -> None:
     (folder / "cisco_licensing_endpoints_refreshed.csv").write_text(
         "network,host,status,source,last_seen,misses\n"
         "72.163.9.1/32,tools.cisco.com,active,dns,2025-01-01,2\n"

@@ -1,4 +1,4 @@
-"""The packaged commands as real processes, driven as splunkd drives them."""
+"""The packaged commands as real processes, driven as splunkd drives them; refusals also in this process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import hashlib
 import os
 import random
 import re
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from fcntl import fcntl
 from pathlib import Path
@@ -25,8 +27,9 @@ from lab.host.events import read_events
 from lab.host.host import CommandHost, SearchInfo
 from lab.host.peer import installed_on_peer, tree_digest
 from lab.host.search import Result
-from lab.host.wire import FrameReader, decode_frames, encode_frame
+from lab.host.wire import FrameReader, decode_body, decode_frames, encode_body, encode_frame
 from tests.tools.interpreters import PYTHONS
+from tests.tsidsplunk import in_process
 from tsid.decision.enrich import OUTPUT_FIELDS
 
 SEED = Path(__file__).resolve().parents[2] / "lab" / "samples" / "fmc_unified_events_seed.tsv"
@@ -88,7 +91,7 @@ def test_a_search_that_drops_events_gets_all_fields(host: CommandHost, keep: str
     assert [event["tsid_verdict"] for event in result.events] == kept
 
 
-def test_metrics(host: CommandHost) -> None:
+def test_the_metrics_count_rows_and_loads(host: CommandHost) -> None:
     events = [
         {"dest": "203.0.113.1"},
         {"dest": "72.163.4.38", "url": "toos.cisco.com"},
@@ -137,13 +140,36 @@ def failure(host: CommandHost, arguments: str) -> str:
         ("show_configuration=t", ["unknown option show_configuration"]),
     ],
 )
-def test_a_wrong_option_ends_the_search_with_one_message(
-    host: CommandHost, arguments: str, words: list[str]
-) -> None:
-    message = failure(host, arguments)
+def test_a_wrong_option_ends_the_search_with_one_message(arguments: str, words: list[str]) -> None:
+    message = refusal("tsidenrich", *shlex.split(arguments))
     assert message.startswith("tsidenrich: ")
     for word in words:
         assert word in message
+
+
+def test_a_process_with_wrong_options_ends_with_one_message(host: CommandHost) -> None:
+    arguments = 'keep=some {}={} raw=perhaps prefix="a b" logging_configuration=/etc/passwd'
+    assert failure(host, arguments) == refusal("tsidenrich", *shlex.split(arguments))
+
+
+def refusal(command: str, *arguments: str) -> str:
+    """Return the only message of a search that must fail, with the command in this process."""
+    searchinfo = {
+        **asdict(SearchInfo()),
+        "args": arguments,
+        "raw_args": arguments,
+        "dispatch_dir": "/",
+        "search": "",
+    }
+    said = in_process.run(
+        command, encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})
+    )
+    ((level, text),) = [
+        message for frame in said.frames for message in frame.metadata["inspector"]["messages"]
+    ]
+    assert (level, said.status, said.stderr) == ("ERROR", 1, "")
+    assert all(frame.body == b"" for frame in said.frames)
+    return str(text)
 
 
 @pytest.mark.parametrize(
@@ -189,22 +215,32 @@ def test_right_options_in_any_spelling_of_splunk(packaged_app: Path, arguments: 
 )
 @pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
 def test_a_broken_lookup_ends_the_search_with_file_line_and_cure(
-    packaged_app: Path,
-    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
     command: str,
     file: str,
     content: bytes | None,
     place: str,
 ) -> None:
-    app = tmp_path / "tsidenrich"
-    shutil.copytree(packaged_app, app)
     if content is None:
-        (app / "lookups" / file).unlink()
+        (folder / file).unlink()
     else:
-        (app / "lookups" / file).write_bytes(content)
-    message = failure(CommandHost(app, command, python_flags=ALONE), "")
+        (folder / file).write_bytes(content)
+    monkeypatch.setattr(f"{command}.LOOKUPS", folder)
+    message = refusal(command)
     assert message.startswith(f"{command}: {place}")
     assert re.search(r"\. [A-Z][^.]*.*\.$", message), "the cure is missing"
+
+
+@pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup"])
+def test_a_process_with_a_broken_lookup_ends_with_file_line_and_cure(
+    packaged_app: Path, tmp_path: Path, command: str
+) -> None:
+    app = tmp_path / "tsidenrich"
+    shutil.copytree(packaged_app, app)
+    (app / "lookups" / "tsid_aliases.csv").write_bytes(b"alias,note\n")
+    message = failure(CommandHost(app, command, python_flags=ALONE), "")
+    assert message.startswith(f"{command}: lookups/tsid_aliases.csv, line 1: column host is missing")
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -248,18 +284,35 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
+def search(events: Sequence[dict[str, Any]], arguments: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the events that `tsidenrich` returns, in this process; the sizes are those of the chunks in rows."""
+    columns = list(dict.fromkeys(name for event in events for name in event))
+    args = arguments.split()
+    searchinfo = {**asdict(SearchInfo()), "args": args, "raw_args": args, "dispatch_dir": "/", "search": ""}
+    requests = [encode_frame({"action": "getinfo", "preview": False, "searchinfo": searchinfo})]
+    rest = list(events)
+    for size in [*sizes, len(rest)]:
+        body = encode_body(rest[:size], columns)
+        del rest[:size]
+        requests.append(encode_frame({"action": "execute", "finished": not rest}, body))
+        if not rest:
+            break
+    said = in_process.run("tsidenrich", b"".join(requests))
+    assert (said.status, said.stderr, len(said.frames)) == (0, "", len(requests))
+    return [event for frame in said.frames for event in decode_body(frame.body).records]
+
+
 # Each example starts the command three times.
 @settings(max_examples=settings().max_examples // 10)
 @given(st.data())
-def test_chunks_shards_and_orders_change_no_answer(packaged_app: Path, data: st.DataObject) -> None:
-    host = CommandHost(packaged_app, "tsidenrich", python_flags=ALONE)
+def test_chunks_shards_and_orders_change_no_answer(data: st.DataObject) -> None:
     arguments = data.draw(
         st.sampled_from(["", "raw=true", "keep=licensing", "rewrite=false", "keep=flagged raw=true"])
     )
     shuffler = random.Random(data.draw(st.integers(0, 2**32)))
     numbers = data.draw(st.lists(st.integers(0, len(ROWS) - 1), max_size=12))
     events = [{"number": str(place), **ROWS[number]} for place, number in enumerate(numbers)]
-    expected = {str(event["number"]): event for event in host.run(events, arguments).raise_for_error().events}
+    expected = {str(event["number"]): event for event in search(events, arguments, [])}
 
     shuffled = []
     for event in shuffler.sample(events, len(events)):
@@ -270,11 +323,11 @@ def test_chunks_shards_and_orders_change_no_answer(packaged_app: Path, data: st.
     sizes = [shuffler.randint(1, 4) for _ in shuffled]
     answers: list[dict[str, Any]] = []
     for shard in (shuffled[:cut], shuffled[cut:]):
-        result = host.run(shard, arguments, chunk_rows=sizes[: len(shard)] or 1).raise_for_error()
+        found = search(shard, arguments, sizes)
         order = [event["number"] for event in shard]
-        returned = [event["number"] for event in result.events]
+        returned = [event["number"] for event in found]
         assert returned == [number for number in order if number in set(returned)]
-        answers += result.events
+        answers += found
     assert {str(event["number"]): filled(event) for event in answers} == {
         number: filled(event) for number, event in expected.items()
     }
@@ -341,7 +394,9 @@ class TestLookup:
         assert "ticket" not in rows["tools1.cisco.com"]
 
     @pytest.mark.parametrize("table", ["networks", "relays"])
-    def test_other_tables(self, packaged_app: Path, table: str) -> None:
+    def test_the_tables_of_networks_and_relays_have_a_network_in_each_row(
+        self, packaged_app: Path, table: str
+    ) -> None:
         assert all(row["network"] for row in self.run(packaged_app, f"table={table}").events)
 
     def test_the_versions_of_the_files_are_those_of_this_host(self, packaged_app: Path) -> None:
@@ -362,13 +417,13 @@ class TestLookup:
     @pytest.mark.parametrize(
         "option", ["logging_configuration", "logging_level", "record", "show_configuration"]
     )
-    def test_the_options_of_the_sdk_are_unknown(self, packaged_app: Path, option: str) -> None:
-        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
-        assert f"unknown option {option}" in failure(host, f"{option}=x")
+    def test_the_options_of_the_sdk_are_unknown(self, option: str) -> None:
+        assert f"unknown option {option}" in refusal("tsidlookup", f"{option}=x")
 
-    def test_an_unknown_table_is_refused(self, packaged_app: Path) -> None:
-        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
-        assert "use one of endpoints, aliases, networks, relays, candidates" in failure(host, "table=hosts")
+    def test_an_unknown_table_is_refused(self) -> None:
+        assert "use one of endpoints, aliases, networks, relays, candidates" in refusal(
+            "tsidlookup", "table=hosts"
+        )
 
 
 def getinfo(app: Path) -> bytes:
@@ -422,3 +477,43 @@ def test_pipes_are_widened_and_never_narrowed(packaged_app: Path, before: int, a
         assert command.returncode == 0
     finally:
         os.close(source)
+
+
+class TestOldNameOfTheRefreshScript:
+    """`tsidrefresh.py` is the search command; with options it is, for one release, the refresh script."""
+
+    @staticmethod
+    def start(
+        app: Path, script: str, *arguments: str, data: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, *ALONE, str(app / "bin" / script), *arguments],
+            input=data,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def test_with_an_option_it_does_what_the_script_does_and_names_its_successor(
+        self, packaged_app: Path
+    ) -> None:
+        new, old = (
+            self.start(packaged_app, name, "--status") for name in ("refresh_lookups.py", "tsidrefresh.py")
+        )
+        assert (old.returncode, old.stdout) == (new.returncode, new.stdout)
+        assert new.returncode == 0
+        assert b"cisco_licensing_endpoints.csv" in new.stdout
+        assert new.stderr == b""
+        assert old.stderr.count(b"\n") == 1
+        assert old.stderr.startswith(b"tsidrefresh.py: start refresh_lookups.py instead")
+
+    def test_a_wrong_option_is_refused_under_the_scripts_new_name(self, packaged_app: Path) -> None:
+        done = self.start(packaged_app, "tsidrefresh.py", "--perhaps")
+        assert done.returncode == 4
+        assert done.stderr.endswith(b"refresh_lookups.py: unrecognized arguments: --perhaps\n")
+
+    def test_without_an_option_it_is_the_search_command(self, packaged_app: Path) -> None:
+        done = self.start(packaged_app, "tsidrefresh.py", data=getinfo(packaged_app))
+        (reply,) = decode_frames(done.stdout)
+        assert reply.metadata["generating"] is True
+        assert (done.returncode, done.stderr) == (0, b"")

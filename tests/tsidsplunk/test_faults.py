@@ -1,4 +1,8 @@
-"""What the packaged commands do when Splunk, the machine or a signal breaks the conversation: real processes, real pipes."""
+"""The packaged commands when Splunk, the machine or a signal breaks the conversation.
+
+Every command meets every kind of fault in a real process with real pipes; the many spellings of a fault are read in
+this process.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ import pytest
 from lab.host.host import SearchInfo
 from lab.host.wire import Frame, FrameReader, decode_body, decode_frames, encode_body, encode_frame
 from tests.tools.interpreters import PYTHONS
+from tests.tsidsplunk import in_process
 
 ENRICH, RISK, LOOKUP, REFRESH = "tsidenrich", "tsidrisk", "tsidlookup", "tsidrefresh"
 SCRIPTS = {
@@ -116,6 +121,11 @@ def converse(app: Path, command: str, data: bytes, python: str = sys.executable)
         argv(app, command, python), input=data, capture_output=True, timeout=TIMEOUT, check=False
     )
     return Ended(decode_frames(done.stdout), done.returncode, done.stderr.decode())
+
+
+def converse_here(command: str, data: bytes) -> Ended:
+    """Do the same in this process."""
+    return Ended(*in_process.run(command, data))
 
 
 class Talk:
@@ -219,28 +229,36 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 
 class TestBrokenChunk:
-    """What is no chunk, sent to tsidenrich; some of it to all commands, which read with the same code."""
+    """Input that is not a chunk: all of it for tsidenrich, some for the others, which read with the same code."""
 
     @pytest.mark.parametrize("fault", BROKEN)
-    def test_after_others(self, packaged_app: Path, fault: str) -> None:
+    def test_every_fault_after_other_chunks_is_refused(self, fault: str) -> None:
+        data, words = BROKEN[fault]
+        ended = converse_here(ENRICH, GETINFO + CHUNK + data)
+        ended.check_refusal(2, words)
+        assert numbers(ended.frames) == [0, 1, 2]
+
+    @pytest.mark.parametrize("fault", ["a negative length", "JSON null"])
+    def test_a_fault_after_other_chunks_is_refused(self, packaged_app: Path, fault: str) -> None:
         data, words = BROKEN[fault]
         ended = converse(packaged_app, ENRICH, GETINFO + CHUNK + data)
         ended.check_refusal(2, words)
         assert numbers(ended.frames) == [0, 1, 2]
 
-    @pytest.mark.parametrize("fault", ["a negative length", "JSON null"])
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_as_the_first_one(self, packaged_app: Path, command: str, fault: str) -> None:
-        data, words = BROKEN[fault]
+    def test_a_fault_in_the_first_chunk_is_refused(self, packaged_app: Path, command: str) -> None:
+        data, words = BROKEN["a negative length"]
         converse(packaged_app, command, data).check_refusal(0, words)
+        data, words = BROKEN["JSON null"]
+        converse_here(command, data).check_refusal(0, words)
 
     @pytest.mark.parametrize("command", [RISK, LOOKUP, REFRESH])
-    def test_after_getinfo(self, packaged_app: Path, command: str) -> None:
+    def test_a_fault_after_getinfo_is_refused(self, packaged_app: Path, command: str) -> None:
         data, words = BROKEN["a negative length"]
         converse(packaged_app, command, GETINFO + data).check_refusal(1, words)
 
     @pytest.mark.parametrize("python", PYTHONS)
-    def test_on_every_python(self, packaged_app: Path, python: str) -> None:
+    def test_deep_and_long_json_is_refused_on_every_python(self, packaged_app: Path, python: str) -> None:
         # Their JSON readers bound the depth and the digits in ways of their own.
         for metadata in (b"[" * 200_000, b'{"action":' + b"9" * 5_000 + b"}"):
             converse(packaged_app, ENRICH, GETINFO + frame_of(metadata), python).check_refusal(
@@ -249,7 +267,7 @@ class TestBrokenChunk:
 
 
 class TestWrongRequest:
-    """Chunks in good order that do not say what they should."""
+    """Well-formed chunks with wrong content."""
 
     @pytest.mark.parametrize(
         ("request_", "words"),
@@ -275,11 +293,11 @@ class TestWrongRequest:
             (frame_of(GETINFO.partition(b"\n")[2], more_body=10**17), "has a body of 100000000000000000 bytes"),
         ],
     )  # fmt: skip
-    def test_to_start_with(self, packaged_app: Path, request_: bytes, words: str) -> None:
-        converse(packaged_app, ENRICH, request_ + CHUNK).check_refusal(0, words)
+    def test_a_wrong_first_request_is_refused(self, request_: bytes, words: str) -> None:
+        converse_here(ENRICH, request_ + CHUNK).check_refusal(0, words)
 
-    @pytest.mark.parametrize("command", [RISK, LOOKUP, REFRESH])
-    def test_to_start_another_command_with(self, packaged_app: Path, command: str) -> None:
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_command_refuses_a_wrong_first_request(self, packaged_app: Path, command: str) -> None:
         converse(packaged_app, command, encode_frame({"action": "getinfo"})).check_refusal(
             0, "has no searchinfo"
         )
@@ -297,18 +315,21 @@ class TestWrongRequest:
             ({"action": "execute", "finished": None}, "finished is None, not true or false"),
         ],
     )
-    def test_to_go_on_with(self, packaged_app: Path, metadata: dict[str, Any], words: str) -> None:
-        ended = converse(packaged_app, ENRICH, GETINFO + CHUNK + encode_frame(metadata, events(3, 3)))
+    def test_a_wrong_later_request_is_refused(self, metadata: dict[str, Any], words: str) -> None:
+        ended = converse_here(ENRICH, GETINFO + CHUNK + encode_frame(metadata, events(3, 3)))
         ended.check_refusal(2, words)
         assert numbers(ended.frames) == [0, 1, 2]
 
-    def test_to_go_on_with_in_the_loop_of_the_sdk(self, packaged_app: Path) -> None:
+    @pytest.mark.parametrize("command", STREAMING)
+    def test_every_streaming_command_refuses_a_wrong_later_request(
+        self, packaged_app: Path, command: str
+    ) -> None:
         data = GETINFO + CHUNK + encode_frame({"action": "preview"}, events(3, 3))
-        ended = converse(packaged_app, RISK, data)
+        ended = converse(packaged_app, command, data)
         ended.check_refusal(2, "expected an execute chunk from Splunk, not preview")
         assert numbers(ended.frames) == [0, 1, 2]
 
-    def test_what_nobody_knows_is_passed_over(self, packaged_app: Path) -> None:
+    def test_unknown_metadata_is_ignored(self) -> None:
         metadata = {
             "action": "getinfo",
             "searchinfo": {**asdict(SearchInfo()), "args": [], "dispatch_dir": "/"},
@@ -316,7 +337,7 @@ class TestWrongRequest:
         metadata["searchinfo"].update(search="", new={"a": {"b": [1, 2]}}, maxresultrows=None)  # type: ignore[attr-defined]
         data = encode_frame({**metadata, "new": {"a": 1}}) + execute(events(0, 3), new=[{"a": 1}])
         for command in STREAMING:
-            ended = converse(packaged_app, command, data)
+            ended = converse_here(command, data)
             assert numbers(ended.frames) == [0, 1, 2]
             assert (ended.status, ended.messages, ended.stderr) == (0, [], "")
 
@@ -349,25 +370,34 @@ class TestInputEnds:
             (REFRESH, (GETINFO, execute(events(0, 0), finished=True)[:-1])),
         ],
     )
-    def test_at_any_point(self, packaged_app: Path, command: str, frames: Sequence[bytes]) -> None:
+    def test_at_any_point_the_message_says_what_is_missing(
+        self, packaged_app: Path, command: str, frames: Sequence[bytes]
+    ) -> None:
         conversation = b"".join(frames)
+        # In a real process: nothing, and in the second chunk before it, in its header, metadata and body.
+        real = {0} | {place for place, whole, _ in cuts(frames, closely=False) if whole == 1}
         for place, whole, between in cuts(frames, closely=command == ENRICH):
             if place == len(conversation) and command == REFRESH:
                 continue
-            ended = converse(packaged_app, command, conversation[:place])
-            if command in STREAMING:
-                assert numbers(ended.frames) == list(range([0, 0, 3, 5][whole])), place
-            if between and whole:
-                assert len(ended.frames) == whole, place
-                assert (ended.status, ended.messages, ended.stderr) == (0, [], ""), place
-            elif place:
-                ended.check_refusal(whole, " from Splunk ends after ", "run the search again")
-            else:
-                ended.check_refusal(0, "the input from Splunk ended before its first chunk")
+            endings = [converse_here(command, conversation[:place])]
+            if place in real:
+                endings.append(converse(packaged_app, command, conversation[:place]))
+            for ended in endings:
+                if command in STREAMING:
+                    assert numbers(ended.frames) == list(range([0, 0, 3, 5][whole])), place
+                if between and whole:
+                    assert len(ended.frames) == whole, place
+                    assert (ended.status, ended.messages, ended.stderr) == (0, [], ""), place
+                elif place:
+                    ended.check_refusal(whole, " from Splunk ends after ", "run the search again")
+                else:
+                    ended.check_refusal(0, "the input from Splunk ended before its first chunk")
 
     @pytest.mark.parametrize("command", COMMANDS)
     @pytest.mark.parametrize("descriptor", [0, 1])
-    def test_before_the_start(self, packaged_app: Path, command: str, descriptor: int) -> None:
+    def test_a_closed_descriptor_at_the_start_is_refused(
+        self, packaged_app: Path, command: str, descriptor: int
+    ) -> None:
         close = "import os, sys; os.close(int(sys.argv[1])); os.execv(sys.executable, [sys.executable, sys.argv[2]])"
         script = argv(packaged_app, command)[1]
         with started([sys.executable, "-c", close, str(descriptor), script]) as talk:
@@ -395,20 +425,20 @@ class TestLengthsThatAreLies:
     @pytest.mark.parametrize(
         ("command", "length"), [*((command, 3 << 30) for command in COMMANDS), (ENRICH, 10**17)]
     )
-    def test_of_a_body(self, packaged_app: Path, command: str, length: int) -> None:
+    def test_a_body_of_gigabytes_takes_no_memory(self, packaged_app: Path, command: str, length: int) -> None:
         with self.bounded(packaged_app, command) as talk:
             talk.send(b"chunked 1.0,%d,%d\n" % (len(EXECUTE), length), EXECUTE, events(0, 1_000))
             ended = talk.end()
         ended.check_refusal(0, "the chunk's body from Splunk ends after", f"of {length} bytes")
 
     @pytest.mark.parametrize("command", [ENRICH, RISK])
-    def test_of_metadata(self, packaged_app: Path, command: str) -> None:
+    def test_metadata_of_gigabytes_are_refused_at_once(self, packaged_app: Path, command: str) -> None:
         with self.bounded(packaged_app, command) as talk:
             talk.send(b"chunked 1.0,%d,2\n" % (3 << 30))
             # The input stays open: it does not wait for what will never come.
             talk.await_end().check_refusal(0, f"is said to be {3 << 30} bytes long")
 
-    def test_metadata_may_be_long(self, packaged_app: Path) -> None:
+    def test_metadata_of_twenty_megabytes_are_read(self, packaged_app: Path) -> None:
         # A search with what its subsearches have found.
         with started(argv(packaged_app, ENRICH)) as talk:
             talk.send(getinfo(search="x" * 20_000_000))
@@ -433,25 +463,33 @@ class TestReaderLeaves:
             assert (ended.status, ended.stderr) == (0, "")
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_before_getinfo(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_before_getinfo_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.stdout.close()
             talk.send(GETINFO)
 
     @pytest.mark.parametrize("command", [ENRICH, LOOKUP])
-    def test_before_a_message(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_before_a_message_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.stdout.close()
             talk.send(b"nonsense\n")
 
     @pytest.mark.parametrize("command", [ENRICH, LOOKUP])
-    def test_before_the_refusal_of_an_option(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_before_the_refusal_of_an_option_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.stdout.close()
             talk.send(getinfo(args=["option=unknown"]))
 
     @pytest.mark.parametrize("command", [ENRICH, RISK, LOOKUP])
-    def test_after_getinfo(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_after_getinfo_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -459,7 +497,9 @@ class TestReaderLeaves:
             talk.send(CHUNK)
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_after_a_reply(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_after_a_reply_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.send(GETINFO, CHUNK)
             talk.take()
@@ -468,7 +508,9 @@ class TestReaderLeaves:
             talk.send(CHUNK)
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_in_the_middle_of_a_reply(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_whose_reader_left_in_the_middle_of_a_reply_is_silent(
+        self, packaged_app: Path, command: str
+    ) -> None:
         with self.left(packaged_app, command) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -482,7 +524,9 @@ class TestSignals:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_while_it_waits(self, packaged_app: Path, command: str, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_command_that_waits(
+        self, packaged_app: Path, command: str, number: signal.Signals
+    ) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -491,7 +535,9 @@ class TestSignals:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     @pytest.mark.parametrize("command", STREAMING)
-    def test_while_it_reads(self, packaged_app: Path, command: str, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_command_that_reads(
+        self, packaged_app: Path, command: str, number: signal.Signals
+    ) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -502,7 +548,9 @@ class TestSignals:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     @pytest.mark.parametrize("command", STREAMING)
-    def test_while_it_writes(self, packaged_app: Path, command: str, number: signal.Signals) -> None:
+    def test_a_signal_ends_a_command_that_writes(
+        self, packaged_app: Path, command: str, number: signal.Signals
+    ) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -513,7 +561,7 @@ class TestSignals:
             assert cast(BinaryIO, talk.process.stderr).read() == b""
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_of_a_broken_pipe_change_nothing(self, packaged_app: Path, command: str) -> None:
+    def test_sigpipe_changes_nothing(self, packaged_app: Path, command: str) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -541,7 +589,7 @@ class TestChunksOfAllSizes:
     """Every event comes back, once, in its place."""
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_finished_early_and_never(self, packaged_app: Path, command: str) -> None:
+    def test_finished_is_repeated_in_each_reply(self, packaged_app: Path, command: str) -> None:
         saying = [False, True, True, False, True, False]
         data = [execute(events(3 * place, 3), finished=said) for place, said in enumerate(saying)]
         ended = converse(packaged_app, command, GETINFO + b"".join(data))
@@ -550,7 +598,9 @@ class TestChunksOfAllSizes:
         assert (ended.status, ended.messages, ended.stderr) == (0, [], "")
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_without_events(self, packaged_app: Path, command: str) -> None:
+    def test_chunks_without_events_are_answered_without_events(
+        self, packaged_app: Path, command: str
+    ) -> None:
         header, no_end = events(0, 0), events(0, 0)[:-1]
         bodies = [b"", header, no_end, events(0, 1), b"", header, events(1, 2), b"", b"\n", events(3, 1)]
         ended = converse(packaged_app, command, GETINFO + b"".join(map(execute, bodies)))
@@ -559,7 +609,7 @@ class TestChunksOfAllSizes:
         assert (ended.status, ended.messages, ended.stderr) == (0, [], "")
 
     @pytest.mark.parametrize("count", [50_000, 500_000])
-    def test_with_very_many(self, packaged_app: Path, count: int) -> None:
+    def test_a_chunk_of_very_many_events_comes_back_whole(self, packaged_app: Path, count: int) -> None:
         with started(argv(packaged_app, ENRICH)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -574,7 +624,9 @@ class TestChunksOfAllSizes:
         assert reply.metadata["finished"] is False
         assert numbers([last]) == [0, 1]
 
-    def test_with_very_many_for_the_loop_of_the_sdk(self, packaged_app: Path) -> None:
+    def test_a_chunk_of_very_many_events_comes_back_whole_from_the_loop_of_the_sdk(
+        self, packaged_app: Path
+    ) -> None:
         ended = converse(packaged_app, RISK, GETINFO + execute(many(50_000)) + FINISHED)
         lines = ended.frames[1].body.split(b"\r\n")[1:-1]
         assert [line.partition(b",")[0] for line in lines] == [b"%d" % number for number in range(50_000)]
@@ -591,7 +643,7 @@ class TestSlowness:
     """Whoever is slow is waited for."""
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_a_slow_writer(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_waits_for_a_slow_writer(self, packaged_app: Path, command: str) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO[:-1])
             frames = []
@@ -606,7 +658,7 @@ class TestSlowness:
             assert talk.end() == Ended([], 0, "")
 
     @pytest.mark.parametrize("command", STREAMING)
-    def test_a_slow_reader(self, packaged_app: Path, command: str) -> None:
+    def test_a_command_waits_for_a_slow_reader(self, packaged_app: Path, command: str) -> None:
         with started(argv(packaged_app, command)) as talk:
             talk.send(GETINFO)
             talk.take()

@@ -1,4 +1,4 @@
-"""Writes the refreshed tables so that whoever reads them finds the old ones or the new ones, whole."""
+"""Writes the refreshed tables so that every reader gets the old ones or the new ones, whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = REFRESHED
 
 
 def contents(plan: Plan) -> dict[str, bytes]:
-    """Return what the refreshed tables are to hold, by file name; a table without rows has no entry."""
+    """Return the new contents of the refreshed tables by file name; a table without rows has no entry."""
     tables = ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases))
     return {name: as_csv(columns, rows) for name, (columns, rows) in zip(FILES, tables) if rows}
 
@@ -36,7 +36,7 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
 
 
 def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return those files that hold something else now, or are not there."""
+    """Return the files whose present content differs, or that do not exist."""
     return {name: data for name, data in files.items() if _data_of(folder / name) != data}
 
 
@@ -47,8 +47,8 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     first, beside the old ones. Nothing is touched where nothing changes.
 
     Args:
-        folder: the app's ``lookups`` folder, kept by `exclusive_refresh`.
-        files: new contents, as `contents` gives them.
+        folder: the app's ``lookups`` folder, locked by `exclusive_refresh`.
+        files: new contents, as `contents` returns them.
 
     Returns:
         The names of the files that were replaced.
@@ -110,7 +110,7 @@ def _keep(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Windows cannot open a folder; there, os.replace has to do.
+    # Windows cannot open a folder; os.replace has to suffice there.
     with contextlib.suppress(PermissionError):
         number = os.open(folder, os.O_RDONLY)
         try:
@@ -127,7 +127,7 @@ def _data_of(path: Path) -> bytes:
 
 
 def _refusal(folder: Path, error: OSError, written: Sequence[str]) -> PublishError:
-    """Return what to tell about an error after which some of the files have been replaced."""
+    """Return the error for the user, which names the files that were replaced before it."""
     reason = error.strerror or error
     done = f"Written so far: {' and '.join(written)}." if written else "The lookups are as before."
     if error.filename2 is None:

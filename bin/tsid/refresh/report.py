@@ -1,4 +1,4 @@
-"""Tells people and machines what a refresh has found, and how old the lookups are."""
+"""Presents the result of a refresh, and the age of the lookups, as text and as rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tsid.refresh.items import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Ite
 from tsid.refresh.plan import Plan
 from tsid.text.sanitize import printable
 
-#: The exit statuses of the script. With ``--write`` a lookup that was brought up to date is fresh.
+#: The exit statuses of the script. With ``--write``, FRESH also means that the lookups have been updated.
 FRESH, WOULD_CHANGE, REFUSED, UNCHECKED, ERROR = 0, 1, 2, 3, 4
 
-#: The columns of a report, of what was found and of the rows in force alike.
+#: The columns of a report: of its items, of the lookup files, and of the rows in force.
 COLUMNS = (
     "kind",
     "table",
@@ -45,7 +45,7 @@ _WIDTH = 100
 
 
 def exit_status(plan: Plan, *, written: bool) -> int:
-    """Return the exit status that sums a plan up: what was refused comes before what could not be checked."""
+    """Return the exit status of a plan; a refusal outranks a failure."""
     if plan.of_kind(REFUSAL):
         return REFUSED
     if not plan.checked or plan.of_kind(FAILURE):
@@ -54,7 +54,7 @@ def exit_status(plan: Plan, *, written: bool) -> int:
 
 
 def rows_of(items: Iterable[Item]) -> Iterator[dict[str, str]]:
-    """Yield what was found as rows of a report."""
+    """Yield the items as rows of a report."""
     for item in items:
         yield {**_EMPTY, **item._asdict(), "advice": ADVICE.get(item.what, "")}
 
@@ -89,7 +89,7 @@ def status_rows(folder: Path, lookups: Lookups, today: datetime.date) -> Iterato
 
 
 def as_text(plan: Plan) -> str:
-    """Return what was found for people to read."""
+    """Return a plan's items as text, grouped by kind, with advice."""
     parts = []
     for kind, heading in _HEADINGS.items():
         items = sorted(plan.of_kind(kind), key=lambda item: item.what == SEEN)
@@ -108,7 +108,7 @@ def as_text(plan: Plan) -> str:
 
 
 def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return the rows of `status_rows` for people to read."""
+    """Return the rows of `status_rows` as text."""
     files = [(row["file"], row["rows"], row["sha256"]) for row in rows if row["kind"] == "file"]
     found = [
         (row["item"], row["host"], row["status"] or "-", row["last_seen"] or "never", row["age_days"] or "-")
@@ -126,7 +126,7 @@ def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as text in columns."""
-    # The rows of the lookups may come from strangers too.
+    # Strangers may have written text in the lookups, too.
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(

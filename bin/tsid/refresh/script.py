@@ -1,4 +1,4 @@
-"""The refresh as a script: shows what would change, or writes it."""
+"""The refresh as a script: shows the changes, or writes them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from tsid.refresh.safe_files import exclusive_refresh
 from tsid.refresh.settings import load_settings
 from tsid.text.sanitize import printable
 
-_WAIT = 10.0
+_PROGRAM = "refresh_lookups.py"
+
+# Seconds to wait for another refresh.
+_LOCK_TIMEOUT = 10.0
 
 _EPILOG = """\
 exit status:
-  0  the lookups are fresh; with --write: or have been brought up to date
+  0  the lookups are up to date; with --write: they are now
   1  something would change
-  2  something was refused: it is not believed, and never written
+  2  something was refused: the refresh does not believe it, and never writes it
   3  something could not be checked
   4  a lookup, a setting or the command line cannot be used, or nothing can be written
 """
@@ -35,7 +38,7 @@ exit status:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # 2 is taken.
+        # argparse's own status 2 means something else here.
         self.print_usage(sys.stderr)
         self.exit(report.ERROR, f"{self.prog}: {message}\n")
 
@@ -51,7 +54,7 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         The exit status.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A certificate may bear letters that a Windows console, or its file, has no code for.
+        # A certificate may contain letters that the encoding of a Windows console or file lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     lookups = app / "lookups"
@@ -70,7 +73,7 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         }
         settings = load_settings(app, given)
         progress = _Progress()
-        with exclusive_refresh(lookups, _WAIT) if options.write else contextlib.nullcontext():
+        with exclusive_refresh(lookups, _LOCK_TIMEOUT) if options.write else contextlib.nullcontext():
             found = refresh(lookups, settings, today(), progress.tell)
             progress.done()
             written = publish(lookups, contents(found.plan)) if options.write and found.plan.checked else []
@@ -78,7 +81,7 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         _show(found, written, status, options)
         return status
     except TsidError as error:
-        print(f"tsidrefresh: {printable(str(error))}", file=sys.stderr)
+        print(f"{_PROGRAM}: {printable(str(error))}", file=sys.stderr)
         return report.ERROR
     except KeyboardInterrupt:
         return 130
@@ -86,37 +89,37 @@ def main(app: Path, arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="tsidrefresh.py",
-        description="Finds out at which addresses, and under which names, Cisco's licensing servers are now.",
+        prog=_PROGRAM,
+        description="Finds the current addresses and certificate names of Cisco's licensing servers.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--diff", action="store_true", help="show what would change, and why (the default)")
-    modes.add_argument("--check", action="store_true", help="show nothing, tell by the exit status")
-    modes.add_argument("--write", action="store_true", help="bring the refreshed lookups up to date")
-    modes.add_argument("--status", action="store_true", help="show how old the rows are; asks nobody")
-    parser.add_argument("--json", action="store_true", help="show it as JSON")
+    modes.add_argument("--check", action="store_true", help="print nothing, only return the exit status")
+    modes.add_argument("--write", action="store_true", help="update the refreshed lookups")
+    modes.add_argument("--status", action="store_true", help="show how old the rows are, without any query")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--resolver",
         action="append",
         default=[],
         metavar="IP",
-        help="ask this resolver, 'system' for those of this machine; may be repeated",
+        help="ask this resolver; 'system' for those of this machine; repeat for several",
     )
     parser.add_argument(
         "--no-tls", dest="tls", action="store_const", const="false", help="do not look at certificates"
     )
-    parser.add_argument("--ca-bundle", metavar="FILE", help="trusted authorities, PEM")
+    parser.add_argument("--ca-bundle", metavar="FILE", help="file of trusted authorities, PEM")
     parser.add_argument("--proxy", metavar="URL", help="http://host:port, or none")
     return parser
 
 
 class _Progress:
-    """Tells on a terminal what is going on, in one line that goes away.
+    """Shows the current step on a terminal, in one line that disappears at the end.
 
-    Without control sequences: Windows' older consoles show them.
+    Without control sequences: older Windows consoles print them.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Reads Splunk's conf files; the one parser of the project.
 
 Splunk's format is not that of configparser: a line that ends in a backslash continues on the next one,
-indentation means nothing, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would
+indentation has no meaning, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would
 guess, this parser refuses.
 """
 
