@@ -32,11 +32,20 @@ class Splunk:
         app: the app's folder, with its lookups; `outputlookup` writes there.
         events: what the indexes hold, each with ``_time``, ``index`` and ``sourcetype``.
         now: the time of the search, epoch seconds.
+        host: how the app's commands run: each as a process, or with `InProcessHost` without one.
     """
 
-    def __init__(self, app: Path, events: Sequence[Mapping[str, Value]], now: float) -> None:
+    def __init__(
+        self,
+        app: Path,
+        events: Sequence[Mapping[str, Value]],
+        now: float,
+        *,
+        host: type[CommandHost] = CommandHost,
+    ) -> None:
         self.app = app
         self.now = now
+        self._host = host
         self._events = sorted(events, key=lambda event: -_time_of(event))
         self._ages = [-_time_of(event) for event in self._events]
         self._macros = conf.read(app / "default" / "macros.conf")
@@ -181,8 +190,9 @@ class Splunk:
         return terms, times["earliest"], times["latest"]
 
     def _external(self, command: Command, table: Table, leads: bool) -> Table:
-        """Run one of the app's commands as a process."""
-        host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
+        """Run one of the app's commands."""
+        host = self._hosts.get(command.name) or self._host(self.app, command.name)
+        self._hosts[command.name] = host
         arguments, clock = command.arguments, _CLOCKS.get(command.name)
         if clock and f"{clock}=" not in arguments:
             arguments += f" {clock}={text(self.now)}"
