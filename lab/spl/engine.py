@@ -58,16 +58,24 @@ class Splunk:
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
 
-    def copy(self, *, app: Optional[Path] = None, now: Optional[float] = None) -> Splunk:
+    def copy(
+        self,
+        *,
+        app: Optional[Path] = None,
+        now: Optional[float] = None,
+        host: Optional[type[CommandHost]] = None,
+    ) -> Splunk:
         """Return another Splunk over the same events, with a copy of the collections.
 
         Args:
             app: where the other one's searches write lookups; None for the same folder.
             now: the other one's time; None for the same.
+            host: how the other one's commands run; None for the same way.
         """
         other = copy.copy(self)
         other.app = self.app if app is None else app
         other.now = self.now if now is None else now
+        other._host = host or self._host
         other._hosts = {}
         other.collections = {
             name: {key: dict(row) for key, row in rows.items()} for name, rows in self.collections.items()

@@ -17,6 +17,8 @@ from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
 from lab.generator.licences import deadline_day, renewal_days, state_of, watched
 from lab.host.app import copy_app
+from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from tsid.text import conf
@@ -79,7 +81,7 @@ def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for device in fleet.devices.values():
             excluded = "1" if device.fate == EXCLUDED else ""
             writer.writerow([device.address, device.model, f"label of {device.address}", excluded])
-    splunk = Splunk(app, fleet.events, fleet.start)
+    splunk = Splunk(app, fleet.events, fleet.start, host=InProcessHost)
     moments, since = [], 0
     for day in stops:
         splunk.now = fleet.start + day * DAY
@@ -103,6 +105,7 @@ def test_every_device_has_the_state_and_the_deadline_to_the_day(moments: list[Mo
             assert _day_of(row, "license_deadline", moment.fleet) == deadline_day(device, moment.day), place
             assert row["label"] == f"label of {address}"
             seen.add(state_of(device, moment.day))
+    assert moments[-1].splunk.copy(host=CommandHost).run("| `tsid_fleet`") == list(rows.values())
     # The data are good for something only if they bring every state about.
     expected = {"healthy", "blocked", "overdue", "expiring", "unknown"}
     assert seen == (expected if moments[-1].day == 90 else expected | {"expired", "deregistered"})
@@ -209,7 +212,7 @@ def test_a_complaint_is_joined_with_the_ledger_by_address_or_label(moments: list
             "host": host,
             "sourcetype": "cisco:ios",
         }
-        splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now)
+        splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now, host=InProcessHost)
         splunk.collections = last.splunk.collections
         (row,) = splunk.dispatch("TSID: device complains about licensing")
         if host == "stranger":
@@ -247,7 +250,7 @@ def test_the_report_of_lookups_counts_every_endpoint(moments: list[Moment]) -> N
 
 @pytest.fixture(scope="module")
 def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[LabelledEvent]]:
-    """Return a Splunk with labelled events of the last hour."""
+    """Return a Splunk with labelled events of the last hour; each of its commands is a process."""
     app = copy_app(ROOT, tmp_path_factory.mktemp("aliased"))
     labelled = labelled_events()
     return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
@@ -319,7 +322,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
 @pytest.fixture
 def splunk(ready: Splunk, tmp_path: Path) -> Splunk:
     """Return a Splunk of its own for one example."""
-    return ready.copy(app=Path(shutil.copytree(ready.app, tmp_path / "tsidenrich")))
+    for name in ("default", "lookups"):
+        shutil.copytree(ready.app / name, tmp_path / name)
+    (tmp_path / "bin").symlink_to(ready.app / "bin")
+    return ready.copy(app=tmp_path, host=InProcessHost)
 
 
 @pytest.mark.parametrize("where", EXAMPLES)
@@ -339,13 +345,13 @@ def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
     "name", [name for name in conf.read(ROOT / "default" / "savedsearches.conf") if " refresh: " not in name]
 )
 def test_a_search_finds_nothing_where_there_is_nothing(name: str) -> None:
-    found = Splunk(ROOT, [], START).dispatch(name)
+    found = Splunk(ROOT, [], START, host=InProcessHost).dispatch(name)
     assert found == [] or name in ("TSID report: lookup health", "TSID ledger: states of the day")
 
 
 @of_one_fleet
 def test_the_states_of_a_day_are_remembered_once(moments: list[Moment]) -> None:
-    splunk = Splunk(moments[0].splunk.app, [], moments[0].splunk.now)
+    splunk = Splunk(moments[0].splunk.app, [], moments[0].splunk.now, host=InProcessHost)
     for moment in moments:
         splunk.collections["tsid_devices"] = moment.splunk.collections["tsid_devices"]
         splunk.now = moment.splunk.now
