@@ -7,6 +7,7 @@ import csv
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
@@ -48,11 +49,11 @@ class Splunk:
         self._host = host
         self._events = sorted(events, key=lambda event: -_time_of(event))
         self._ages = [-_time_of(event) for event in self._events]
-        self._macros = conf.read(app / "default" / "macros.conf")
-        self._transforms = conf.read(app / "default" / "transforms.conf")
-        self._commands = conf.read(app / "default" / "commands.conf")
+        self._macros = _read(app / "default" / "macros.conf")
+        self._transforms = _read(app / "default" / "transforms.conf")
+        self._commands = _read(app / "default" / "commands.conf")
         #: The saved searches by name.
-        self.saved = conf.read(app / "default" / "savedsearches.conf")
+        self.saved = _read(app / "default" / "savedsearches.conf")
         self._range = (0.0, now)
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
@@ -231,6 +232,14 @@ class Splunk:
         return Command(command.name, result + rest)
 
 
+def _read(path: Path) -> conf.Conf:
+    return _parse(path.read_bytes().decode("utf-8"), path.name)
+
+
+# Tests make many engines over the same app.
+_parse = lru_cache(maxsize=64)(conf.parse)
+
+
 def _sent(value: Value) -> str | list[str]:
     return value if isinstance(value, list) else text(value)
 
@@ -242,6 +251,7 @@ def _time_of(event: Mapping[str, Value]) -> float:
     return float(value)
 
 
+@lru_cache(maxsize=1024)
 def _outside_quotes(source: str) -> str:
     """Return the text with everything in quotes blanked out."""
     out, quoted, position = [], False, 0
