@@ -40,7 +40,7 @@ class InProcessHost(CommandHost):
 
     def _start(self, arguments: str) -> Search:
         if self._make_command is None:
-            self._make_command = _load_command(_BIN / self.script.name, self.app / "lookups")
+            self._make_command = _load_command(_BIN / self.script.name, self.app)
         # The SDK sets tempfile.tempdir, which is the whole process's, to the dispatch folder.
         request = self._getinfo_request(arguments, Path(tempfile.gettempdir()))
         thread = CommandThread(self._make_command(), self._timeout)
@@ -157,19 +157,19 @@ class _Pipe(io.RawIOBase):
         return size
 
 
-def _load_command(script: Path, lookups: Path) -> Callable[[], SearchCommand]:
-    """Return the command class of a script, in a module of its own that loads these lookups.
+def _load_command(script: Path, app: Path) -> Callable[[], SearchCommand]:
+    """Return the command class of a script, in a module of its own that reads this app's folder.
 
     Raises:
         UsageError: the script has no such class.
     """
-    spec = importlib.util.spec_from_file_location(f"{script.stem} over {lookups}", script)
+    spec = importlib.util.spec_from_file_location(f"{script.stem} over {app}", script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "LOOKUPS"):
         raise UsageError(f"{script} has no LOOKUPS to replace")
-    vars(module)["LOOKUPS"] = lookups
+    vars(module).update(APP=app, LOOKUPS=app / "lookups")
     classes = [value for value in vars(module).values() if isinstance(value, type)]
     (command,) = (
         each for each in classes if issubclass(each, SearchCommand) and each.__module__ == module.__name__

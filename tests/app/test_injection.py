@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.dashboards.views import fill, read_view
-from lab.host.app import copy_app
+from lab.host.app import copy_app, copy_data
 from lab.host.host import CommandHost, SearchInfo
+from lab.host.in_process import InProcessHost
 from lab.host.search import Result
 from lab.spl.engine import Splunk
 from lab.spl.syntax import expand, pipeline
@@ -250,7 +251,7 @@ def test_the_prefilter_with_hostile_aliases_finds_them_and_nothing_else(with_ali
     found = load_lookups(with_aliases / "lookups").aliases
     raws = [f"- {alias} -" for alias in found] + ["index=_internal", "delete", "session"]
     events = [{"_time": str(NOW - 1), "index": "i", "_raw": raw} for raw in raws]
-    rows = Splunk(with_aliases, events, NOW).run("`tsid_candidates`")
+    rows = Splunk(with_aliases, events, NOW, host=InProcessHost).run("`tsid_candidates`")
     assert {row["_raw"] for row in rows} == set(raws[:-3])
 
 
@@ -370,7 +371,7 @@ def test_the_ledger_keeps_a_hostile_rule_in_its_own_column(text: str) -> None:
         "fw_policy": "policy",
         "Device": text,
     }
-    splunk = Splunk(ROOT, [event], NOW)
+    splunk = Splunk(ROOT, [event], NOW, host=InProcessHost)
     splunk.run("* | `tsid_ledger_merge`")
     splunk.run("* | `tsid_ledger_merge`")
     (row,) = splunk.collections["tsid_devices"].values()
@@ -461,7 +462,9 @@ class TestRights:
     )
     def test_no_option_names_a_file_or_a_server(self, command: str, arguments: str) -> None:
         events = [{"device": "10.0.0.1"}] if command in ("tsidenrich", "tsidrisk") else ()
-        result = CommandHost(ROOT, command).run(events, arguments)
+        # What the SDK itself would do with an option is seen in a process.
+        host = CommandHost if arguments.startswith("logging_configuration") else InProcessHost
+        result = host(ROOT, command).run(events, arguments)
         (message,) = result.messages
         assert result.failed and result.events == []
         assert (
@@ -486,15 +489,18 @@ FAILING = {
 @pytest.mark.parametrize("broken", [False, True], ids=["as it is", "a broken lookup"])
 @pytest.mark.parametrize(("command", "arguments"), FAILING.values(), ids=FAILING)
 def test_the_session_key_is_in_no_message_and_no_log(
-    tmp_path: Path, command: str, arguments: str, broken: bool
+    tmp_path: Path, command: str, arguments: str, broken: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = copy_app(ROOT, tmp_path)
+    # One process for each command; options are refused before anything of the app is read.
+    host = InProcessHost if arguments and command != "tsidrefresh" else CommandHost
+    app = copy_app(ROOT, tmp_path) if host is CommandHost else copy_data(ROOT, tmp_path)
     if broken:
         for name in ("tsid_aliases", "license_clocks"):
             (app / "lookups" / f"{name}.csv").write_text("x\n", encoding="utf-8")
     generating = command in ("tsidlookup", "tsidrefresh")
-    result = CommandHost(app, command).run(() if generating else [{"dest_ip": ENDPOINT}], arguments)
+    result = host(app, command).run(() if generating else [{"dest_ip": ENDPOINT}], arguments)
     told = json.dumps([result.events, [m.text for m in result.messages], result.getinfo]) + result.stderr
+    told += caplog.text
     assert KEY not in told and KEY[5:] not in told
     written = [path for path in app.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert not any(KEY.encode() in path.read_bytes() for path in written)

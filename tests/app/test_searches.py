@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -16,7 +15,7 @@ from lab.cli.examples import labelled_events, searches_of, searches_of_help, spl
 from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
 from lab.generator.licences import deadline_day, renewal_days, state_of, watched
-from lab.host.app import copy_app
+from lab.host.app import copy_app, copy_data
 from lab.host.host import CommandHost
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
@@ -322,10 +321,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
 @pytest.fixture
 def splunk(ready: Splunk, tmp_path: Path) -> Splunk:
     """Return a Splunk of its own for one example."""
-    for name in ("default", "lookups"):
-        shutil.copytree(ready.app / name, tmp_path / name)
-    (tmp_path / "bin").symlink_to(ready.app / "bin")
-    return ready.copy(app=tmp_path, host=InProcessHost)
+    return ready.copy(app=copy_data(ready.app, tmp_path), host=InProcessHost)
 
 
 @pytest.mark.parametrize("where", EXAMPLES)

@@ -21,8 +21,9 @@ import trustme
 
 from lab.errors import UsageError
 from lab.generator import START
-from lab.host.app import copy_app, find_script
+from lab.host.app import copy_data, find_script
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.internet.cisco import addresses_in, internet, records_of, servers_of
 from lab.internet.nameserver import has_nsd
 from lab.internet.servers import write_authority
@@ -124,14 +125,15 @@ def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         *("bin", "default", "docs", "lookups", "metadata", "static"),
     ]
     path = tmp_path_factory.mktemp("release") / f"tsidenrich-{version}.tgz"
-    with tarfile.open(path, "w:gz") as made:
-        for name in _git("ls-tree", "-r", "--name-only", commit, "--", *parts).decode().splitlines():
-            # The repository has a link there, the package what it points to.
-            source = "app.conf" if name == "default/app.conf" else name
-            content = _git("show", f"{commit}:{source}")
-            info = tarfile.TarInfo(f"{package.APP}/{name}")
-            info.size, info.mtime = len(content), TIMES[version]
-            made.addfile(info, io.BytesIO(content))
+    archive = io.BytesIO(_git("archive", "--format=tar", commit, "app.conf", *parts))
+    with tarfile.open(path, "w:gz") as made, tarfile.open(fileobj=archive) as tree:
+        for member in tree:
+            # The repository has a link to it; the package has what the link points to.
+            if member.isreg():
+                name = "default/app.conf" if member.name == "app.conf" else member.name
+                info = tarfile.TarInfo(f"{package.APP}/{name}")
+                info.size, info.mtime = member.size, TIMES[version]
+                made.addfile(info, tree.extractfile(member))
     return path
 
 
@@ -273,10 +275,10 @@ READ = {
 def test_a_lookup_of_another_version_is_read(
     packaged_app: Path, tmp_path: Path, text: str, layer: str
 ) -> None:
-    shutil.copytree(packaged_app, tmp_path / "app")
-    (tmp_path / "app" / "lookups" / f"cisco_licensing_endpoints_{layer}.csv").write_text(text, "utf-8")
+    app = copy_data(packaged_app, tmp_path)
+    (app / "lookups" / f"cisco_licensing_endpoints_{layer}.csv").write_text(text, "utf-8")
     event = {"dest_ip": "192.0.2.9", "url": "https://toos.cisco.com"}
-    (answer,) = CommandHost(tmp_path / "app", "tsidenrich").run([event]).raise_for_error().events
+    (answer,) = InProcessHost(app, "tsidenrich").run([event]).raise_for_error().events
     assert (answer["tsid_verdict"], answer["tsid_confidence"]) == ("aliased", "high")
     assert f"cisco_licensing_endpoints_{layer}.csv" in str(answer["tsid_reason"])
 
@@ -306,14 +308,14 @@ REFUSED = {
 def test_a_lookup_of_another_version_that_cannot_be_read_is_refused_with_the_cure(
     packaged_app: Path, tmp_path: Path, text: str, line: int, cure: str
 ) -> None:
-    shutil.copytree(packaged_app, tmp_path / "app")
-    path = tmp_path / "app" / "lookups" / "cisco_licensing_endpoints_local.csv"
+    app = copy_data(packaged_app, tmp_path)
+    path = app / "lookups" / "cisco_licensing_endpoints_local.csv"
     path.write_text(text, "utf-8")
     with pytest.raises(LookupTableError) as caught:
         load_lookups(path.parent)
     assert (caught.value.file, caught.value.line) == (f"lookups/{path.name}", line)
     assert cure in caught.value.cure
-    told = CommandHost(tmp_path / "app", "tsidenrich").run(EVENTS)
+    told = InProcessHost(app, "tsidenrich").run(EVENTS)
     assert told.failed
     assert [message.text for message in told.messages] == [f"tsidenrich: {caught.value}"]
 
@@ -412,7 +414,7 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
         "tsid_outcome": "allowed",
         "host": "fw-2",
     }
-    splunk = Splunk(copy_app(ROOT, tmp_path), [seen], NOW)
+    splunk = Splunk(copy_data(ROOT, tmp_path), [seen], NOW, host=InProcessHost)
     splunk.collections = {"tsid_devices": {device: {**row, "_key": device}}}
     (told,) = splunk.run("| `tsid_fleet`")
     assert (told["license_state"], told["last_allowed"]) == ("overdue", str(START))
@@ -428,7 +430,7 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
 
 
 def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) -> None:
-    splunk = Splunk(copy_app(ROOT, tmp_path), [], NOW)
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
     rows = {f"10.9.9.{number}": row for number, row in enumerate(LEDGERS.values())}
     splunk.collections = {
         "tsid_devices": {device: {**row, "_key": device, "device": device} for device, row in rows.items()}
@@ -446,7 +448,7 @@ def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) ->
 def test_the_ledger_comes_back_from_its_copy(tmp_path: Path) -> None:
     page = " ".join((ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8").split())
     copy, back = re.findall(r"`(\| inputlookup .+?)`", page)
-    splunk = Splunk(copy_app(ROOT, tmp_path), [], NOW)
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
     before = {str(row["device"]): {**row, "_key": row["device"]} for row in LEDGERS.values()}
     before["10.9.9.8"] = {"_key": "10.9.9.8", "device": "10.9.9.8", "excluded": "1"}
     for row in before.values():
