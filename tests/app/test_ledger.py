@@ -68,7 +68,7 @@ def test_any_order_overlap_and_repeat_give_the_same_ledger(events: list[Row], da
 
 
 @given(events=EVENTS)
-def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
+def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
     ledger = merged([events])
     assert ledger.keys() == {event["tsid_device"] for event in events}
     for device, row in ledger.items():
@@ -95,7 +95,7 @@ def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
 OUTCOMES = ("allowed", "blocked")
 
 
-def test_what_an_admin_has_set_survives() -> None:
+def test_labels_models_and_exclusions_set_by_an_admin_survive_a_merge() -> None:
     first: Row = {"_time": str(START), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed", "host": "fw-1"}
     splunk = Splunk(ROOT, [first, {**first, "tsid_device": "10.0.0.2"}], NOW)
     splunk.run(MERGE)

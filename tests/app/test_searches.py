@@ -115,7 +115,7 @@ def _day_of(row: Row, name: str, fleet: Fleet) -> Optional[int]:
     return None if value is None else int((float(str(value)) - fleet.start) // DAY)
 
 
-def test_the_alerts_about_licences_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
+def test_licence_alerts_name_exactly_the_devices_in_that_state(moments: list[Moment]) -> None:
     for moment in moments:
         day, watched = moment.day, moment.watched()
         blocked = {a for a, device in watched.items() if day - 1 in device.blocked_since(day)}
@@ -131,7 +131,7 @@ def _waits_too_long(device: Device, day: int) -> bool:
 
 
 @of_one_fleet
-def test_the_alerts_about_servers_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
+def test_server_alerts_name_exactly_the_servers_of_the_day(moments: list[Moment]) -> None:
     last = moments[-1]
     for days, name in (
         (last.fleet.impostors, "impostor of a licensing server"),
@@ -178,7 +178,7 @@ def test_a_drilldown_shows_what_the_finding_is_about(moments: list[Moment]) -> N
 
 
 @of_one_fleet
-def test_what_people_are_told_is_in_the_results(moments: list[Moment]) -> None:
+def test_fields_named_in_alert_texts_are_in_the_results(moments: list[Moment]) -> None:
     """Risk messages, titles and descriptions name fields; entities, throttling and threats too."""
     last = moments[-1]
     for name, saved in last.splunk.saved.items():
@@ -260,7 +260,7 @@ def firewall_of(event: Mapping[str, object]) -> str:
     return str(event.get("Device") or event.get("sensor") or event["host"])
 
 
-def test_an_alias_is_new_on_a_firewall_once(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
+def test_a_new_alias_is_reported_once_for_each_firewall(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
     splunk, labelled = aliased
     name = "TSID: alias new on a firewall"
     found = [(row["firewall"], row["tsid_observed"]) for row in splunk.dispatch(name)]
@@ -300,7 +300,7 @@ def examples() -> Iterator[tuple[str, str]]:
 EXAMPLES = {where: search for where, search in examples() if "tsidrefresh" not in search}
 
 
-def test_there_are_examples() -> None:
+def test_examples_come_from_every_page_that_should_have_them() -> None:
     assert {re.split("[:/]", where)[0] for where in EXAMPLES} >= {
         "README.md",
         "commands.md",
@@ -330,7 +330,7 @@ def test_an_example_of_the_documentation_finds_something(where: str, splunk: Spl
     assert bool(splunk.run(search)) == ("where 1=0" not in search)
 
 
-def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
+def test_the_proof_in_the_readme_rewrites_the_alias(splunk: Splunk) -> None:
     (proof,) = (search for where, search in EXAMPLES.items() if "README.md" in where and "replace(" in search)
     (row,) = splunk.run(proof)
     assert (row["tsid_verdict"], row["url"]) == ("aliased", "https://tools.cisco.com")
@@ -340,7 +340,7 @@ def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in conf.read(ROOT / "default" / "savedsearches.conf") if " refresh: " not in name]
 )
-def test_a_search_finds_nothing_where_there_is_nothing(name: str) -> None:
+def test_a_saved_search_finds_nothing_without_events(name: str) -> None:
     found = Splunk(ROOT, [], START, host=InProcessHost).dispatch(name)
     assert found == [] or name in ("TSID report: lookup health", "TSID ledger: states of the day")
 

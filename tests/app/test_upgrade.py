@@ -159,7 +159,7 @@ def app(packaged_app: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("others", [True, False], ids=["others stay", "others go"])
-def test_what_is_the_sites_own_survives_every_way_and_is_in_force(
+def test_site_files_survive_every_upgrade_and_downgrade_and_stay_in_force(
     release: Path, others: bool, package_file: Path, app: Path
 ) -> None:
     for number, archive in enumerate((release, package_file, release, package_file, package_file)):
@@ -181,7 +181,7 @@ MINE = {
 }
 
 
-def test_the_package_has_nothing_of_a_sites_own(package_file: Path) -> None:
+def test_the_package_contains_no_site_file(package_file: Path) -> None:
     with tarfile.open(package_file) as archive:
         names = {member.name.partition("/")[2] for member in archive}
     assert not names & SITE.keys()
@@ -209,7 +209,9 @@ def test_bytecode_of_another_version_is_not_run(package_file: Path, app: Path, t
 
 
 # What other searches, dashboards and saved searches of a site may name.
-def test_what_a_release_offered_is_still_offered(release: Path, packaged_app: Path, app: Path) -> None:
+def test_commands_options_and_columns_of_a_release_are_still_there(
+    release: Path, packaged_app: Path, app: Path
+) -> None:
     install(release, app)
     for name in ("commands", "transforms", "macros", "searchbnf"):
         stanzas = [conf.read(folder / "default" / f"{name}.conf").keys() for folder in (app, packaged_app)]
@@ -249,7 +251,7 @@ def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
         CommandHost(app, "tsidrisk")
 
 
-def test_code_and_shipped_tables_of_different_versions_go_together(
+def test_code_and_shipped_tables_of_different_versions_work_together(
     release: Path, package_file: Path, app: Path, tmp_path: Path
 ) -> None:
     # As on an indexer while it gets the new ones, or where a deployer leaves lookups alone.
@@ -429,7 +431,7 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
     assert merged.get("last_rule") == row.get("last_rule")
 
 
-def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) -> None:
+def test_every_saved_search_accepts_rows_of_another_version(tmp_path: Path) -> None:
     splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
     rows = {f"10.9.9.{number}": row for number, row in enumerate(LEDGERS.values())}
     splunk.collections = {
@@ -445,7 +447,7 @@ def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) ->
         assert rows.keys() <= named[name]
 
 
-def test_the_ledger_comes_back_from_its_copy(tmp_path: Path) -> None:
+def test_the_documented_backup_restores_the_ledger(tmp_path: Path) -> None:
     page = " ".join((ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8").split())
     copy, back = re.findall(r"`(\| inputlookup .+?)`", page)
     splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)

@@ -67,7 +67,7 @@ def test_the_views_are_in_the_navigation() -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_panel_says_what_it_shows_and_in_which_unit(view: str) -> None:
+def test_every_panel_has_a_title_and_names_its_unit(view: str) -> None:
     units = re.compile(
         r"connections|devices|days|hours|rows|dates?|events|endpoints|messages|lines|state|clock", re.I
     )
@@ -129,7 +129,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_text_can_be_read_in_both_themes(view: str) -> None:
+def test_text_has_enough_contrast_in_both_themes(view: str) -> None:
     checked = 0
     for name, panel in VIEWS[view]["visualizations"].items():
         context = panel.get("context", {})
@@ -309,7 +309,7 @@ def test_health_agrees_with_the_truth(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_over_nothing_says_so_in_every_panel(view: str) -> None:
+def test_every_panel_of_a_view_without_events_has_a_row(view: str) -> None:
     # Each command as a process: an error of one would be an error here.
     found = results(Splunk(ROOT, [], 1_765_000_000), view)
     for name, panel in VIEWS[view]["visualizations"].items():
