@@ -18,6 +18,7 @@ from lab.errors import LabError
 from lab.generator.fleet import DAY, Connection
 from lab.generator.licences import state_of, watched
 from lab.host.app import copy_app
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from tests.dashboards.conftest import ROOT, VIEWS, Show
 
@@ -208,7 +209,7 @@ def test_a_view_without_events_shows_zeros_and_hints(show: Show, view: str) -> N
 def test_the_overview_is_right_for_one_device_and_for_five_hundred(
     show: Show, tmp_path: Path, devices: int, days: int
 ) -> None:
-    made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days)
+    made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days, host=InProcessHost)
     panels = in_order(show(made.splunk, "overview"), "overview")
     today = Counter(states(made).values())
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
@@ -219,7 +220,7 @@ def test_the_overview_is_right_for_one_device_and_for_five_hundred(
 
 @pytest.mark.parametrize("size", [WIDE, SMALL])
 def test_very_long_names_stay_inside_their_panels(sample: Sample, show: Show, size: tuple[int, int]) -> None:
-    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now, host=InProcessHost)
     long = {
         "label": "site " + "x" * 250,
         "last_rule": "rule-" * 50,
@@ -237,7 +238,7 @@ def test_very_long_names_stay_inside_their_panels(sample: Sample, show: Show, si
 def test_a_hostile_firewall_name_does_not_become_part_of_a_search(sample: Sample, show: Show) -> None:
     """A firewall's name from an event must not become a part of a search."""
     name = 'x" | outputlookup tsid_devices | search "'
-    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now, host=InProcessHost)
     splunk.collections = {**sample.splunk.collections, "tsid_devices": {}}
     splunk.collections["tsid_devices"]["192.0.2.1"] = {
         "_key": "192.0.2.1",
