@@ -6,9 +6,11 @@ import compileall
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tools import package
@@ -31,24 +33,45 @@ settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers of this run of pytest-xdist have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder, filled by the first worker that needs it; the others wait for it."""
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(str(shared / f"{name}.lock")):
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled() -> None:
+def compiled(shared: Path) -> None:
     """Compile the app's Python once, so that its copies need not be compiled each time that they are run."""
-    compileall.compile_dir(ROOT / "bin", quiet=2)
+    once(shared, "compiled", lambda _: compileall.compile_dir(ROOT / "bin", quiet=2))
 
 
 @pytest.fixture(scope="session")
-def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the path of the app's package, made from the working tree."""
-    return package.build(folder=tmp_path_factory.mktemp("package"))
+def package_file(shared: Path) -> Path:
+    """Return the path of the app's package, made from the working tree. To be read, not to be changed."""
+    folder = once(shared, "package", lambda folder: package.build(folder=folder))
+    return folder / package.path_of().name
 
 
 @pytest.fixture(scope="session")
-def packaged_app(package_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def packaged_app(package_file: Path, shared: Path) -> Path:
     """Return the folder of the app, unpacked from its package. To be run, not to be changed."""
-    app = package.unpack(package_file, tmp_path_factory.mktemp("packaged"))
-    compileall.compile_dir(app / "bin", quiet=2)
-    return app
+
+    def unpack(folder: Path) -> None:
+        compileall.compile_dir(package.unpack(package_file, folder) / "bin", quiet=2)
+
+    return once(shared, "packaged", unpack) / package.APP
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.generator.fleet import DAY, EXCLUDED, Fleet, make_fleet
+from lab.host.host import CommandHost
 from lab.spl.engine import Splunk
 
 #: Days of history, and devices.
@@ -28,7 +29,14 @@ class Sample(NamedTuple):
     days: int
 
 
-def make_sample(app: Path, *, devices: int = DEVICES, days: int = DAYS, seed: int = SEED) -> Sample:
+def make_sample(
+    app: Path,
+    *,
+    devices: int = DEVICES,
+    days: int = DAYS,
+    seed: int = SEED,
+    host: type[CommandHost] = CommandHost,
+) -> Sample:
     """Make a fleet, and run the scheduled searches of the last weeks.
 
     Args:
@@ -36,9 +44,10 @@ def make_sample(app: Path, *, devices: int = DEVICES, days: int = DAYS, seed: in
         devices: how many there are.
         days: how long they have been seen.
         seed: the same one makes the same fleet.
+        host: how the app's commands run, as in `Splunk`.
     """
     fleet = make_fleet(days, app / "lookups", size=devices, seed=seed)
-    splunk = Splunk(app, fleet.events, fleet.start)
+    splunk = Splunk(app, fleet.events, fleet.start, host=host)
     since = 0
     for before in _REMEMBERED:
         today = days - before

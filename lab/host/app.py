@@ -20,6 +20,16 @@ def copy_app(app: Path, folder: Path) -> Path:
     return folder
 
 
+def copy_data(app: Path, folder: Path) -> Path:
+    """Copy what an answer depends on, settings and lookups, and the commands' scripts for their names."""
+    for name in ("default", "lookups"):
+        shutil.copytree(app / name, folder / name)
+    (folder / "bin").mkdir()
+    for script in (app / "bin").glob("*.py"):
+        shutil.copy(script, folder / "bin")
+    return folder
+
+
 def app_id(app: Path) -> str:
     """Return the folder name under which Splunk installs the app.
 

@@ -16,14 +16,32 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from lab.errors import Message, ProtocolError, SearchFailed, UsageError
 from lab.host import reply
 from lab.host.chunks import CHUNK_INDEX, ChunkRows, chunks, joined, numbered
-from lab.host.process import CommandProcess
+from lab.host.process import Reply
 from lab.host.reply import Metrics
 from lab.host.wire import Event, Record, columns_of, decode_body, encode_body, encode_frame
+
+
+class _Conversation(Protocol):
+    """A started command: `CommandProcess`, or one that runs in this process."""
+
+    started: float
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def stderr(self) -> str: ...
+    def send(self, frame: bytes) -> None: ...
+    def receive(self) -> Reply: ...
+    def finish(self) -> int: ...
+    def dismiss(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,7 @@ class Search:
 
     def __init__(
         self,
-        process: CommandProcess,
+        process: _Conversation,
         request: Mapping[str, Any],
         *,
         absent_fields: bool = True,

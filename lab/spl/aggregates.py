@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from lab.spl.expressions import Context, Evaluator
@@ -33,6 +34,7 @@ _AS = re.compile(r"""\s+AS\s+(?:"([^"]+)"|([\w.:{}]+))""", re.IGNORECASE)
 _BY = re.compile(r"\s*\bBY\s+(.*)\Z", re.IGNORECASE | re.DOTALL)
 
 
+@lru_cache(maxsize=256)
 def parse(arguments: str, context: Context) -> Plan:
     """Parse the arguments of `stats`.
 

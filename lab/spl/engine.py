@@ -7,6 +7,7 @@ import csv
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
@@ -32,33 +33,50 @@ class Splunk:
         app: the app's folder, with its lookups; `outputlookup` writes there.
         events: what the indexes hold, each with ``_time``, ``index`` and ``sourcetype``.
         now: the time of the search, epoch seconds.
+        host: how the app's commands run: each as a process, or with `InProcessHost` without one.
     """
 
-    def __init__(self, app: Path, events: Sequence[Mapping[str, Value]], now: float) -> None:
+    def __init__(
+        self,
+        app: Path,
+        events: Sequence[Mapping[str, Value]],
+        now: float,
+        *,
+        host: type[CommandHost] = CommandHost,
+    ) -> None:
         self.app = app
         self.now = now
+        self._host = host
         self._events = sorted(events, key=lambda event: -_time_of(event))
         self._ages = [-_time_of(event) for event in self._events]
-        self._macros = conf.read(app / "default" / "macros.conf")
-        self._transforms = conf.read(app / "default" / "transforms.conf")
-        self._commands = conf.read(app / "default" / "commands.conf")
+        self._macros = _read(app / "default" / "macros.conf")
+        self._transforms = _read(app / "default" / "transforms.conf")
+        self._commands = _read(app / "default" / "commands.conf")
         #: The saved searches by name.
-        self.saved = conf.read(app / "default" / "savedsearches.conf")
+        self.saved = _read(app / "default" / "savedsearches.conf")
         self._range = (0.0, now)
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
 
-    def copy(self, *, app: Optional[Path] = None, now: Optional[float] = None) -> Splunk:
+    def copy(
+        self,
+        *,
+        app: Optional[Path] = None,
+        now: Optional[float] = None,
+        host: Optional[type[CommandHost]] = None,
+    ) -> Splunk:
         """Return another Splunk over the same events, with a copy of the collections.
 
         Args:
             app: where the other one's searches write lookups; None for the same folder.
             now: the other one's time; None for the same.
+            host: how the other one's commands run; None for the same way.
         """
         other = copy.copy(self)
         other.app = self.app if app is None else app
         other.now = self.now if now is None else now
+        other._host = host or self._host
         other._hosts = {}
         other.collections = {
             name: {key: dict(row) for key, row in rows.items()} for name, rows in self.collections.items()
@@ -181,8 +199,9 @@ class Splunk:
         return terms, times["earliest"], times["latest"]
 
     def _external(self, command: Command, table: Table, leads: bool) -> Table:
-        """Run one of the app's commands as a process."""
-        host = self._hosts.setdefault(command.name, CommandHost(self.app, command.name))
+        """Run one of the app's commands."""
+        host = self._hosts.get(command.name) or self._host(self.app, command.name)
+        self._hosts[command.name] = host
         arguments, clock = command.arguments, _CLOCKS.get(command.name)
         if clock and f"{clock}=" not in arguments:
             arguments += f" {clock}={text(self.now)}"
@@ -213,6 +232,14 @@ class Splunk:
         return Command(command.name, result + rest)
 
 
+def _read(path: Path) -> conf.Conf:
+    return _parse(path.read_bytes().decode("utf-8"), path.name)
+
+
+# Tests make many engines over the same app.
+_parse = lru_cache(maxsize=64)(conf.parse)
+
+
 def _sent(value: Value) -> str | list[str]:
     return value if isinstance(value, list) else text(value)
 
@@ -224,6 +251,7 @@ def _time_of(event: Mapping[str, Value]) -> float:
     return float(value)
 
 
+@lru_cache(maxsize=1024)
 def _outside_quotes(source: str) -> str:
     """Return the text with everything in quotes blanked out."""
     out, quoted, position = [], False, 0

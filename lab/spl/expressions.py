@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from lab.spl.functions import FUNCTIONS, Function
@@ -91,8 +92,9 @@ def tokenize(source: str) -> list[Token]:
     return tokens
 
 
+@lru_cache(maxsize=1024)
 def parse(source: str, context: Context) -> Expression:
-    """Parse an expression.
+    """Parse an expression; a search that runs often is parsed once.
 
     Raises:
         SplError: it is none, or uses what is not known here.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from lab.spl.values import SplError
@@ -61,7 +62,8 @@ def _definition(name: str, arguments: str | None, macros: Mapping[str, Mapping[s
     return definition
 
 
-def split(source: str, separator: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def split(source: str, separator: str) -> Sequence[str]:
     """Split a text at a character that stands neither in quotes nor in brackets.
 
     Raises:
@@ -87,7 +89,7 @@ def split(source: str, separator: str) -> list[str]:
         position += 1
     if depth:
         raise SplError(f"{depth[-1]} is missing in: {source.strip()[:60]}")
-    return [*parts, source[start:]]
+    return (*parts, source[start:])
 
 
 def _end_of_quotes(source: str, start: int) -> int:

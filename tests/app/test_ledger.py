@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.generator import START, LabelledEvent, generate
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 
@@ -67,7 +68,7 @@ def test_any_order_overlap_and_repeat_give_the_same_ledger(events: list[Row], da
 
 
 @given(events=EVENTS)
-def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
+def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
     ledger = merged([events])
     assert ledger.keys() == {event["tsid_device"] for event in events}
     for device, row in ledger.items():
@@ -94,7 +95,7 @@ def test_the_ledger_says_what_the_events_say(events: list[Row]) -> None:
 OUTCOMES = ("allowed", "blocked")
 
 
-def test_what_an_admin_has_set_survives() -> None:
+def test_labels_models_and_exclusions_set_by_an_admin_survive_a_merge() -> None:
     first: Row = {"_time": str(START), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed", "host": "fw-1"}
     splunk = Splunk(ROOT, [first, {**first, "tsid_device": "10.0.0.2"}], NOW)
     splunk.run(MERGE)
@@ -123,7 +124,7 @@ def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(half_a_day: li
     end = START + 27 * HOUR
     whole = Splunk(ROOT, events, end)
     whole.run(CONTACTS)
-    hourly = Splunk(ROOT, events, end)
+    hourly = Splunk(ROOT, events, end, host=InProcessHost)
     runs = [START + hour * HOUR + 7 * 60 for hour in range(13, 27)]
     # The scheduler is late, leaves hours out and runs others twice; then somebody runs the backfill.
     dice = random.Random(3)
@@ -140,7 +141,7 @@ def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(half_a_day: li
 def test_a_device_is_in_the_ledger_if_it_reached_an_endpoint_or_was_kept_from_it(
     half_a_day: list[LabelledEvent],
 ) -> None:
-    splunk = Splunk(ROOT, [event for event, _ in half_a_day], START + 2 * DAY)
+    splunk = Splunk(ROOT, [event for event, _ in half_a_day], START + 2 * DAY, host=InProcessHost)
     splunk.run(CONTACTS)
     told = {
         truth.device

@@ -67,23 +67,23 @@ def test_two_copies_of_the_tree_make_the_same_bytes(tmp_path: Path) -> None:
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
-def test_the_hash_lies_beside_the_package(package_file: Path) -> None:
+def test_the_package_comes_with_its_sha256(package_file: Path) -> None:
     text = package_file.with_name(f"{package_file.name}.sha256").read_text(encoding="ascii")
     assert text == f"{sha256(package_file)}  {package_file.name}\n"
 
 
-def test_the_name_tells_the_version(package_file: Path) -> None:
+def test_the_file_name_contains_the_version(package_file: Path) -> None:
     assert package_file.name == package.path_of().name
 
 
-def test_everything_lies_in_one_folder_and_is_sorted(members: list[tarfile.TarInfo]) -> None:
+def test_the_package_has_one_top_folder_and_sorted_members(members: list[tarfile.TarInfo]) -> None:
     names = [member.name for member in members]
     assert names == sorted(set(names))
     assert names[0] == "tsidenrich"
     assert all(name.startswith("tsidenrich/") for name in names[1:])
 
 
-def test_everything_is_a_folder_or_a_file_without_owner_and_of_the_versions_time(
+def test_members_have_no_owner_and_the_time_of_the_version(
     members: list[tarfile.TarInfo],
 ) -> None:
     assert {(member.isdir(), member.isreg(), member.mode) for member in members} == {
@@ -165,7 +165,7 @@ LEFT_OUT = (
 )
 
 
-def test_what_an_installation_leaves_behind_stays_out(tree: Path) -> None:
+def test_files_that_an_installation_leaves_behind_are_not_packaged(tree: Path) -> None:
     before = sha256(package.build(tree, tree / "dist"))
     for name in LEFT_OUT:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +203,9 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("break_it", "message"), BREAKS.values(), ids=BREAKS)
-def test_is_not_made_from(tree: Path, break_it: Callable[[Path], object], message: str) -> None:
+def test_no_package_is_made_from_a_broken_tree(
+    tree: Path, break_it: Callable[[Path], object], message: str
+) -> None:
     break_it(tree)
     with pytest.raises(ToolError, match=message):
         package.build(tree, tree / "dist")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -16,7 +15,9 @@ from lab.cli.examples import labelled_events, searches_of, searches_of_help, spl
 from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
 from lab.generator.licences import deadline_day, renewal_days, state_of, watched
-from lab.host.app import copy_app
+from lab.host.app import copy_app, copy_data
+from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from tsid.text import conf
@@ -79,7 +80,7 @@ def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         for device in fleet.devices.values():
             excluded = "1" if device.fate == EXCLUDED else ""
             writer.writerow([device.address, device.model, f"label of {device.address}", excluded])
-    splunk = Splunk(app, fleet.events, fleet.start)
+    splunk = Splunk(app, fleet.events, fleet.start, host=InProcessHost)
     moments, since = [], 0
     for day in stops:
         splunk.now = fleet.start + day * DAY
@@ -103,6 +104,7 @@ def test_every_device_has_the_state_and_the_deadline_to_the_day(moments: list[Mo
             assert _day_of(row, "license_deadline", moment.fleet) == deadline_day(device, moment.day), place
             assert row["label"] == f"label of {address}"
             seen.add(state_of(device, moment.day))
+    assert moments[-1].splunk.copy(host=CommandHost).run("| `tsid_fleet`") == list(rows.values())
     # The data are good for something only if they bring every state about.
     expected = {"healthy", "blocked", "overdue", "expiring", "unknown"}
     assert seen == (expected if moments[-1].day == 90 else expected | {"expired", "deregistered"})
@@ -113,7 +115,7 @@ def _day_of(row: Row, name: str, fleet: Fleet) -> Optional[int]:
     return None if value is None else int((float(str(value)) - fleet.start) // DAY)
 
 
-def test_the_alerts_about_licences_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
+def test_licence_alerts_name_exactly_the_devices_in_that_state(moments: list[Moment]) -> None:
     for moment in moments:
         day, watched = moment.day, moment.watched()
         blocked = {a for a, device in watched.items() if day - 1 in device.blocked_since(day)}
@@ -129,7 +131,7 @@ def _waits_too_long(device: Device, day: int) -> bool:
 
 
 @of_one_fleet
-def test_the_alerts_about_servers_are_exactly_those_of_the_truth(moments: list[Moment]) -> None:
+def test_server_alerts_name_exactly_the_servers_of_the_day(moments: list[Moment]) -> None:
     last = moments[-1]
     for days, name in (
         (last.fleet.impostors, "impostor of a licensing server"),
@@ -176,7 +178,7 @@ def test_a_drilldown_shows_what_the_finding_is_about(moments: list[Moment]) -> N
 
 
 @of_one_fleet
-def test_what_people_are_told_is_in_the_results(moments: list[Moment]) -> None:
+def test_fields_named_in_alert_texts_are_in_the_results(moments: list[Moment]) -> None:
     """Risk messages, titles and descriptions name fields; entities, throttling and threats too."""
     last = moments[-1]
     for name, saved in last.splunk.saved.items():
@@ -209,7 +211,7 @@ def test_a_complaint_is_joined_with_the_ledger_by_address_or_label(moments: list
             "host": host,
             "sourcetype": "cisco:ios",
         }
-        splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now)
+        splunk = Splunk(last.splunk.app, [{**event, "index": "netops"}], last.splunk.now, host=InProcessHost)
         splunk.collections = last.splunk.collections
         (row,) = splunk.dispatch("TSID: device complains about licensing")
         if host == "stranger":
@@ -247,7 +249,7 @@ def test_the_report_of_lookups_counts_every_endpoint(moments: list[Moment]) -> N
 
 @pytest.fixture(scope="module")
 def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[LabelledEvent]]:
-    """Return a Splunk with labelled events of the last hour."""
+    """Return a Splunk with labelled events of the last hour; each of its commands is a process."""
     app = copy_app(ROOT, tmp_path_factory.mktemp("aliased"))
     labelled = labelled_events()
     return Splunk(app, [event for event, _ in labelled], START + 3600), labelled
@@ -258,7 +260,7 @@ def firewall_of(event: Mapping[str, object]) -> str:
     return str(event.get("Device") or event.get("sensor") or event["host"])
 
 
-def test_an_alias_is_new_on_a_firewall_once(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
+def test_a_new_alias_is_reported_once_for_each_firewall(aliased: tuple[Splunk, list[LabelledEvent]]) -> None:
     splunk, labelled = aliased
     name = "TSID: alias new on a firewall"
     found = [(row["firewall"], row["tsid_observed"]) for row in splunk.dispatch(name)]
@@ -298,7 +300,7 @@ def examples() -> Iterator[tuple[str, str]]:
 EXAMPLES = {where: search for where, search in examples() if "tsidrefresh" not in search}
 
 
-def test_there_are_examples() -> None:
+def test_examples_come_from_every_page_that_should_have_them() -> None:
     assert {re.split("[:/]", where)[0] for where in EXAMPLES} >= {
         "README.md",
         "commands.md",
@@ -319,7 +321,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
 @pytest.fixture
 def splunk(ready: Splunk, tmp_path: Path) -> Splunk:
     """Return a Splunk of its own for one example."""
-    return ready.copy(app=Path(shutil.copytree(ready.app, tmp_path / "tsidenrich")))
+    return ready.copy(app=copy_data(ready.app, tmp_path), host=InProcessHost)
 
 
 @pytest.mark.parametrize("where", EXAMPLES)
@@ -328,7 +330,7 @@ def test_an_example_of_the_documentation_finds_something(where: str, splunk: Spl
     assert bool(splunk.run(search)) == ("where 1=0" not in search)
 
 
-def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
+def test_the_proof_in_the_readme_rewrites_the_alias(splunk: Splunk) -> None:
     (proof,) = (search for where, search in EXAMPLES.items() if "README.md" in where and "replace(" in search)
     (row,) = splunk.run(proof)
     assert (row["tsid_verdict"], row["url"]) == ("aliased", "https://tools.cisco.com")
@@ -338,14 +340,14 @@ def test_the_proof_that_readme_gives_is_one(splunk: Splunk) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in conf.read(ROOT / "default" / "savedsearches.conf") if " refresh: " not in name]
 )
-def test_a_search_finds_nothing_where_there_is_nothing(name: str) -> None:
-    found = Splunk(ROOT, [], START).dispatch(name)
+def test_a_saved_search_finds_nothing_without_events(name: str) -> None:
+    found = Splunk(ROOT, [], START, host=InProcessHost).dispatch(name)
     assert found == [] or name in ("TSID report: lookup health", "TSID ledger: states of the day")
 
 
 @of_one_fleet
 def test_the_states_of_a_day_are_remembered_once(moments: list[Moment]) -> None:
-    splunk = Splunk(moments[0].splunk.app, [], moments[0].splunk.now)
+    splunk = Splunk(moments[0].splunk.app, [], moments[0].splunk.now, host=InProcessHost)
     for moment in moments:
         splunk.collections["tsid_devices"] = moment.splunk.collections["tsid_devices"]
         splunk.now = moment.splunk.now

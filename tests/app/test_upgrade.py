@@ -21,8 +21,9 @@ import trustme
 
 from lab.errors import UsageError
 from lab.generator import START
-from lab.host.app import copy_app, find_script
+from lab.host.app import copy_data, find_script
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.internet.cisco import addresses_in, internet, records_of, servers_of
 from lab.internet.nameserver import has_nsd
 from lab.internet.servers import write_authority
@@ -124,14 +125,15 @@ def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         *("bin", "default", "docs", "lookups", "metadata", "static"),
     ]
     path = tmp_path_factory.mktemp("release") / f"tsidenrich-{version}.tgz"
-    with tarfile.open(path, "w:gz") as made:
-        for name in _git("ls-tree", "-r", "--name-only", commit, "--", *parts).decode().splitlines():
-            # The repository has a link there, the package what it points to.
-            source = "app.conf" if name == "default/app.conf" else name
-            content = _git("show", f"{commit}:{source}")
-            info = tarfile.TarInfo(f"{package.APP}/{name}")
-            info.size, info.mtime = len(content), TIMES[version]
-            made.addfile(info, io.BytesIO(content))
+    archive = io.BytesIO(_git("archive", "--format=tar", commit, "app.conf", *parts))
+    with tarfile.open(path, "w:gz") as made, tarfile.open(fileobj=archive) as tree:
+        for member in tree:
+            # The repository has a link to it; the package has what the link points to.
+            if member.isreg():
+                name = "default/app.conf" if member.name == "app.conf" else member.name
+                info = tarfile.TarInfo(f"{package.APP}/{name}")
+                info.size, info.mtime = member.size, TIMES[version]
+                made.addfile(info, tree.extractfile(member))
     return path
 
 
@@ -157,7 +159,7 @@ def app(packaged_app: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("others", [True, False], ids=["others stay", "others go"])
-def test_what_is_the_sites_own_survives_every_way_and_is_in_force(
+def test_site_files_survive_every_upgrade_and_downgrade_and_stay_in_force(
     release: Path, others: bool, package_file: Path, app: Path
 ) -> None:
     for number, archive in enumerate((release, package_file, release, package_file, package_file)):
@@ -179,7 +181,7 @@ MINE = {
 }
 
 
-def test_the_package_has_nothing_of_a_sites_own(package_file: Path) -> None:
+def test_the_package_contains_no_site_file(package_file: Path) -> None:
     with tarfile.open(package_file) as archive:
         names = {member.name.partition("/")[2] for member in archive}
     assert not names & SITE.keys()
@@ -207,7 +209,9 @@ def test_bytecode_of_another_version_is_not_run(package_file: Path, app: Path, t
 
 
 # What other searches, dashboards and saved searches of a site may name.
-def test_what_a_release_offered_is_still_offered(release: Path, packaged_app: Path, app: Path) -> None:
+def test_commands_options_and_columns_of_a_release_are_still_there(
+    release: Path, packaged_app: Path, app: Path
+) -> None:
     install(release, app)
     for name in ("commands", "transforms", "macros", "searchbnf"):
         stanzas = [conf.read(folder / "default" / f"{name}.conf").keys() for folder in (app, packaged_app)]
@@ -247,7 +251,7 @@ def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
         CommandHost(app, "tsidrisk")
 
 
-def test_code_and_shipped_tables_of_different_versions_go_together(
+def test_code_and_shipped_tables_of_different_versions_work_together(
     release: Path, package_file: Path, app: Path, tmp_path: Path
 ) -> None:
     # As on an indexer while it gets the new ones, or where a deployer leaves lookups alone.
@@ -273,10 +277,10 @@ READ = {
 def test_a_lookup_of_another_version_is_read(
     packaged_app: Path, tmp_path: Path, text: str, layer: str
 ) -> None:
-    shutil.copytree(packaged_app, tmp_path / "app")
-    (tmp_path / "app" / "lookups" / f"cisco_licensing_endpoints_{layer}.csv").write_text(text, "utf-8")
+    app = copy_data(packaged_app, tmp_path)
+    (app / "lookups" / f"cisco_licensing_endpoints_{layer}.csv").write_text(text, "utf-8")
     event = {"dest_ip": "192.0.2.9", "url": "https://toos.cisco.com"}
-    (answer,) = CommandHost(tmp_path / "app", "tsidenrich").run([event]).raise_for_error().events
+    (answer,) = InProcessHost(app, "tsidenrich").run([event]).raise_for_error().events
     assert (answer["tsid_verdict"], answer["tsid_confidence"]) == ("aliased", "high")
     assert f"cisco_licensing_endpoints_{layer}.csv" in str(answer["tsid_reason"])
 
@@ -306,14 +310,14 @@ REFUSED = {
 def test_a_lookup_of_another_version_that_cannot_be_read_is_refused_with_the_cure(
     packaged_app: Path, tmp_path: Path, text: str, line: int, cure: str
 ) -> None:
-    shutil.copytree(packaged_app, tmp_path / "app")
-    path = tmp_path / "app" / "lookups" / "cisco_licensing_endpoints_local.csv"
+    app = copy_data(packaged_app, tmp_path)
+    path = app / "lookups" / "cisco_licensing_endpoints_local.csv"
     path.write_text(text, "utf-8")
     with pytest.raises(LookupTableError) as caught:
         load_lookups(path.parent)
     assert (caught.value.file, caught.value.line) == (f"lookups/{path.name}", line)
     assert cure in caught.value.cure
-    told = CommandHost(tmp_path / "app", "tsidenrich").run(EVENTS)
+    told = InProcessHost(app, "tsidenrich").run(EVENTS)
     assert told.failed
     assert [message.text for message in told.messages] == [f"tsidenrich: {caught.value}"]
 
@@ -412,7 +416,7 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
         "tsid_outcome": "allowed",
         "host": "fw-2",
     }
-    splunk = Splunk(copy_app(ROOT, tmp_path), [seen], NOW)
+    splunk = Splunk(copy_data(ROOT, tmp_path), [seen], NOW, host=InProcessHost)
     splunk.collections = {"tsid_devices": {device: {**row, "_key": device}}}
     (told,) = splunk.run("| `tsid_fleet`")
     assert (told["license_state"], told["last_allowed"]) == ("overdue", str(START))
@@ -427,8 +431,8 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
     assert merged.get("last_rule") == row.get("last_rule")
 
 
-def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) -> None:
-    splunk = Splunk(copy_app(ROOT, tmp_path), [], NOW)
+def test_every_saved_search_accepts_rows_of_another_version(tmp_path: Path) -> None:
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
     rows = {f"10.9.9.{number}": row for number, row in enumerate(LEDGERS.values())}
     splunk.collections = {
         "tsid_devices": {device: {**row, "_key": device, "device": device} for device, row in rows.items()}
@@ -443,10 +447,10 @@ def test_every_saved_search_does_with_rows_of_another_version(tmp_path: Path) ->
         assert rows.keys() <= named[name]
 
 
-def test_the_ledger_comes_back_from_its_copy(tmp_path: Path) -> None:
+def test_the_documented_backup_restores_the_ledger(tmp_path: Path) -> None:
     page = " ".join((ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8").split())
     copy, back = re.findall(r"`(\| inputlookup .+?)`", page)
-    splunk = Splunk(copy_app(ROOT, tmp_path), [], NOW)
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
     before = {str(row["device"]): {**row, "_key": row["device"]} for row in LEDGERS.values()}
     before["10.9.9.8"] = {"_key": "10.9.9.8", "device": "10.9.9.8", "excluded": "1"}
     for row in before.values():

@@ -16,6 +16,7 @@ import trustme
 
 from lab.generator import generate
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.host.search import Result
 from lab.host.wire import FrameReader, encode_frame
 from lab.internet.nameserver import LOOPBACK, free_port
@@ -61,17 +62,15 @@ def answer(host: CommandHost, arguments: str, events: Sequence[Mapping[str, Any]
 @pytest.mark.parametrize("run", RUNS)
 def test_without_posix_the_commands_answer_the_same(packaged_app: Path, run: str) -> None:
     command, arguments, events = RUNS[run]
-    here, there = (
-        answer(CommandHost(packaged_app, command, python_flags=flags), arguments, events)
-        for flags in (ALONE, (*ALONE, AS_WINDOWS))
-    )
+    here = answer(InProcessHost(packaged_app, command), arguments, events)
+    there = answer(CommandHost(packaged_app, command, python_flags=(*ALONE, AS_WINDOWS)), arguments, events)
     assert there.events
     assert there.events == here.events
     assert there.columns == here.columns
 
 
 @pytest.mark.parametrize(("what", "quiet"), [("all", True), ("stdout", False)])
-def test_a_pipe_that_nobody_reads_is_left_quietly_where_it_is_an_invalid_argument(
+def test_a_closed_pipe_ends_the_command_quietly_where_it_is_an_invalid_argument(
     packaged_app: Path, what: str, quiet: bool
 ) -> None:
     with subprocess.Popen(
@@ -124,12 +123,9 @@ def quiet(stderr: str) -> bool:
 def test_the_locale_does_not_matter(far_away: Path) -> None:
     for run in ("tsidenrich", "tsidrisk", "tsidlookup endpoints"):
         command, arguments, events = RUNS[run]
-        here, there = (
-            CommandHost(far_away, command, python_flags=flags, environment=environment)
-            .run(events, arguments)
-            .raise_for_error()
-            for flags, environment in ((("-s",), {}), (NAMED, ASCII))
-        )
+        here = InProcessHost(far_away, command).run(events, arguments).raise_for_error()
+        host = CommandHost(far_away, command, python_flags=NAMED, environment=ASCII)
+        there = host.run(events, arguments).raise_for_error()
         assert there.events
         assert there.events == here.events
         assert quiet(there.stderr)
@@ -156,7 +152,7 @@ def test_a_console_without_all_letters_shows_their_numbers(far_away: Path, encod
     assert shown in text
 
 
-def test_without_posix_the_refresh_takes_its_lock_and_settings_and_asks(far_away: Path) -> None:
+def test_without_posix_the_refresh_locks_reads_its_settings_and_asks_dns(far_away: Path) -> None:
     (far_away / "local").mkdir()
     # As Notepad writes it.
     (far_away / "local" / "tsidrefresh.conf").write_bytes(
@@ -226,7 +222,7 @@ IN_THE_WAY = [
 
 
 @pytest.mark.parametrize(("event", "name"), IN_THE_WAY)
-def test_who_is_in_the_way_for_an_instant_is_waited_for(folder: Path, event: str, name: str) -> None:
+def test_a_file_that_is_locked_for_an_instant_is_retried(folder: Path, event: str, name: str) -> None:
     message, met = hindered(folder, "60", event, name, 3)
     assert message == ""
     assert met > 3
@@ -254,7 +250,7 @@ def test_who_is_in_the_way_for_an_instant_is_waited_for(folder: Path, event: str
         ),
     ],
 )
-def test_who_stays_in_the_way_is_told(folder: Path, event: str, name: str, words: str) -> None:
+def test_a_file_that_stays_locked_is_reported(folder: Path, event: str, name: str, words: str) -> None:
     message, met = hindered(folder, "0.2", event, name, 1_000_000)
     assert message.startswith(words)
     assert ("Close the program that has it open" in message) == (event == "os.rename")
@@ -265,7 +261,7 @@ def test_who_stays_in_the_way_is_told(folder: Path, event: str, name: str, words
     load_lookups(folder)
 
 
-def test_elsewhere_nobody_is_waited_for(folder: Path) -> None:
+def test_a_locked_file_is_not_retried_outside_windows(folder: Path) -> None:
     message, met = hindered(folder, "", "os.rename", FILES[0], 1)
     assert message.startswith(f"lookups/{FILES[0]} cannot be replaced")
     assert met == 1
@@ -321,7 +317,7 @@ def test_line_ends_of_any_kind_are_read(folder: Path, data: bytes) -> None:
     ],
     ids=["UTF-8 with BOM", "Unicode", "Unicode without BOM", "ASCII as such", "ANSI", "a short row"],
 )
-def test_what_notepad_can_spoil_is_told_with_the_cure(
+def test_encodings_and_rows_spoiled_by_notepad_are_refused_with_the_cure(
     folder: Path, data: bytes, line: int, cure: str
 ) -> None:
     (folder / "tsid_aliases_local.csv").write_bytes(data)
@@ -332,7 +328,7 @@ def test_what_notepad_can_spoil_is_told_with_the_cure(
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
-def test_settings_in_another_encoding_are_told_with_the_cure(tmp_path: Path, encoding: str) -> None:
+def test_settings_in_another_encoding_are_refused_with_the_cure(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "local").mkdir()
     (tmp_path / "local" / "tsidrefresh.conf").write_bytes("# Jörg\r\n[refresh]\r\n".encode(encoding))
     with pytest.raises(
@@ -341,7 +337,7 @@ def test_settings_in_another_encoding_are_told_with_the_cure(tmp_path: Path, enc
         load_settings(tmp_path, {})
 
 
-def test_our_own_lines_end_with_lf() -> None:
+def test_written_tables_end_their_lines_with_lf() -> None:
     assert as_csv(("a", "b"), [{"a": "1", "b": "ü"}]) == "a,b\n1,ü\n".encode()
 
 
@@ -379,7 +375,7 @@ DEEPEST = PureWindowsPath(
 LONGEST = 259
 
 
-def test_windows_can_hold_every_file_under_its_name(package_file: Path) -> None:
+def test_every_packaged_path_is_valid_on_windows(package_file: Path) -> None:
     with tarfile.open(package_file) as archive:
         names = [*archive.getnames(), *WRITTEN]
     for name in names:

@@ -14,6 +14,7 @@ from lab.dashboards.browser import View, chromium
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.host.app import copy_app
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ Show = Callable[..., View]
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    return make_sample(copy_app(ROOT, tmp_path_factory.mktemp("sample")))
+    return make_sample(copy_app(ROOT, tmp_path_factory.mktemp("sample")), host=InProcessHost)
 
 
 @pytest.fixture(scope="session")

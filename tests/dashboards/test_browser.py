@@ -20,6 +20,7 @@ from lab.errors import LabError
 from lab.generator.fleet import DAY, Connection
 from lab.generator.licences import state_of, watched
 from lab.host.app import copy_app
+from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from tests.dashboards.conftest import ROOT, VIEWS, Show
 
@@ -85,7 +86,9 @@ def shown(panel: Panel) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("theme", "size"), [("dark", WIDE), ("light", SMALL), ("dark", SMALL), ("light", WIDE)]
 )
-def test_the_overview_shows_the_truth(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+def test_the_overview_agrees_with_the_generated_fleet(
+    sample: Sample, show: Show, theme: str, size: tuple[int, int]
+) -> None:
     panels = in_order(show(sample.splunk, "overview", theme, size, **MONTH), "overview")
     today = Counter(state.replace("deregistered", "expired") for state in states(sample).values())
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
@@ -105,7 +108,9 @@ def test_the_overview_shows_the_truth(sample: Sample, show: Show, theme: str, si
 
 
 @pytest.mark.parametrize(("theme", "size"), [("dark", WIDE), ("light", SMALL)])
-def test_a_device_shows_its_story(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+def test_the_device_view_agrees_with_the_generated_fleet(
+    sample: Sample, show: Show, theme: str, size: tuple[int, int]
+) -> None:
     address = next(a for a, state in states(sample).items() if state == "expiring")
     device = sample.fleet.devices[address]
     panels = in_order(show(sample.splunk, "device", theme, size, device=address), "device")
@@ -118,7 +123,9 @@ def test_a_device_shows_its_story(sample: Sample, show: Show, theme: str, size: 
 
 
 @pytest.mark.parametrize(("theme", "size"), [("dark", WIDE), ("light", SMALL)])
-def test_health_shows_the_truth(sample: Sample, show: Show, theme: str, size: tuple[int, int]) -> None:
+def test_the_health_view_agrees_with_the_generated_fleet(
+    sample: Sample, show: Show, theme: str, size: tuple[int, int]
+) -> None:
     panels = in_order(show(sample.splunk, "health", theme, size), "health")
     connections = recent(sample, 7)
     assert panels["v_aliased"].value == str(sum(c.verdict == "aliased" for c in connections))
@@ -187,7 +194,7 @@ def test_the_device_view_takes_the_first_device_by_itself(sample: Sample, show: 
 
 
 @pytest.mark.parametrize("view", ["overview", "device", "health"])
-def test_nothing_at_all_is_no_blank(show: Show, view: str) -> None:
+def test_a_view_without_events_shows_zeros_and_hints(show: Show, view: str) -> None:
     tokens = {"device": "192.0.2.1"} if view == "device" else {}
     panels = in_order(show(Splunk(ROOT, [], 1_765_000_000), view, **tokens), view)
     if view == "overview":
@@ -200,8 +207,10 @@ def test_nothing_at_all_is_no_blank(show: Show, view: str) -> None:
 
 
 @pytest.mark.parametrize(("devices", "days"), [(1, 20), (500, 70)])
-def test_one_device_and_five_hundred(show: Show, tmp_path: Path, devices: int, days: int) -> None:
-    made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days)
+def test_the_overview_is_right_for_one_device_and_for_five_hundred(
+    show: Show, tmp_path: Path, devices: int, days: int
+) -> None:
+    made = make_sample(copy_app(ROOT, tmp_path), devices=devices, days=days, host=InProcessHost)
     panels = in_order(show(made.splunk, "overview"), "overview")
     today = Counter(states(made).values())
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
@@ -211,8 +220,8 @@ def test_one_device_and_five_hundred(show: Show, tmp_path: Path, devices: int, d
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL])
-def test_very_long_names_stay_in_their_places(sample: Sample, show: Show, size: tuple[int, int]) -> None:
-    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+def test_very_long_names_stay_inside_their_panels(sample: Sample, show: Show, size: tuple[int, int]) -> None:
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now, host=InProcessHost)
     long = {
         "label": "site " + "x" * 250,
         "last_rule": "rule-" * 50,
@@ -227,10 +236,10 @@ def test_very_long_names_stay_in_their_places(sample: Sample, show: Show, size: 
         in_order(show(splunk, name, size=size, **tokens), name)
 
 
-def test_a_hostile_name_stays_a_name(sample: Sample, show: Show) -> None:
+def test_a_hostile_firewall_name_does_not_become_part_of_a_search(sample: Sample, show: Show) -> None:
     """A firewall's name from an event must not become a part of a search."""
     name = 'x" | outputlookup tsid_devices | search "'
-    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now)
+    splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now, host=InProcessHost)
     splunk.collections = {**sample.splunk.collections, "tsid_devices": {}}
     splunk.collections["tsid_devices"]["192.0.2.1"] = {
         "_key": "192.0.2.1",
@@ -331,14 +340,14 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_what_goes_wrong_is_seen(sample: Sample, show: Show, name: str) -> None:
+def test_a_broken_panel_is_reported(sample: Sample, show: Show, name: str) -> None:
     change, told = FAILURES[name]
     with pytest.raises((AssertionError, LabError)) as caught:
         in_order(show(sample.splunk, "overview", change=change, patience=10), "overview")
     assert re.search(told, str(caught.value))
 
 
-def test_a_wrong_number_is_seen(sample: Sample, show: Show) -> None:
+def test_a_wrong_number_is_noticed(sample: Sample, show: Show) -> None:
     def spoil(definition: dict[str, Any]) -> None:
         query = definition["dataSources"]["states"]["options"]["query"]
         definition["dataSources"]["states"]["options"]["query"] = query + " | eval overdue=overdue+1"

@@ -111,5 +111,5 @@ def answers(sample: Sample) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
-def test_a_mistake_is_found(answers: dict[str, list[str]], name: str) -> None:
+def test_a_mistake_in_a_definition_is_reported(answers: dict[str, list[str]], name: str) -> None:
     assert answers[name]
