@@ -96,10 +96,11 @@ def test_answers_of_both_tables_are_found_out(packaged_app: Path, tmp_path: Path
     shutil.copytree(packaged_app, app)
     path = app / "bin" / "tsid" / "facts" / "lookups.py"
     text = path.read_text("utf-8")
-    # The endpoints of one table, and the aliases of the other.
-    other = '("new-" if parse_host(row)[:3] == "old" else "old-") + parse_host(row)[4:]'
+    # Every second alias has the host of the other table.
+    other = '{"old": "new", "new": "old"}.get(host[:3], host[:3]) + host[3:]'
     mixed = text.replace(
-        "    host = parse_host(row)\n    if host not in hosts:", f"    host = {other}\n    if False:"
+        "    host = parse_host(row)\n    if host not in hosts:",
+        f"    host = parse_host(row)\n    host = {other} if row.line % 2 else host\n    if host not in hosts:",
     )
     assert mixed != text
     path.write_text(mixed, "utf-8")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import bisect
 import calendar
 import datetime
-import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +13,7 @@ from typing import NamedTuple, Optional
 
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
-from tsid.facts.files import PATIENCE, patiently
-from tsid.facts.tables import Row, Source, TableFormat, read_table
+from tsid.facts.tables import Row, TableFormat, read_table
 from tsid.text.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 
@@ -37,16 +34,6 @@ RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "s
 #: The tables that a refresh replaces, together but one after the other: an alias needs the endpoints of its
 #: host.
 REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
-#: Lies beside them from before the first is replaced until after the last. Splunk leaves *.tmp out of what it
-#: sends to indexers.
-REPLACING = "tsidrefresh.replacing.tmp"
-
-# Replacing takes milliseconds, on Windows as long as a table is in use. If that file is older, in seconds,
-# the refresh was killed in the middle of it.
-_STALE = 10 + len(REFRESHED) * PATIENCE
-# How long to wait for the tables to come to rest, and how often to look, in seconds.
-_LONGEST_WAIT, _PAUSE = 1 + len(REFRESHED) * PATIENCE, 0.005
-
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
 _SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
@@ -134,7 +121,9 @@ class Lookups(NamedTuple):
 
 
 def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
-    """Read every lookup of the app: the refreshed tables of one refresh, even while another replaces them.
+    """Read every lookup of the app.
+
+    While a refresh replaces its tables one after the other, some may be old and some new: any mix is valid.
 
     Args:
         folder: the app's ``lookups`` folder.
@@ -143,14 +132,13 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    sources = {**_refreshed(folder), **(instead or {})}
-    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, sources)
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
     def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
-    aliases = read_table(folder, ALIASES, parse_alias, sources)
+    aliases = read_table(folder, ALIASES, parse_alias, instead)
     cisco = read_table(folder, CISCO_NETWORKS, parse_network)
     relays = read_table(folder, RELAYS, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
@@ -179,40 +167,6 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
         endpoint_rows=endpoints,
     )
-
-
-def _refreshed(folder: Path) -> dict[str, Source]:
-    """Read the refreshed tables when none is being replaced, if such a moment comes within a short time."""
-    deadline = time.monotonic() + _LONGEST_WAIT
-    while True:
-        before = _state(folder)
-        sources = {name: _source(folder / name) for name in REFRESHED}
-        is_whole = before[0] is None and before == _state(folder)
-        if is_whole or time.monotonic() > deadline:
-            return sources
-        time.sleep(_PAUSE)
-
-
-def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
-    """Return what changes when a table is replaced, and first whether they are being replaced."""
-    states: list[Optional[tuple[int, int, int]]] = []
-    for name in (REPLACING, *REFRESHED):
-        try:
-            found = (folder / name).stat()
-        except OSError:
-            states.append(None)
-        else:
-            is_stale = name == REPLACING and abs(time.time() - found.st_mtime) > _STALE
-            states.append(None if is_stale else (found.st_ino, found.st_mtime_ns, found.st_size))
-    return states
-
-
-def _source(path: Path) -> Source:
-    try:
-        return patiently(path.read_bytes)
-    except OSError:
-        # Whatever it is but absence, the reader of tables has a message for it.
-        return path if os.path.lexists(path) else None
 
 
 def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
+from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.facts.errors import LookupTableError
 from tsid.facts.files import patiently, short_name
@@ -17,9 +17,6 @@ T = TypeVar("T")
 #: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
 #: of the app replaces what was shipped and leaves what a refresh learned and what a site added.
 LAYERS = ("", "_refreshed", "_local")
-
-#: Where a file's content comes from: a path, or the content itself; None: there is no such file.
-Source = Union[Path, bytes, None]
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -69,7 +66,7 @@ def read_table(
     folder: Path,
     table: TableFormat,
     parse: Callable[[Row], tuple[tuple[object, ...], T]],
-    instead: Optional[Mapping[str, Source]] = None,
+    instead: Optional[Mapping[str, Path]] = None,
 ) -> list[T]:
     """Read all layers of a table.
 
@@ -88,17 +85,12 @@ def read_table(
     merged: dict[tuple[object, ...], T] = {}
     for layer in LAYERS:
         name = f"{table.name}{layer}.csv"
-        path = folder / name
-        source = (instead or {}).get(name, path)
-        if isinstance(source, Path):
-            path = source
-            # A dangling link or a folder of that name is a broken file, not an absent one.
-            if layer and not path.exists() and not path.is_symlink():
-                continue
-        elif source is None:
+        path = (instead or {}).get(name, folder / name)
+        # A dangling link or a folder of that name is a broken file, not a missing one.
+        if layer and not path.exists() and not path.is_symlink():
             continue
         lines: dict[tuple[object, ...], int] = {}
-        for row in read_csv(path, table, source if isinstance(source, bytes) else None):
+        for row in read_csv(path, table):
             key, value = parse(row)
             if key in lines:
                 names = " and ".join(table.key)
@@ -118,7 +110,7 @@ def read_table(
     return list(merged.values())
 
 
-def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> Iterator[Row]:
+def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
     """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
     Values are stripped of surrounding white space; empty lines are passed over.
@@ -126,14 +118,13 @@ def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> It
     Args:
         path: the file.
         table: what it must look like.
-        data: its content, if it has been read already.
 
     Raises:
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
             line.
     """
     file = short_name(path)
-    text = _decode(_read(path, file) if data is None else data, file)
+    text = _decode(_read(path, file), file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     line = 1

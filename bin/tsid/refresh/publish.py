@@ -1,4 +1,4 @@
-"""Writes the refreshed tables so that whoever reads them finds the old ones or the new ones, whole."""
+"""Writes the refreshed tables, each in one step: a reader finds a whole file, the old one or the new one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from tsid.facts.errors import TsidError
 from tsid.facts.files import patiently, short_name
-from tsid.facts.lookups import REFRESHED, REPLACING, load_lookups
+from tsid.facts.lookups import REFRESHED, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
 #: The refreshed tables, in the order in which they are written.
@@ -79,8 +79,9 @@ def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Put files into the lookups, each in one step, and keep what they held before as ``*.csv.bak``.
 
-    The loader of the search command takes all of them as they were, or all of them new. It reads them here
-    first, beside the old ones. Nothing is touched where nothing changes.
+    The loader of the search command reads the new files here before they replace the old ones. A command that
+    starts meanwhile may read some old and some new files: any mix is valid. Nothing is touched where nothing
+    changes.
 
     Args:
         folder: the app's ``lookups`` folder, kept by `only_one`.
@@ -95,29 +96,22 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """
     files = changed(folder, files)
     temporary = {name: folder / f"{name}.tmp" for name in files}
-    replacing = folder / REPLACING
     written: list[str] = []
     try:
-        # Whoever left it was killed: the folder is this one's now.
-        replacing.unlink(missing_ok=True)
         for name, path in temporary.items():
             _write(path, files[name])
         load_lookups(folder, instead=temporary)
         # What needs room comes before the first table is replaced.
         for name in files:
             _keep(folder / name)
-        if files:
-            # Whoever reads meanwhile would find some of them old and some new, and waits.
-            replacing.write_bytes(b"")
         for name, path in temporary.items():
             _put(path, folder / name)
             written.append(name)
-        replacing.unlink(missing_ok=True)
         _sync_folder(folder)
     except OSError as error:
         raise _refusal(folder, error, written) from None
     finally:
-        for path in (*temporary.values(), replacing):
+        for path in temporary.values():
             with contextlib.suppress(OSError):
                 path.unlink()
     return written
