@@ -25,17 +25,18 @@ def app(packaged_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the app that remembers less, so that few events fill its memory."""
     app = tmp_path_factory.mktemp("load") / "tsidenrich"
     shutil.copytree(packaged_app, app)
-    for module, old, new in (
-        ("memo", "MAX_ANSWER_BYTES = 96 << 20", "MAX_ANSWER_BYTES = 4 << 20"),
-        ("hotpath/prefilter", "MEMO_SIZE = 100_000", "MEMO_SIZE = 1_000"),
-        ("text/addresses", "MEMO_SIZE = 50_000", "MEMO_SIZE = 1_000"),
-        ("text/names", "lru_cache(50_000)", "lru_cache(1_000)"),
-        ("decision/judge", "MEMO_SIZE = 50_000", "MEMO_SIZE = 1_000"),
+    path = app / "bin" / "tsid" / "memo.py"
+    text = path.read_text("utf-8")
+    for old, new in (
+        ("MAX_ANSWER_BYTES = 96 << 20", "MAX_ANSWER_BYTES = 4 << 20"),
+        ("MAX_CELLS = 100_000", "MAX_CELLS = 1_000"),
+        ("MAX_ADDRESSES = 50_000", "MAX_ADDRESSES = 1_000"),
+        ("MAX_NAMES = 50_000", "MAX_NAMES = 1_000"),
+        ("MAX_DECISIONS = 50_000", "MAX_DECISIONS = 1_000"),
     ):
-        path = app / "bin" / "tsid" / f"{module}.py"
-        text = path.read_text("utf-8")
         assert old in text
-        path.write_text(text.replace(old, new), "utf-8")
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
     return app
 
 

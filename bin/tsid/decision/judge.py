@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple, Optional
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 
 from tsid.decision.verdicts import (
     ALIASED,
@@ -21,6 +22,7 @@ from tsid.decision.verdicts import (
 from tsid.decision.wording import ADVICE, ADVICE_IF_BLOCKED, DOUBT, REASON, SOME_RELAY
 from tsid.facts.actions import BLOCKED
 from tsid.facts.lookups import Endpoint, Lookups
+from tsid.memo import MAX_DECISIONS
 from tsid.text.addresses import MAX_ADDRESS_LENGTH, Address, is_host_address, parse_address
 from tsid.text.names import NO_NAME, ReportedName
 
@@ -36,8 +38,6 @@ _CONFIDENCE = {
     UNVERIFIED: "low",
     IMPOSTOR: "high",
 }
-
-MEMO_SIZE = 50_000
 
 
 class Decision(NamedTuple):
@@ -101,7 +101,7 @@ class Judge:
             distinct values.
     """
 
-    def __init__(self, lookups: Lookups, memo_size: int = MEMO_SIZE) -> None:
+    def __init__(self, lookups: Lookups, memo_size: int = MAX_DECISIONS) -> None:
         self._lookups = lookups
         self._places: LRUCache[tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
         self._pairs: LRUCache[_Pair, Optional[Decision]] = LRUCache(memo_size)
@@ -191,15 +191,13 @@ class Judge:
             telling.setdefault((known, name.is_address or not name.observed), name)
         return list(telling.values())
 
+    def _pair_key(self, address: str, name: ReportedName, time: Optional[float]) -> _Pair:
+        return _memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time)
+
+    @cachedmethod(attrgetter("_pairs"), key=_pair_key)
     def _pair(self, address: str, name: ReportedName, time: Optional[float]) -> Optional[Decision]:
-        key = (_memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time))
-        try:
-            return self._pairs[key]
-        except KeyError:
-            place = self._place(address, time)
-            decision = self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
-            self._pairs[key] = decision
-            return decision
+        place = self._place(address, time)
+        return self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
 
     def _true_name(self, name: ReportedName) -> Optional[str]:
         """Return the canonical host that a name stands for; None if it is no licensing name."""
@@ -210,15 +208,11 @@ class Judge:
         alias = self._lookups.aliases.get(name.key)
         return None if alias is None else alias.host
 
-    def _place(self, address: str, time: Optional[float]) -> _Place:
-        key = (_memo_text(address), self._lookups.period(time))
-        try:
-            return self._places[key]
-        except KeyError:
-            place = self._places[key] = self._locate(address, time)
-            return place
+    def _place_key(self, address: str, time: Optional[float]) -> tuple[str, Optional[int]]:
+        return _memo_text(address), self._lookups.period(time)
 
-    def _locate(self, text: str, time: Optional[float]) -> _Place:
+    @cachedmethod(attrgetter("_places"), key=_place_key)
+    def _place(self, text: str, time: Optional[float]) -> _Place:
         address = parse_address(text)
         if address is None or not is_host_address(address):
             return _Place(None, ())

@@ -7,13 +7,13 @@ import calendar
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
 from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import Prefix, PrefixTable, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 
@@ -246,14 +246,14 @@ def _parse_cidr(row: Row) -> Prefix:
     return prefix
 
 
-# Many rows name the same host.
-_host_again = lru_cache(1_000)(ascii_host)
+# Many rows contain the same host.
+_hosts = BoundedMemo(ascii_host, MAX_HOSTS)
 
 
 def parse_host(row: Row, column: str = "host") -> str:
     """Return the host, in the form in which names are compared, that a row's column names."""
     text = row.values[column]
-    host = _host_again(text)
+    host = _hosts[text]
     if not host:
         row.refuse(f"{column} '{text}' is no host name", "Write a DNS name such as tools.cisco.com.")
     return host

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Optional
+from typing import Optional
 
 from tsid.facts.lookups import Lookups
 from tsid.hotpath.csvbytes import decode, escape, unquote
 from tsid.hotpath.row_pattern import address_key, name_key
+from tsid.memo import MAX_CELLS, BoundedMemo
 from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 
@@ -18,31 +19,11 @@ _ORDINARY_START = re.compile(rb"[0-9A-Za-z/*_\[]")
 # With a port, such a name would have the key of an IPv6 address.
 _LIKE_IPV6 = re.compile(r"[0-9a-f]+\Z")
 
-#: How many values to remember of each kind. Hostile traffic has unlimited distinct values.
-MEMO_SIZE = 100_000
-#: The longest value to remember, in bytes: a host name and its scheme fit in.
-LONGEST = 300
 #: How many keys to know the endpoints' networks by. More would be networks larger than Cisco is.
 MOST_KEYS = 500_000
 
 # NAT64 (RFC 6052, section 2.1) puts IPv4 addresses behind this prefix.
 _NAT64_KEY = b"64:ff9b"
-
-
-class Question(dict[bytes, bool]):
-    """A question about a cell, and what it was answered with; starts afresh when that has grown too large."""
-
-    def __init__(self, question: Callable[[bytes], bool]) -> None:
-        super().__init__()
-        self._question = question
-
-    def __missing__(self, cell: bytes) -> bool:
-        answer = self._question(cell)
-        if len(self) >= MEMO_SIZE:
-            self.clear()
-        if len(cell) <= LONGEST:
-            self[cell] = answer
-        return answer
 
 
 class Suspicion:
@@ -55,16 +36,16 @@ class Suspicion:
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
         self._names = lookups.canonical.union(lookups.aliases)
-        self._opened_name = Question(self._may_be_name)
+        self._opened_name = BoundedMemo(self._may_be_name, MAX_CELLS)
         #: What `row_pattern` knows suspect cells by, addresses and names: a cell with another key can be
         #: neither an endpoint's address nor a licensing name. None if keys cannot be relied on.
         self.keys = self._find_keys()
         #: Whether a licensing name is all letters and digits, so that splunkd does not quote it.
         self.has_words = any(name.isalnum() for name in self._names)
         #: Could this cell be the address of an endpoint?
-        self.endpoint = Question(self._may_be_endpoint)
+        self.endpoint = BoundedMemo(self._may_be_endpoint, MAX_CELLS)
         #: Could this cell be that, or a licensing name?
-        self.endpoint_or_name = Question(self._may_be_endpoint_or_name)
+        self.endpoint_or_name = BoundedMemo(self._may_be_endpoint_or_name, MAX_CELLS)
 
     def name(self, cell: bytes) -> bool:
         """Tell whether a cell could be a licensing name, or a URL with one."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from socket import inet_ntoa
 from typing import Generic, Literal, NamedTuple, Optional, TypeVar
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
+from tsid.memo import MAX_ADDRESSES, BoundedMemo
+
 T = TypeVar("T")
 
 #: An address in text form, with brackets and zone, is never longer.
 MAX_ADDRESS_LENGTH = 64
-
-#: How many addresses to remember.
-MEMO_SIZE = 50_000
 
 _WIDTH = {4: 32, 6: 128}
 _LENGTH = re.compile(r"[0-9]{1,3}\Z")
@@ -53,18 +51,20 @@ def parse_address(text: str) -> Optional[Address]:
         The address, or None if the text is none.
     """
     text = text.strip()
-    return _parse(text) if len(text) <= MAX_ADDRESS_LENGTH else None
+    return _parsed[text] if len(text) <= MAX_ADDRESS_LENGTH else None
 
 
 def canonical_address(text: str) -> str:
     """Return an address in its canonical text form (RFC 5952 for IPv6); other text as it is."""
-    return _canonical(text) if len(text) <= MAX_ADDRESS_LENGTH else text
+    return _canonical[text] if len(text) <= MAX_ADDRESS_LENGTH else text
 
 
-@lru_cache(MEMO_SIZE)
-def _canonical(text: str) -> str:
+def _canonicalize(text: str) -> str:
     address = parse_address(text)
     return text if address is None else str(address)
+
+
+_canonical = BoundedMemo(_canonicalize, MAX_ADDRESSES)
 
 
 def _read(text: str) -> Optional[Address]:
@@ -90,7 +90,7 @@ def _read(text: str) -> Optional[Address]:
     return Address(address.version, value)
 
 
-_parse = lru_cache(MEMO_SIZE)(_read)
+_parsed = BoundedMemo(_read, MAX_ADDRESSES)
 
 
 class Prefix(NamedTuple):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple, Optional
 from urllib.parse import unquote
 
+from tsid.memo import MAX_NAMES, BoundedMemo
 from tsid.text.addresses import parse_address
 from tsid.text.sanitize import INVISIBLE, as_cell
 
@@ -76,7 +76,7 @@ def parse_name(text: str) -> Optional[ReportedName]:
     Returns:
         The host, or None if the text holds none (empty, a placeholder, a URL without authority).
     """
-    return _parse_again(text) if len(text) <= _SHORT else _parse(text)
+    return _parsed[text]
 
 
 def _parse(text: str) -> Optional[ReportedName]:
@@ -128,9 +128,8 @@ def _address(text: str, start: int, end: int) -> ReportedName:
     return ReportedName(observed[:-1] if observed.endswith(".") else observed, "", True, start, end)
 
 
-# Few names make most of the traffic. Longer texts are not kept, so that hostile ones cannot fill the memory.
-_SHORT = 300
-_parse_again = lru_cache(50_000)(_parse)
+# A few names make up most of the traffic.
+_parsed = BoundedMemo(_parse, MAX_NAMES)
 
 
 def ascii_host(text: str) -> str:
