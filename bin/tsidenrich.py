@@ -17,7 +17,7 @@ from splunklib.searchcommands import Configuration, Option, StreamingCommand, di
 from tsid.decision.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.facts.lookups import load_lookups
 from tsid.hotpath.chunk_enricher import ChunkEnricher
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 
 
 class Prefix(Checked[str]):
@@ -104,7 +104,7 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
                 prefix=self.prefix,
             ),
         )
-        self._chunks = ChunkEnricher(enricher, Suspicion(lookups))
+        self._chunks = ChunkEnricher(enricher, Prefilter(lookups))
         if self.keep == KEEP_ALL:
             # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
             # sent is documented nowhere, so a search that drops events gets all columns.

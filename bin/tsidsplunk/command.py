@@ -22,7 +22,7 @@ from splunklib.searchcommands import SearchMetric, validators
 from splunklib.searchcommands.internals import ObjectView
 
 from tsid.facts.errors import TsidError
-from tsid.text.sanitize import shown
+from tsid.text.sanitize import for_message
 
 T = TypeVar("T")
 
@@ -226,7 +226,7 @@ class TsidCommand:
 
 
 def _unexpected(error: Optional[BaseException]) -> str:
-    return f"unexpected {type(error).__name__}: {shown(str(error))}. Please report it with your search."
+    return f"unexpected {type(error).__name__}: {for_message(str(error))}. Please report it with your search."
 
 
 @contextlib.contextmanager

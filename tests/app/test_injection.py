@@ -31,7 +31,7 @@ from tsid.facts.lookups import Lookups, load_lookups
 from tsid.refresh.script import main
 from tsid.text import conf
 from tsid.text.names import parse_name
-from tsid.text.sanitize import as_cell, as_name, shown
+from tsid.text.sanitize import escape_formula, for_message, safe_device_name
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT = "72.163.4.38"
@@ -176,9 +176,9 @@ def test_what_only_looks_like_an_alias_is_none(lookups: Lookups, text: str) -> N
 def test_harmless_is_harmless_whatever_the_text(text: str) -> None:
     name = parse_name(text)
     assert name is None or not name.observed.startswith(STARTS)
-    assert not as_cell(text.strip()).startswith(STARTS)
-    assert re.fullmatch(r"[\w.:%/ -]*", as_name(text)) and not as_name(text).startswith("-")
-    assert is_visible(shown(text))
+    assert not escape_formula(text.strip()).startswith(STARTS)
+    assert re.fullmatch(r"[\w.:%/ -]*", safe_device_name(text)) and not safe_device_name(text).startswith("-")
+    assert is_visible(for_message(text))
 
 
 # Each in a lookup of the site's own: the file's end and its content, and what the message has to say.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lab.errors import SearchFailed
 from lab.host.host import CommandHost
-from tsid.decision.risk import DAY, OUTPUT_FIELDS, Assessment, Assessor, FieldNames
+from tsid.decision.risk import DAY, LICENSE_FIELDS, Assessment, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import LookupTableError
 
@@ -378,7 +378,7 @@ def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
     found = assess(**row)
     assert 0 <= found.score <= 100
     assert found.reason.endswith(".")
-    assert list(found.fields()) == list(OUTPUT_FIELDS)
+    assert list(found.fields()) == list(LICENSE_FIELDS)
 
 
 @pytest.mark.parametrize(

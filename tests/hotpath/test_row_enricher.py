@@ -34,7 +34,7 @@ from tsid.hotpath.csvbytes import (
     split_cells,
     unquote,
 )
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.hotpath.row_enricher import MV
 from tsid.memo import AnswerBudget
 from tsid.text.addresses import parse_address
@@ -45,7 +45,7 @@ LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
 
 def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = rows.BLOCK) -> list[bytes]:
     """Return the answers of the hot path to some chunks, which it gets in blocks of some size."""
-    chunks = ChunkEnricher(Enricher(lookups, options), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, options), Prefilter(lookups))
     answers = []
     for body in bodies:
         pieces, counts = chunks.enrich(cut(body, block))
@@ -292,7 +292,7 @@ def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> No
 
 def test_a_body_that_turns_odd_half_way_is_counted_once(lookups: Lookups) -> None:
     good, odd = b'"72.163.4.38","toos.cisco.com"\n', b'"72.163.4.38",too"s\n'
-    _, counts = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups)).enrich(
+    _, counts = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups)).enrich(
         cut(b"dest_ip,url\n" + good * 20_000 + odd)
     )
     assert counts == (20_001, 20_001, 20_001, 20_000)
@@ -361,7 +361,7 @@ def test_no_row_is_passed_over_that_has_a_verdict(
     lines = [b",".join(quote(event.get(name, "")) for name in [*columns, "src_port"]) for event in events]
     enricher = Enricher(lookups, Options(keep="licensing"))
     with learning_after(len(PLAIN)):
-        chunks = ChunkEnricher(enricher, Suspicion(lookups))
+        chunks = ChunkEnricher(enricher, Prefilter(lookups))
         chunks.enrich([b"\n".join([header, *plain, b""])])
         _, counts = chunks.enrich([b"\n".join([header, *lines, b""])])
     assert counts.enriched == sum(enricher.enrich(event).verdict != "" for event in events)
@@ -372,9 +372,9 @@ def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups
     events = [item.event for item in generate(1000, seed=9, licensing_share=0, shapes=[shape])]
     body = encode_body(events, columns_of(events))
     header, _, table = body.partition(b"\n")
-    suspicion = Suspicion(lookups)
+    prefilter = Prefilter(lookups)
     columns = [unquote(cell) for cell in split_cells(header)]
-    plan = rows._Plan(header, columns, Enricher(lookups, Options()), suspicion, AnswerBudget())
+    plan = rows._Plan(header, columns, Enricher(lookups, Options()), prefilter, AnswerBudget())
     every = [row for _, row, _ in plan.pattern.expression.findall(table)]
     assert len(every) == 1000
     plan.learn(every, 1000, 1000)
@@ -405,7 +405,7 @@ def test_what_is_forgotten_is_found_again(
 
 def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memo, "MAX_ANSWER_BYTES", 2_000_000)
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
 
     def chunk(number: int) -> bytes:
         lines = [
@@ -426,7 +426,7 @@ def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytes
 
 
 def test_long_rows_are_not_kept_to_learn_from(lookups: Lookups) -> None:
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
     rows = [b'"192.0.2.%d","%b"' % (number, b"x" * 100_000) for number in range(100)]
     tracemalloc.start()
     try:
@@ -440,7 +440,7 @@ def test_long_rows_are_not_kept_to_learn_from(lookups: Lookups) -> None:
 def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None:
     events = [item.event for item in generate(4000, seed=1)]
     body = encode_body(events, columns_of(events))
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
     chunks.enrich(cut(body))
     tracemalloc.start()
     try:
@@ -513,12 +513,12 @@ BEHIND = ["", " ", ":443", ":", ":x", "/", "/a,b", "?q=1", "\\@example.com", "%6
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("behind", BEHIND)
 def test_nothing_is_beyond_suspicion_that_is_licensing(lookups: Lookups, before: str, behind: str) -> None:
-    suspicion = Suspicion(lookups)
+    prefilter = Prefilter(lookups)
     for text in [*ADDRESS_TEXTS, *NAME_TEXTS]:
         cell = before + text + behind
         address, name = parse_address(cell), parse_name(cell)
         endpoint = address is not None and lookups.endpoints.longest(address) is not None
         licensing = name is not None and (name.host in lookups.canonical or name.host in lookups.aliases)
-        assert suspicion.endpoint[quote(cell)] or not endpoint, cell
-        assert suspicion.name(quote(cell)) or not licensing, cell
-        assert suspicion.endpoint_or_name[quote(cell)] or not (endpoint or licensing), cell
+        assert prefilter.endpoint[quote(cell)] or not endpoint, cell
+        assert prefilter.name(quote(cell)) or not licensing, cell
+        assert prefilter.endpoint_or_name[quote(cell)] or not (endpoint or licensing), cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tsid.text.sanitize import MAX_NAME_LENGTH, as_cell, as_name, printable, shown
+from tsid.text.sanitize import MAX_NAME_LENGTH, escape_formula, for_message, printable, safe_device_name
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tsid.text.sanitize import MAX_NAME_LENGTH, as_cell, as_name, printable, sho
     ],
 )
 def test_no_cell_is_a_formula(text: str, cell: str) -> None:
-    assert as_cell(text) == cell
+    assert escape_formula(text) == cell
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_no_cell_is_a_formula(text: str, cell: str) -> None:
     ],
 )
 def test_a_name_cannot_leave_its_quotes(text: str, name: str) -> None:
-    assert as_name(text) == name
+    assert safe_device_name(text) == name
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_only_what_can_be_printed_is(text: str, what: str) -> None:
     ],
 )
 def test_what_is_shown_is_printable_and_not_too_long(text: str, what: str) -> None:
-    assert shown(text) == what
+    assert for_message(text) == what

@@ -14,7 +14,7 @@ from tsid.facts.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_
 from tsid.facts.lookups import Lookups
 from tsid.text.addresses import canonical_address
 from tsid.text.names import ReportedName, parse_name, replace_host
-from tsid.text.sanitize import as_cell, as_name, shown
+from tsid.text.sanitize import escape_formula, for_message, safe_device_name
 
 #: The fields that the command adds to every event, without the user's prefix.
 OUTPUT_FIELDS = (
@@ -250,7 +250,7 @@ class Enricher:
 
 def connection_text(text: str) -> str:
     """Return a connection's identifier as it is shown; a logger may write anything into its parts."""
-    return as_cell(shown(text))
+    return escape_formula(for_message(text))
 
 
 def _connection_of(reader: EventReader) -> str:
@@ -262,7 +262,7 @@ def _device_of(reader: EventReader, swapped: bool) -> str:
     devices = reader.values("device")
     if swapped:
         devices = reader.addresses(devices)
-    return as_name(canonical_address(devices[0].strip())) if devices else ""
+    return safe_device_name(canonical_address(devices[0].strip())) if devices else ""
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

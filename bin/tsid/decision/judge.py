@@ -135,7 +135,7 @@ class Judge:
             this is not licensing traffic.
         """
         best: Optional[Decision] = None
-        for address, name in self._telling_pairs(addresses or ("",), names or (NO_NAME,), time):
+        for address, name in self._candidate_pairs(addresses or ("",), names or (NO_NAME,), time):
             decision = self._pair(address, name, time)
             if decision is not None and decision.verdict == CANONICAL and earlier is not None:
                 before = self._pair(address, earlier, time)
@@ -153,43 +153,45 @@ class Judge:
                 return decision.host
         return None
 
-    def _telling_pairs(
+    def _candidate_pairs(
         self, addresses: Sequence[str], names: Sequence[ReportedName], time: Optional[float]
     ) -> Iterable[tuple[str, ReportedName]]:
         """Return the pairs to decide on, few even of an event with many addresses and names."""
         if len(addresses) == len(names) == 1:
             # Nearly all events.
             return ((addresses[0], names[0]),)
-        telling = self._telling(names)
+        candidates = self._candidate_names(names)
         # Where there is no endpoint, all licensing names come to the same verdict.
-        elsewhere = [name for name in telling if self.is_licensing_name(name)][:1]
+        elsewhere = [name for name in candidates if self.is_licensing_name(name)][:1]
         return (
             (address, name)
-            for address, at_endpoint in self._different(addresses, time)
-            for name in (telling if at_endpoint else elsewhere)
+            for address, at_endpoint in self._distinct_addresses(addresses, time)
+            for name in (candidates if at_endpoint else elsewhere)
         )
 
-    def _different(self, addresses: Sequence[str], time: Optional[float]) -> Iterable[tuple[str, bool]]:
+    def _distinct_addresses(
+        self, addresses: Sequence[str], time: Optional[float]
+    ) -> Iterable[tuple[str, bool]]:
         """Return the addresses, each once in whatever form, and whether each is an endpoint.
 
         All that cannot be read are one.
         """
-        different: dict[Optional[Address], tuple[str, bool]] = {}
+        distinct: dict[Optional[Address], tuple[str, bool]] = {}
         for address in addresses:
             place = self._place(address, time)
-            different.setdefault(place.address, (address, bool(place.endpoints)))
-        return different.values()
+            distinct.setdefault(place.address, (address, bool(place.endpoints)))
+        return distinct.values()
 
-    def _telling(self, names: Sequence[ReportedName]) -> Sequence[ReportedName]:
+    def _candidate_names(self, names: Sequence[ReportedName]) -> Sequence[ReportedName]:
         """Leave out the names that change nothing, so that an address meets no more than the lookups have.
 
         Of the names that are no licensing names the first one decides; so does the first that is an address.
         """
-        telling: dict[tuple[str, bool], ReportedName] = {}
+        candidates: dict[tuple[str, bool], ReportedName] = {}
         for name in names:
             known = name.key if self.is_licensing_name(name) else ""
-            telling.setdefault((known, name.is_address or not name.observed), name)
-        return list(telling.values())
+            candidates.setdefault((known, name.is_address or not name.observed), name)
+        return list(candidates.values())
 
     def _pair_key(self, address: str, name: ReportedName, time: Optional[float]) -> _Pair:
         return _memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time)

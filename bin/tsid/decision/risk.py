@@ -9,13 +9,13 @@ from typing import NamedTuple, Optional
 
 from tsid.facts.clocks import Clock
 from tsid.facts.fields import Event, Value, values_of
-from tsid.text.sanitize import printable, shown
+from tsid.text.sanitize import for_message, printable
 
 HEALTHY, BLOCKED, OVERDUE, EXPIRING = "healthy", "blocked", "overdue", "expiring"
-EXPIRED, DEREGISTERED, UNKNOWN, OFFLINE = "expired", "deregistered", "unknown", "offline"
+EXPIRED, DEREGISTERED, UNKNOWN_STATE, OFFLINE = "expired", "deregistered", "unknown", "offline"
 
 #: The fields that an assessment adds.
-OUTPUT_FIELDS = (
+LICENSE_FIELDS = (
     "license_state",
     "license_deadline",
     "license_days_left",
@@ -90,7 +90,7 @@ class Assessment(NamedTuple):
     def fields(self) -> dict[str, str]:
         """Return the fields to add to the row."""
         values = (self.state, self.deadline, self.days_left, self.score, self.reason, self.next_step)
-        return {name: "" if value is None else str(value) for name, value in zip(OUTPUT_FIELDS, values)}
+        return {name: "" if value is None else str(value) for name, value in zip(LICENSE_FIELDS, values)}
 
 
 class BadRowError(ValueError):
@@ -111,7 +111,7 @@ class Assessor:
         self._clocks, self._fields, self._model, self._now = clocks, fields, model, now
 
     def assess(self, row: Event) -> Assessment:
-        """Assess a device; a row that makes no sense is of state `UNKNOWN`, with the reason."""
+        """Assess a device; a row that makes no sense is of state `UNKNOWN_STATE`, with the reason."""
         fields = self._fields
         try:
             clock = self._clock(_text(row.get(fields.model)))
@@ -121,7 +121,7 @@ class Assessor:
             seen = self._time(row, fields.seen)
         except BadRowError as problem:
             return Assessment(
-                UNKNOWN, None, None, _UNKNOWN_SCORE, f"{problem}.", f"Correct the row; {_CHECK}."
+                UNKNOWN_STATE, None, None, _UNKNOWN_SCORE, f"{problem}.", f"Correct the row; {_CHECK}."
             )
         if clock.expire is None:
             return Assessment(OFFLINE, None, None, 0, f"Model {clock.model}: {clock.effect}.", "")
@@ -178,7 +178,7 @@ class Assessor:
         if is_blocked:
             reason += f"; it is blocked{f', last on {_day(blocked)}' if blocked is not None else ''}"
         score = _UNKNOWN_BLOCKED_SCORE if is_blocked else _UNKNOWN_SCORE
-        return Assessment(UNKNOWN, None, None, score, f"{reason}.", self._step(row, is_blocked))
+        return Assessment(UNKNOWN_STATE, None, None, score, f"{reason}.", self._step(row, is_blocked))
 
     def _step(self, row: Event, is_blocked: bool) -> str:
         fields = self._fields
@@ -189,7 +189,7 @@ class Assessor:
             )
         # Names that come from events: they must not pass for more than a name.
         rule, policy, firewall = (
-            shown(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
+            for_message(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
         )
         where = f"rule {rule}" if rule else "the rule that blocks it"
         where += f" of policy {policy}" if policy else ""
@@ -201,7 +201,7 @@ class Assessor:
         model = text.lower() or self._model
         clock = self._clocks.get(model)
         if clock is None:
-            raise BadRowError(f"Model '{shown(model)}' is in no row of license_clocks.csv")
+            raise BadRowError(f"Model '{for_message(model)}' is in no row of license_clocks.csv")
         return clock
 
     def _time(self, row: Event, field: str) -> Optional[float]:
@@ -215,7 +215,7 @@ class Assessor:
         except ValueError:
             time = math.nan
         if not 0 < time < _LATEST:
-            raise BadRowError(f"{field} '{shown(text)}' is no time in epoch seconds")
+            raise BadRowError(f"{field} '{for_message(text)}' is no time in epoch seconds")
         if time > self._now + _AHEAD:
             raise BadRowError(f"{field} {_day(time)} lies in the future")
         return time
@@ -263,7 +263,7 @@ def _count(row: Event, field: str) -> int:
     except ValueError:
         count = math.nan
     if not (0 <= count < math.inf):
-        raise BadRowError(f"{field} '{shown(text)}' is no count")
+        raise BadRowError(f"{field} '{for_message(text)}' is no count")
     return math.ceil(count)
 
 

@@ -10,28 +10,28 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 #: For how many seconds to try: a search or a virus scanner is done by then, an editor is not.
-PATIENCE = 5.0 if sys.platform == "win32" else 0.0
+RETRY_SECONDS = 5.0 if sys.platform == "win32" else 0.0
 
-_PAUSE = 0.05
+_PAUSE_SECONDS = 0.05
 
 
-def patiently(act: Callable[[], T]) -> T:
+def retry_while_locked(act: Callable[[], T]) -> T:
     """Read or replace a file.
 
     On Windows a file that another process has open cannot be replaced, and one that is being replaced cannot
-    be opened. Either is over soon, so there it is tried again, for `PATIENCE` seconds.
+    be opened. Either is over soon, so there it is tried again, for `RETRY_SECONDS` seconds.
 
     Raises:
         OSError: as the act does.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + RETRY_SECONDS
     while True:
         try:
             return act()
         except PermissionError:
             if time.monotonic() >= end:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def short_name(path: PurePath) -> str:

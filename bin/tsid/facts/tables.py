@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.facts.errors import LookupTableError
-from tsid.facts.files import patiently, short_name
+from tsid.facts.files import retry_while_locked, short_name
 from tsid.text.sanitize import MISLEADING
 
 T = TypeVar("T")
@@ -178,7 +178,7 @@ def _refuse_misleading(row: Row) -> None:
 
 def _read(path: Path, file: str) -> bytes:
     try:
-        return patiently(path.read_bytes)
+        return retry_while_locked(path.read_bytes)
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from tsid.decision.enrich import Enricher
 from tsid.hotpath.csvbytes import CELL, quote, read_rows, split_cells, unquote
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.hotpath.row_enricher import MV, Result, RowEnricher
 from tsid.hotpath.row_pattern import (
     ADDRESS,
@@ -63,7 +63,7 @@ class _Plan:
         header: the header row, without its line end.
         columns: the names in it, all different.
         enricher: decides.
-        suspicion: tells what need not be decided.
+        prefilter: tells what need not be decided.
         budget: limits the memory that remembered answers take.
     """
 
@@ -72,17 +72,17 @@ class _Plan:
         header: bytes,
         columns: Sequence[str],
         enricher: Enricher,
-        suspicion: Suspicion,
+        prefilter: Prefilter,
         budget: AnswerBudget,
     ) -> None:
-        self.rows = RowEnricher(columns, enricher, suspicion, budget)
+        self.rows = RowEnricher(columns, enricher, prefilter, budget)
         self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
         #: What follows an ordinary row.
         self.end = b"," * len(self.rows.added) + b"\n"
         self.pattern = any_pattern(len(columns))
         self._columns = columns
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self._sample: list[list[bytes]] = []
         self._fresh: list[list[bytes]] = []
         self._learns = self._can_learn()
@@ -111,7 +111,7 @@ class _Plan:
             # What was seen long ago may come no more.
             self._sample = [*self._sample[-_LESSON:], *self._fresh]
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
-            words = not self._suspicion.has_words
+            words = not self._prefilter.has_words
             self.pattern = ordinary_pattern(self._roles(), self._sample, words=words)
         self._fresh = []
         self._looked_at = self._in_vain = 0
@@ -119,7 +119,7 @@ class _Plan:
     def _can_learn(self) -> bool:
         """Tell whether there may be ordinary rows: not if every raw text has to be read."""
         reads_raw = self._enricher.reads_raw and not {"_raw", MV + "_raw"}.isdisjoint(self._columns)
-        return not reads_raw and self._suspicion.keys is not None
+        return not reads_raw and self._prefilter.keys is not None
 
     def _roles(self) -> list[str]:
         fields_of, outputs = self._enricher.fields_of, self._enricher.output_fields
@@ -171,12 +171,12 @@ class ChunkEnricher:
 
     Args:
         enricher: decides the events that may be licensing traffic.
-        suspicion: tells which may.
+        prefilter: tells which may.
     """
 
-    def __init__(self, enricher: Enricher, suspicion: Suspicion) -> None:
+    def __init__(self, enricher: Enricher, prefilter: Prefilter) -> None:
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self._plans: dict[bytes, _Plan] = {}
         self._budget = AnswerBudget()
         self._seen = self._returned = self._enriched = self._rewritten = 0
@@ -218,7 +218,7 @@ class ChunkEnricher:
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
                 self._budget = AnswerBudget()
-            plan = _Plan(header, columns, self._enricher, self._suspicion, self._budget)
+            plan = _Plan(header, columns, self._enricher, self._prefilter, self._budget)
             self._plans[header] = plan
         return plan
 
@@ -278,14 +278,14 @@ class ChunkEnricher:
 
     def _suspects(self, is_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
         """Return the places of the cells that may belong to licensing traffic, looking at the keys first."""
-        suspicion = self._suspicion
-        known = suspicion.keys
+        prefilter = self._prefilter
+        known = prefilter.keys
         if known is None or known.isdisjoint(keys):
             return []
         places = [place for place, key in enumerate(keys) if key in known]
         if is_address:
-            return [place for place in places if suspicion.endpoint_or_name[cells[place]]]
-        return [place for place in places if suspicion.name(cells[place])]
+            return [place for place in places if prefilter.endpoint_or_name[cells[place]]]
+        return [place for place in places if prefilter.name(cells[place])]
 
     def _copy(self, rows: list[bytes], plan: _Plan, pieces: list[bytes]) -> None:
         """Append ordinary rows."""
@@ -310,7 +310,7 @@ class ChunkEnricher:
             kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
         else:
             kept = list({name: place for place, name in enumerate(header)}.values())
-        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, AnswerBudget())
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._prefilter, AnswerBudget())
         names = [*(header[place] for place in kept), *rows.added]
         pieces.append(b",".join(map(quote, names)) + b"\n")
         self._tolerant_rows(table, rows, kept, pieces)

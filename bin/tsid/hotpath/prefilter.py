@@ -26,7 +26,7 @@ MOST_KEYS = 500_000
 _NAT64_KEY = b"64:ff9b"
 
 
-class Suspicion:
+class Prefilter:
     """Asks of cells whether they could make an event licensing traffic, whatever the rest of it.
 
     Args:

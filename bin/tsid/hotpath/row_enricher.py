@@ -23,7 +23,7 @@ from tsid.hotpath.csvbytes import (
     split_cells,
     unquote,
 )
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.memo import MAX_CELLS, AnswerBudget, AnswerMemo, BoundedMemo
 from tsid.text.addresses import canonical_address
 from tsid.text.raw_events import read_raw
@@ -95,15 +95,15 @@ class RowEnricher:
     Args:
         header: the names of the columns, all different.
         enricher: decides.
-        suspicion: finds the cells that may belong to licensing traffic.
+        prefilter: finds the cells that may belong to licensing traffic.
         budget: limits the memory that remembered answers take.
     """
 
     def __init__(
-        self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion, budget: AnswerBudget
+        self, header: Sequence[str], enricher: Enricher, prefilter: Prefilter, budget: AnswerBudget
     ) -> None:
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self.width = len(header)
         self._places = {name: place for place, name in enumerate(header)}
         #: The fields that the command adds to a row, and those that have a column already.
@@ -260,14 +260,14 @@ class RowEnricher:
         return _event_of(self._columns, self._all_cells(cells))
 
     def _is_suspect(self, cells: list[bytes]) -> bool:
-        suspicion, enricher = self._suspicion, self._enricher
-        if any(map(suspicion.endpoint_or_name.__getitem__, _texts(cells, self._address_places))):
+        prefilter, enricher = self._prefilter, self._enricher
+        if any(map(prefilter.endpoint_or_name.__getitem__, _texts(cells, self._address_places))):
             return True
-        if any(map(suspicion.name, _texts(cells, self._name_places))):
+        if any(map(prefilter.name, _texts(cells, self._name_places))):
             return True
         from_https = enricher.may_swap and b"443" in b"".join(self._ports(cells))
         if (enricher.reads_raw or from_https) and any(
-            map(suspicion.endpoint.__getitem__, _texts(cells, self._device_places))
+            map(prefilter.endpoint.__getitem__, _texts(cells, self._device_places))
         ):
             return True
         if not enricher.reads_raw:
@@ -280,7 +280,7 @@ class RowEnricher:
         """Return whether a raw text may be licensing traffic."""
         fields = read_raw(unquote(cell))
         return any(
-            field in fields and self._suspicion.endpoint_or_name[quote(fields[field])]
+            field in fields and self._prefilter.endpoint_or_name[quote(fields[field])]
             for role in ("address", "name", "device")
             for field in self._enricher.fields_of(role)
         )

@@ -15,7 +15,7 @@ from tsid.refresh.resolving import KINDS, Answer
 from tsid.refresh.settings import Settings
 from tsid.text.addresses import Address, Prefix, parse_prefix
 from tsid.text.names import ascii_host, parse_name
-from tsid.text.sanitize import printable, shown
+from tsid.text.sanitize import for_message, printable
 
 #: The columns of the refreshed tables. Those of the endpoints that the shipped table lacks: how many checks
 #: in a row have missed the row, since which day, and the time to live (seconds) of the last answer.
@@ -453,7 +453,7 @@ class _Planner:
 
     def _add(self, kind: str, table: str, what: str, item: str, host: str, reason: str) -> None:
         text = printable(reason[:1].upper() + reason[1:])
-        self._items.append(Item(kind, table, what, shown(item), host, text))
+        self._items.append(Item(kind, table, what, for_message(item), host, text))
 
 
 def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
@@ -517,7 +517,7 @@ def _is_local(row: Row) -> bool:
 def _listed(names: Sequence[str]) -> str:
     """Return the names in a certificate in one text that is not too long."""
     more = len(names) - _MOST_NAMES
-    return ", ".join(map(shown, names[:_MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(for_message, names[:_MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _of(row: Row, columns: Iterable[str]) -> dict[str, str]:

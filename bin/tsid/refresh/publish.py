@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tsid.facts.errors import TsidError
-from tsid.facts.files import patiently, short_name
+from tsid.facts.files import retry_while_locked, short_name
 from tsid.facts.lookups import REFRESHED, load_lookups
 from tsid.refresh.plan import ALIAS_COLUMNS, ENDPOINT_COLUMNS, Plan
 
@@ -127,7 +127,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _put(path: Path, target: Path) -> None:
-    patiently(lambda: path.replace(target))
+    retry_while_locked(lambda: path.replace(target))
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -142,7 +142,7 @@ def _keep(path: Path) -> None:
     if path.exists():
         copy = path.with_name(f"{path.name}.bak.tmp")
         # Not its mode: on Windows, a copy marked as read-only could not be replaced the next time.
-        patiently(lambda: shutil.copyfile(path, copy))
+        retry_while_locked(lambda: shutil.copyfile(path, copy))
         found = path.stat()
         os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
         _put(copy, path.with_name(f"{path.name}.bak"))
@@ -160,7 +160,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _data_of(path: Path) -> bytes:
     try:
-        return patiently(path.read_bytes)
+        return retry_while_locked(path.read_bytes)
     except FileNotFoundError:
         return b""
 

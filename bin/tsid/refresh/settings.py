@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from tsid.facts.errors import TsidError
-from tsid.facts.files import patiently, short_name
+from tsid.facts.files import retry_while_locked, short_name
 from tsid.facts.tables import whole_number
 from tsid.text.addresses import parse_address
 from tsid.text.names import ascii_host
@@ -134,7 +134,7 @@ def _read(path: Path) -> Mapping[str, str]:
     # What Splunk reads as a setting, this must read as one too: no interpolation, "=" only.
     parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     try:
-        text = patiently(path.read_bytes).decode("utf-8-sig")
+        text = retry_while_locked(path.read_bytes).decode("utf-8-sig")
         parser.read_string(text, file)
     except FileNotFoundError:
         return {}

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from tsid.memo import MAX_NAMES, BoundedMemo
 from tsid.text.addresses import parse_address
-from tsid.text.sanitize import INVISIBLE, as_cell
+from tsid.text.sanitize import INVISIBLE, escape_formula
 
 #: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM
 #: ``-`` and ``unknown``.
@@ -112,7 +112,7 @@ def _parse(text: str) -> Optional[ReportedName]:
     visible = _visible(observed)
     if visible.endswith("."):
         visible = visible[:-1]
-    visible = as_cell(visible)[:MAX_HOST_LENGTH]
+    visible = escape_formula(visible)[:MAX_HOST_LENGTH]
     if visible != observed and ascii_host(visible) != host:
         # IDNA drops some of what has no width: the name that would be shown is another one.
         host = ""

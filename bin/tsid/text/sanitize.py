@@ -32,12 +32,12 @@ INVISIBLE = re.compile(f"[{_MISLEADING}{_WITHOUT_WIDTH}]")
 _NOT_IN_A_NAME = re.compile(r"[^\w.:%/ \-]|\A-")
 
 
-def as_cell(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return a text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def as_name(text: str) -> str:
+def safe_device_name(text: str) -> str:
     """Return the name of a device as it may stand within quotes in a search, be a key, or start a cell."""
     name = text[:MAX_NAME_LENGTH]
     # So are most addresses, and it is much faster to see.
@@ -51,7 +51,7 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
-def shown(text: str) -> str:
+def for_message(text: str) -> str:
     """Return a text, printable and not too long, to stand within a sentence."""
     if len(text) > MAX_NAME_LENGTH:
         text = f"{text[: MAX_NAME_LENGTH - 1]}…"
