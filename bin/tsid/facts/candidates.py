@@ -15,7 +15,7 @@ def candidate_search(lookups: Lookups) -> str:
     never less. An IPv6 address must stand in the raw text in its compressed form (RFC 5952), as Cisco's
     firewalls write it.
     """
-    terms = {_network_term(IPNetwork(row.values["network"])) for row in lookups.tables["endpoints"]}
+    terms = {_network_term(network) for network, _ in lookups.endpoint_rows}
     terms.update(lookups.canonical)
     terms.update(lookups.aliases)
     return "(" + " OR ".join(map(_quote, sorted(terms))) + ")"

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from netaddr import IPNetwork
+
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
 from tsid.facts.tables import Row, TableFormat, read_table
 from tsid.memo import MAX_HOSTS, BoundedMemo
-from tsid.text.addresses import Prefix, PrefixTable, parse_address, parse_prefix
+from tsid.text.addresses import PrefixTable, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 
 ENDPOINTS = TableFormat(
@@ -113,7 +115,7 @@ class Lookups(NamedTuple):
     boundaries: Sequence[int]
     tables: Mapping[str, Sequence[Row]]
     rows: int
-    endpoint_rows: Sequence[tuple[Prefix, Endpoint]]
+    endpoint_rows: Sequence[tuple[IPNetwork, Endpoint]]
 
     def period(self, time: Optional[float]) -> Optional[int]:
         """Number the periods between the boundaries: within one, all events meet the same endpoints."""
@@ -169,12 +171,12 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     )
 
 
-def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:
+def _longest_first(pair: tuple[IPNetwork, object]) -> tuple[int, int, int]:
     network = pair[0]
     return (-network.prefixlen, network.version, network.first)
 
 
-def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoint]]:
+def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
     host = parse_host(row)
@@ -220,13 +222,13 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
     return (name.key,), Alias(name.key, host, row)
 
 
-def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
+def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Network]]:
     """Read a row of a table of networks."""
     network = _parse_cidr(row)
     return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
 
 
-def _parse_cidr(row: Row) -> Prefix:
+def _parse_cidr(row: Row) -> IPNetwork:
     text = row.values["network"]
     found = parse_prefix(text)
     if found is None:

@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
+from netaddr import IPNetwork
+
 from tsid.facts.lookups import Endpoint, Lookups
 from tsid.facts.tables import Row, whole_number
 from tsid.refresh.bounds import Bounds
@@ -13,7 +15,7 @@ from tsid.refresh.certificates import Certificate, Sight
 from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
 from tsid.refresh.resolving import KINDS, Answer
 from tsid.refresh.settings import Settings
-from tsid.text.addresses import Address, Prefix, parse_prefix
+from tsid.text.addresses import Address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 from tsid.text.sanitize import for_message, printable
 
@@ -100,7 +102,7 @@ def make_plan(
 class _Entry:
     """A row that may change."""
 
-    def __init__(self, endpoint: Endpoint, prefix: Prefix) -> None:
+    def __init__(self, endpoint: Endpoint, prefix: IPNetwork) -> None:
         self.endpoint, self.prefix = endpoint, prefix
         self.values = _of(endpoint.row, ENDPOINT_COLUMNS)
         self.values.update(network=endpoint.network, host=endpoint.host, status=endpoint.status)
@@ -537,7 +539,7 @@ def _order(row: Mapping[str, str]) -> tuple[int, int, int, str]:
     return (-network.prefixlen, network.version, network.first, row["host"])
 
 
-def _kind_of(network: Prefix) -> str:
+def _kind_of(network: IPNetwork) -> str:
     """Return the type of the DNS records for a network's addresses."""
     return KINDS[0] if network.version == 4 else KINDS[1]
 
