@@ -769,7 +769,7 @@ def test_a_command_that_refuses_and_then_hangs_is_killed(make_host: MakeHost) ->
         ("[sample]\nchunked = true\n", "has no filename"),
         ("[sample]\nchunked = true\nfilename = gone.py\n", r"names .*gone\.py, which is not there"),
         ("[sample]\nchunked = 1\nfilename = scp.py\ncommand.arg.1 = x\n", "command.arg.1: given an argument"),
-        ("[sample\n", r"commands\.conf:1: .* is no stanza header"),
+        ("[sample\n", r"commands\.conf:1: .* is not a valid stanza header"),
     ],
 )
 def test_commands_that_splunkd_could_not_run_so(app: Path, conf: str, complaint: str) -> None:

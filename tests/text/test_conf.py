@@ -25,7 +25,7 @@ READ = {
 
 
 @pytest.mark.parametrize(("text", "expected"), READ.values(), ids=READ)
-def test_is_read(text: str, expected: conf.Conf) -> None:
+def test_stanzas_and_settings_are_read_as_splunk_reads_them(text: str, expected: conf.Conf) -> None:
     assert conf.parse(text) == expected
 
 
@@ -34,18 +34,18 @@ REFUSED = {
     "[a]\n[b]\n[a]\n": r"x.conf:3: \[a\] occurs twice",
     "[a]\nword\n": "x.conf:2: 'word' is neither a stanza nor a setting",
     "[a]\n= v\n": "x.conf:2: '= v' is neither a stanza nor a setting",
-    "[a\n": r"x.conf:1: '\[a' is no stanza header",
+    "[a\n": r"x.conf:1: '\[a' is not a valid stanza header",
     "[a]\nk = one \\ \n  two\n": "x.conf:2: a backslash with blanks after it does not continue the line",
 }
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=REFUSED.values())
-def test_is_refused(text: str, message: str) -> None:
+def test_ambiguous_text_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(conf.ConfError, match=message):
         conf.parse(text, "x.conf")
 
 
-def test_a_file_has_to_be_utf8(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.conf"
     path.write_bytes("[a]\nk = ü\n".encode("latin-1"))
     with pytest.raises(conf.ConfError, match=r"x.conf: byte 8 is not UTF-8"):

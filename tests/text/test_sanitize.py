@@ -17,7 +17,7 @@ from tsid.text.sanitize import MAX_NAME_LENGTH, escape_formula, for_message, pri
         ("a=b", "a=b"),
     ],
 )
-def test_no_cell_is_a_formula(text: str, cell: str) -> None:
+def test_formulas_are_escaped(text: str, cell: str) -> None:
     assert escape_formula(text) == cell
 
 
@@ -34,7 +34,7 @@ def test_no_cell_is_a_formula(text: str, cell: str) -> None:
         ("x" * (MAX_NAME_LENGTH + 1), "x" * MAX_NAME_LENGTH),
     ],
 )
-def test_a_name_cannot_leave_its_quotes(text: str, name: str) -> None:
+def test_a_device_name_cannot_leave_its_quotes(text: str, name: str) -> None:
     assert safe_device_name(text) == name
 
 
@@ -42,7 +42,7 @@ def test_a_name_cannot_leave_its_quotes(text: str, name: str) -> None:
     ("text", "what"),
     [("plain text", "plain text"), ("a\x1bb\nc\u202ed", "a?b?c?d"), ("\x9b", "?"), ("é", "é"), ("", "")],
 )
-def test_only_what_can_be_printed_is(text: str, what: str) -> None:
+def test_unprintable_characters_are_replaced(text: str, what: str) -> None:
     assert printable(text) == what
 
 
@@ -54,5 +54,5 @@ def test_only_what_can_be_printed_is(text: str, what: str) -> None:
         ("\x07" * 300, "?" * (MAX_NAME_LENGTH - 1) + "…"),
     ],
 )
-def test_what_is_shown_is_printable_and_not_too_long(text: str, what: str) -> None:
+def test_text_in_messages_is_printable_and_shortened(text: str, what: str) -> None:
     assert for_message(text) == what

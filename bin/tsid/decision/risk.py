@@ -215,9 +215,9 @@ class Assessor:
         except ValueError:
             time = math.nan
         if not 0 < time < _LATEST:
-            raise BadRowError(f"{field} '{for_message(text)}' is no time in epoch seconds")
+            raise BadRowError(f"{field} '{for_message(text)}' is not a valid time in epoch seconds")
         if time > self._now + _AHEAD:
-            raise BadRowError(f"{field} {_day(time)} lies in the future")
+            raise BadRowError(f"{field} {_day(time)} is in the future")
         return time
 
 
@@ -263,7 +263,7 @@ def _count(row: Event, field: str) -> int:
     except ValueError:
         count = math.nan
     if not (0 <= count < math.inf):
-        raise BadRowError(f"{field} '{for_message(text)}' is no count")
+        raise BadRowError(f"{field} '{for_message(text)}' is not a valid count")
     return math.ceil(count)
 
 

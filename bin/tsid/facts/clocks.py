@@ -80,5 +80,8 @@ def _days(row: Row, column: str) -> Optional[int]:
         return None
     days = whole_number(text, 1, _MOST_DAYS)
     if days is None:
-        row.refuse(f"{column} '{text}' is no number of days", f"Write a whole number from 1 to {_MOST_DAYS}.")
+        row.refuse(
+            f"{column} '{text}' is not a valid number of days",
+            f"Write a whole number from 1 to {_MOST_DAYS}.",
+        )
     return days

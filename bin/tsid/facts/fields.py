@@ -87,7 +87,7 @@ def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
         row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
     if rank is None:
         row.refuse(
-            f"rank '{row.values['rank']}' is no number",
+            f"rank '{row.values['rank']}' is not a valid number",
             "Give the place in the order of discovery, 1 for the first.",
         )
     of = row.values.get("of", "")

@@ -188,7 +188,7 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endp
     valid_until = None if last_day is None else last_day + _DAY
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         row.refuse(
-            "valid_until lies before valid_from", "Give valid_until the last day on which the row holds."
+            "valid_until is before valid_from", "Give valid_until the last day on which the row holds."
         )
     if status == "retired" and valid_until is None:
         row.refuse(
@@ -198,7 +198,7 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endp
     service = values.get("service", "")
     if service and not _SERVICE.match(service):
         row.refuse(
-            f"service '{service}' is no word",
+            f"service '{service}' is not a single word",
             "Use letters, digits, underscores, dots and hyphens, such as smart_transport.",
         )
     endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, row)
@@ -209,7 +209,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
     name = parse_name(row.values["alias"])
     if name is None or name.is_address or not name.key or name.key.startswith("'"):
         row.refuse(
-            f"alias '{row.values['alias']}' is no name",
+            f"alias '{row.values['alias']}' is not a valid name",
             "Write the name as the firewall reports it, without https://.",
         )
     host = parse_host(row)
@@ -244,7 +244,7 @@ def _parse_cidr(row: Row) -> IPNetwork:
         )
     written, prefix = found
     if written.value != prefix.first:
-        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {prefix}, or a longer prefix.")
+        row.refuse(f"network '{text}' has bits set after its prefix", f"Write {prefix}, or a longer prefix.")
     return prefix
 
 
@@ -257,7 +257,7 @@ def parse_host(row: Row, column: str = "host") -> str:
     text = row.values[column]
     host = _hosts[text]
     if not host:
-        row.refuse(f"{column} '{text}' is no host name", "Write a DNS name such as tools.cisco.com.")
+        row.refuse(f"{column} '{text}' is not a valid host name", "Write a DNS name such as tools.cisco.com.")
     return host
 
 
@@ -271,4 +271,4 @@ def _parse_day(row: Row, column: str) -> Optional[int]:
             raise ValueError(text)
         return calendar.timegm(datetime.date.fromisoformat(text).timetuple())
     except ValueError:
-        row.refuse(f"{column} '{text}' is no date", "Write it as YYYY-MM-DD, or leave it empty.")
+        row.refuse(f"{column} '{text}' is not a valid date", "Write it as YYYY-MM-DD, or leave it empty.")

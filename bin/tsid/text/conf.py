@@ -62,7 +62,7 @@ def parse(text: str, name: str = "conf") -> Conf:
         entry = "\n".join(logical).strip()
         if entry.startswith("["):
             if not entry.endswith("]"):
-                raise ConfError(f"{where}: {entry!r} is no stanza header")
+                raise ConfError(f"{where}: {entry!r} is not a valid stanza header")
             header = entry[1:-1]
             if header in stanzas:
                 raise ConfError(f"{where}: [{header}] occurs twice")
