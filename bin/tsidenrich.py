@@ -21,12 +21,12 @@ from tsid.hotpath.prefilter import Prefilter
 
 
 class Prefix(Checked[str]):
-    """Text that may stand in front of a field name."""
+    """Text before a field name."""
 
     _PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
     def read(self, text: str) -> str:
-        """Read the start of a field name, or nothing."""
+        """Read the start of a field name, or an empty text."""
         if text and not self._PATTERN.fullmatch(text):
             raise ValueError(
                 "start with a letter, then letters, digits, underscores and dots, 64 characters at most"
@@ -36,7 +36,7 @@ class Prefix(Checked[str]):
 
 @Configuration(distributed=True)
 class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
-    """Adds the ``tsid_`` fields to firewall events and replaces verified aliases by the true host."""
+    """Adds the ``tsid_`` fields to firewall events, and replaces verified aliases by the true host."""
 
     ip = Option(
         doc="""
@@ -87,9 +87,9 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
-        """Load the lookups, and tell Splunk which fields they ask for."""
+        """Load the lookups, and tell Splunk which fields the command reads."""
         started = perf_counter()
-        # What is loaded stays: the collector need not look at it, neither now nor later.
+        # The lookups stay until the end, so the garbage collector need not examine them.
         gc.disable()
         lookups = load_lookups(LOOKUPS)
         enricher = Enricher(
@@ -106,12 +106,12 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
         )
         self._chunks = ChunkEnricher(enricher, Prefilter(lookups))
         if self.keep == KEEP_ALL:
-            # Splunk then sends only these columns. How it would join back an answer with fewer rows than it
-            # sent is documented nowhere, so a search that drops events gets all columns.
+            # Splunk then sends only these columns. It documents nowhere how it joins an answer with fewer
+            # rows than it sent, so a search that drops events gets all columns.
             self.configuration.required_fields = enricher.required_fields
         gc.freeze()
         gc.enable()
-        # Little of what comes holds cycles.
+        # Chunks create few reference cycles.
         gc.set_threshold(10_000)
         self.write_metric("tsidenrich.lookups", metric(perf_counter() - started, lookups.rows, lookups.rows))
 

@@ -103,7 +103,7 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
 
 def _check_use(lookups: Lookups) -> None:
     """Check that what was loaded is found again by those who look for it."""
-    with mock.patch.object(suspicion, "MOST_KEYS", _MOST_KEYS):
+    with mock.patch.object(suspicion, "MAX_KEYS", _MOST_KEYS):
         suspects = Prefilter(lookups)
     written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
     # A server of the site's own may have no name; then an address stands for its host.

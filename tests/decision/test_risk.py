@@ -426,7 +426,7 @@ CURES = {
     "the days are out of order": (
         "renew_days and warn_days are at most expire_days, and that at most deregister_days."
     ),
-    "expire_days is missing": "Give it, or leave all of the days empty for a model without any.",
+    "expire_days is missing": "Give it, or leave all days empty for a model without deadlines.",
     "renew_days or warn_days is missing": "Give both where there is a number in expire_days.",
     "is not a valid number of days": "Write a whole number from 1 to 36500.",
 }

@@ -1,4 +1,4 @@
-"""Tells which content the lookup files have here, so that hosts can be compared."""
+"""Computes the digests of the lookup files here, so that hosts can be compared."""
 
 from __future__ import annotations
 

@@ -33,8 +33,7 @@ CISCO_NETWORKS = TableFormat(
 )
 RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
 
-#: The tables that a refresh replaces, together but one after the other: an alias needs the endpoints of its
-#: host.
+#: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.
 REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
@@ -52,7 +51,7 @@ class Endpoint(NamedTuple):
         status: ``active``, ``unconfirmed`` or ``retired``.
         valid_from: first second of the row's validity (UTC epoch), None if open.
         valid_until: first second after its validity, None if open.
-        row: the row as it stands in its file.
+        row: the row of its file.
     """
 
     network: str
@@ -64,7 +63,7 @@ class Endpoint(NamedTuple):
     row: Row
 
     def covers(self, time: Optional[float]) -> bool:
-        """Tell whether the row holds at a time (epoch seconds); without a time, retired rows do not."""
+        """Return whether the row is valid at a time (epoch seconds); without a time, retired rows are not."""
         if time is None:
             return self.status != "retired"
         return (self.valid_from is None or self.valid_from <= time) and (
@@ -92,16 +91,16 @@ class Lookups(NamedTuple):
     """All lookups that a verdict needs.
 
     Attributes:
-        endpoints: licensing endpoints by network; rows of one network stand in the order of preference.
+        endpoints: licensing endpoints by network; rows of one network are in order of preference.
         canonical: the hosts of the endpoints.
         aliases: by normalised alias.
         cisco: Cisco's own networks.
-        relays: where a proxy, an On-Prem server or address translation may stand in for Cisco.
+        relays: networks of proxies, On-Prem servers or address translation in front of Cisco.
         fields: which event fields to read.
-        actions: how a firewall's action is classed.
+        actions: the outcome of a firewall's action.
         boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
-        rows: how many rows are in force, over all tables.
+        rows: the number of rows in force in all tables.
         endpoint_rows: the endpoints with their networks, longest prefix first.
     """
 
@@ -118,7 +117,7 @@ class Lookups(NamedTuple):
     endpoint_rows: Sequence[tuple[IPNetwork, Endpoint]]
 
     def period(self, time: Optional[float]) -> Optional[int]:
-        """Number the periods between the boundaries: within one, all events meet the same endpoints."""
+        """Return the number of the period between two boundaries: its endpoints are the same throughout."""
         return None if time is None else bisect.bisect_right(self.boundaries, time)
 
 
@@ -145,7 +144,7 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     relays = read_table(folder, RELAYS, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
     actions = read_table(folder, ACTIONS, parse_action)
-    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an
+    # Where several hosts share a network and the name does not decide, a confirmed row comes before an
     # unconfirmed one.
     endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
     cisco.sort(key=_longest_first)
@@ -188,12 +187,12 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endp
     valid_until = None if last_day is None else last_day + _DAY
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         row.refuse(
-            "valid_until is before valid_from", "Give valid_until the last day on which the row holds."
+            "valid_until is before valid_from", "Set valid_until to the last day on which the row is valid."
         )
     if status == "retired" and valid_until is None:
         row.refuse(
             "a retired row without valid_until",
-            "Give valid_until the last day on which the row held, so that older events still find it.",
+            "Set valid_until to the last day on which the row was valid, so that older events still find it.",
         )
     service = values.get("service", "")
     if service and not _SERVICE.match(service):
@@ -218,7 +217,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
             f"host '{host}' has no endpoint",
             "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
         )
-    # A certificate's Organisational Unit may be no host name at all; then the text itself is the alias.
+    # A certificate's Organisational Unit need not be a host name; then the text itself is the alias.
     return (name.key,), Alias(name.key, host, row)
 
 
@@ -253,7 +252,7 @@ _hosts = BoundedMemo(ascii_host, MAX_HOSTS)
 
 
 def parse_host(row: Row, column: str = "host") -> str:
-    """Return the host, in the form in which names are compared, that a row's column names."""
+    """Return the host in a row's column, in the form in which names are compared."""
     text = row.values[column]
     host = _hosts[text]
     if not host:
@@ -266,7 +265,7 @@ def _parse_day(row: Row, column: str) -> Optional[int]:
     if not text:
         return None
     try:
-        # Newer Pythons read more than this; every search head and indexer has to read the same.
+        # Newer Pythons accept more forms; every search head and indexer has to accept the same.
         if not _ISO_DAY.match(text):
             raise ValueError(text)
         return calendar.timegm(datetime.date.fromisoformat(text).timetuple())

@@ -1,7 +1,7 @@
 """Reads Splunk's conf files; the one parser of the project.
 
-Splunk's format is not that of configparser: a line that ends in a backslash goes on below, indentation means
-nothing, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would guess, this parser
+Splunk's format is not that of configparser: a backslash at the end of a line continues it, indentation has no
+meaning, and a stanza may have an empty name (`[]` in default.meta). Where Splunk would guess, this parser
 refuses.
 """
 
@@ -14,20 +14,20 @@ Stanza = Mapping[str, str]
 """Settings of one stanza, in the file's order."""
 
 Conf = Mapping[str, Stanza]
-"""Stanzas of one file, in its order; what stands before the first header is in "default", as in Splunk."""
+"""Stanzas of one file, in its order; settings before the first header are in "default", as in Splunk."""
 
 DEFAULT = "default"
 
 
 class ConfError(Exception):
-    """A conf file that Splunk would read otherwise than it looks; the message names file and line."""
+    """A conf file that Splunk might misread; the message names file and line."""
 
 
 def read(path: Path) -> Conf:
     """Return the stanzas of a conf file.
 
     Raises:
-        ConfError: a stanza or setting occurs twice, a line is neither, or the text is not UTF-8.
+        ConfError: a stanza or setting occurs twice, a line is neither of them, or the text is not UTF-8.
         OSError: the file cannot be read.
     """
     try:
@@ -40,7 +40,7 @@ def read(path: Path) -> Conf:
 def parse(text: str, name: str = "conf") -> Conf:
     """Return the stanzas of a conf file's text; the name is for error messages.
 
-    A value that goes on over several lines keeps its line breaks, without the backslashes.
+    A value over several lines keeps its line breaks, without the backslashes.
 
     Raises:
         ConfError: as in read().

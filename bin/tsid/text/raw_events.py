@@ -1,4 +1,4 @@
-"""Reads the fields of a connection event out of its raw text: FTD syslog 43000x and eNcore records."""
+"""Reads the fields of a connection event from its raw text: FTD syslog 43000x and eNcore records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
-# may hold commas.
+# may contain commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
 # ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key.
 _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
@@ -22,11 +22,11 @@ def read_raw(text: str) -> dict[str, str]:
 
     Returns:
         Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A value
-        cannot smuggle in an address: FTD writes the addresses before anything that the peers choose,
-        so of two equal keys the first counts; eNcore does not, so a key with two values has none.
+        cannot fake an address: FTD writes the addresses before any text that the peers choose, so the first
+        of two equal keys counts; eNcore does not, so a key with two values has no value.
     """
     ftd = _FTD.search(text)
-    # What stands first is the logger's: a stranger may have put the other one into a name or URL.
+    # The logger writes the first one: a stranger may have put the other into a name or URL.
     if _ENCORE_CONNECTION.search(text, 0, ftd.start() if ftd else len(text)):
         return _read_encore(text)
     return _read_ftd(text[ftd.end() :]) if ftd else {}
