@@ -127,10 +127,10 @@ class Assessor:
             return Assessment(OFFLINE, None, None, 0, f"Model {clock.model}: {clock.effect}.", "")
         is_blocked = count > 0 or (blocked is not None and (success is None or blocked > success))
         if success is None:
-            return self._never(row, is_blocked, blocked, seen)
-        return self._since(row, clock, clock.expire, success, is_blocked, blocked)
+            return self._without_success(row, is_blocked, blocked, seen)
+        return self._after_success(row, clock, clock.expire, success, is_blocked, blocked)
 
-    def _since(
+    def _after_success(
         self,
         row: Event,
         clock: Clock,
@@ -169,7 +169,7 @@ class Assessor:
             return OVERDUE
         return BLOCKED if is_blocked else HEALTHY
 
-    def _never(
+    def _without_success(
         self, row: Event, is_blocked: bool, blocked: Optional[float], seen: Optional[float]
     ) -> Assessment:
         """Assess a device that was never seen to succeed."""
