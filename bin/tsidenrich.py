@@ -16,7 +16,7 @@ from splunklib.searchcommands import Configuration, Option, SearchMetric, Stream
 from tsid.decision.enrich import KEEP, KEEP_ALL, Enricher, Options
 from tsid.facts.lookups import load_lookups
 from tsid.hotpath.chunk_enricher import ChunkEnricher
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 
 
 def _metric(seconds: float, events_in: int, events_out: int) -> SearchMetric:
@@ -26,7 +26,7 @@ def _metric(seconds: float, events_in: int, events_out: int) -> SearchMetric:
 
 @Configuration(distributed=True)
 class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
-    """Adds the ``tsid_`` fields to firewall events and replaces verified aliases by the true host."""
+    """Adds the ``tsid_`` fields to firewall events, and replaces verified aliases by the true host."""
 
     ip = Option(
         validate=Field(),
@@ -56,9 +56,9 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
-        """Load the lookups, and declare the fields that they need."""
+        """Load the lookups, and tell Splunk which fields the command reads."""
         started = perf_counter()
-        # The tables live as long as the process: the collector need not traverse them, now or later.
+        # The lookups stay until the end, so the garbage collector need not examine them.
         gc.disable()
         lookups = load_lookups(LOOKUPS)
         enricher = Enricher(
@@ -73,14 +73,14 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
                 prefix=self.prefix,
             ),
         )
-        self._chunks = ChunkEnricher(enricher, Suspicion(lookups))
+        self._chunks = ChunkEnricher(enricher, Prefilter(lookups))
         if self.keep == KEEP_ALL:
-            # Splunk then sends only these columns. It is not documented how Splunk would join a reply with
-            # fewer rows to the events, so a search that drops events gets all columns.
+            # Splunk then sends only these columns. It documents nowhere how it joins an answer with fewer
+            # rows than it sent, so a search that drops events gets all columns.
             self.configuration.required_fields = enricher.required_fields
         gc.freeze()
         gc.enable()
-        # Few objects of a chunk are part of a cycle.
+        # Chunks create few reference cycles.
         gc.set_threshold(10_000)
         self.write_metric("tsidenrich.lookups", _metric(perf_counter() - started, lookups.rows, lookups.rows))
 

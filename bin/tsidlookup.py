@@ -13,7 +13,7 @@ from tsidsplunk.options import Choice
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
 from tsid.facts.candidates import candidate_search
-from tsid.facts.digests import file_versions
+from tsid.facts.digests import file_digests
 from tsid.facts.lookups import load_lookups
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
@@ -41,12 +41,12 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         """Yield the rows of the chosen table."""
         if self.table == FILES:
             host = socket.gethostname()
-            for version in file_versions(LOOKUPS):
+            for digest in file_digests(LOOKUPS):
                 yield {
                     "host": host,
-                    "file": version.file,
-                    "rows": str(version.rows),
-                    "sha256": version.sha256,
+                    "file": digest.file,
+                    "rows": str(digest.rows),
+                    "sha256": digest.sha256,
                 }
             return
         if self.table == CANDIDATES:

@@ -20,7 +20,7 @@ from tsidsplunk.protocol import ChunkError, check_execute, check_getinfo, read_b
 from splunklib.searchcommands.internals import ObjectView
 
 from tsid.facts.errors import TsidError
-from tsid.text.sanitize import shown
+from tsid.text.sanitize import for_message
 
 _BY_SPLUNK = "Splunk starts this command for a search, and sends it the search at once."
 
@@ -147,4 +147,4 @@ class TsidCommand:
 
 
 def _unexpected(error: Optional[BaseException]) -> str:
-    return f"unexpected {type(error).__name__}: {shown(str(error))}. Please report it with your search."
+    return f"unexpected {type(error).__name__}: {for_message(str(error))}. Please report it with your search."

@@ -88,5 +88,5 @@ def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
 @contextmanager
 def learning_after(lesson: int) -> Iterator[None]:
     """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
-    with mock.patch.multiple(rows, _LESSON=lesson or 1_000_000, _PATIENCE=1):
+    with mock.patch.multiple(rows, _SAMPLE_ROWS=lesson or 1_000_000, _RELEARN_ROWS=1):
         yield

@@ -22,7 +22,7 @@ from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Looku
 from tsid.facts.tables import LAYERS
 from tsid.hotpath import prefilter as suspicion
 from tsid.hotpath.csvbytes import quote
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.refresh.bounds import DOMAINS, SINKHOLES, load_bounds
 from tsid.text.addresses import Address, is_host_address, parse_address
 from tsid.text.names import parse_name
@@ -103,8 +103,8 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
 
 def _check_use(lookups: Lookups) -> None:
     """Check that what was loaded is found again by those who look for it."""
-    with mock.patch.object(suspicion, "MOST_KEYS", _MOST_KEYS):
-        suspects = Suspicion(lookups)
+    with mock.patch.object(suspicion, "MAX_KEYS", _MOST_KEYS):
+        suspects = Prefilter(lookups)
     written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
     # A server of the site's own may have no name; then an address stands for its host.
     written.update((host, host) for host in lookups.canonical if parse_address(host) is None)

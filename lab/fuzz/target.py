@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from tsid.facts.lookups import Lookups, load_lookups
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOOKUPS = ROOT / "lookups"
@@ -42,10 +42,10 @@ class Target(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def shipped() -> tuple[Lookups, Suspicion]:
+def shipped() -> tuple[Lookups, Prefilter]:
     """Return the shipped lookups, and what the fast path knows of them."""
     lookups = load_lookups(LOOKUPS)
-    return lookups, Suspicion(lookups)
+    return lookups, Prefilter(lookups)
 
 
 def scratch() -> Path:

@@ -24,8 +24,8 @@ from tools.common import ROOT
 from tsid.refresh.publish import FILES, as_csv
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 
-#: The two tables that take turns. Each has hosts of its own for the same addresses and names: an alias of one
-#: means nothing to the endpoints of the other.
+#: The two tables that take turns. The aliases of each belong to hosts of its own, at the same addresses; the
+#: endpoints of each contain all of these hosts, because any mix of two refreshed tables is valid.
 TABLES = ("old", "new")
 
 _ROWS = 500
@@ -152,11 +152,12 @@ def _publishing(lookups: Path, folder: Path, every: float) -> Iterator[list[int]
 
 
 def _tables(mark: str) -> dict[str, bytes]:
-    """Return refreshed tables whose hosts bear a mark."""
+    """Return refreshed tables that are marked in the hosts of the aliases and the source of the endpoints."""
     endpoints = [
         {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": f"{_address(number)}/32", "status": "active"}
-        | {"host": f"{mark}-{number}.example.net"}
+        | {"host": f"{table}-{number}.example.net", "source": mark}
         for number in range(_ROWS)
+        for table in TABLES
     ]
     aliases = [
         {**dict.fromkeys(ALIAS_COLUMNS, ""), "alias": _alias(number), "host": f"{mark}-{number}.example.net"}

@@ -32,7 +32,7 @@ from tsid.facts.lookups import Lookups, load_lookups
 from tsid.refresh.script import main
 from tsid.text import conf
 from tsid.text.names import parse_name
-from tsid.text.sanitize import as_cell, as_name, shown
+from tsid.text.sanitize import escape_formula, for_message, safe_device_name
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT = "72.163.4.38"
@@ -177,18 +177,18 @@ def test_a_name_that_only_looks_like_an_alias_is_foreign(lookups: Lookups, text:
 def test_sanitized_text_is_never_a_formula_or_a_control_sequence(text: str) -> None:
     name = parse_name(text)
     assert name is None or not name.observed.startswith(STARTS)
-    assert not as_cell(text.strip()).startswith(STARTS)
-    assert re.fullmatch(r"[\w.:%/ -]*", as_name(text)) and not as_name(text).startswith("-")
-    assert is_visible(shown(text))
+    assert not escape_formula(text.strip()).startswith(STARTS)
+    assert re.fullmatch(r"[\w.:%/ -]*", safe_device_name(text)) and not safe_device_name(text).startswith("-")
+    assert is_visible(for_message(text))
 
 
 # Each in a lookup of the site's own: the file's end and its content, and what the message has to say.
 BROKEN = {
     "terminal": ("tsid_aliases", "alias,host,note\nx.example,tools.cisco.com,\x1b[2J\n", "line 2: column note has the invisible character U+001B"),
     "direction": ("tsid_aliases", "alias,host\n\u202ex.example,tools.cisco.com\n", "line 2: column alias has the invisible character U+202E"),
-    "formula as alias": ("tsid_aliases", "alias,host\n=1+1,tools.cisco.com\n", "line 2: alias '=1+1' is no name"),
-    "formula as service": ("cisco_licensing_endpoints", "network,host,service\n192.0.2.1/32,x.example,=1+1\n", "line 2: service '=1+1' is no word"),
-    "search as host": ("tsid_aliases", 'alias,host\nx.example,"tools.cisco.com"" | delete"\n', "line 2: host 'tools.cisco.com\" | delete' is no host name"),
+    "formula as alias": ("tsid_aliases", "alias,host\n=1+1,tools.cisco.com\n", "line 2: alias '=1+1' is not a valid name"),
+    "formula as service": ("cisco_licensing_endpoints", "network,host,service\n192.0.2.1/32,x.example,=1+1\n", "line 2: service '=1+1' is not a single word"),
+    "search as host": ("tsid_aliases", 'alias,host\nx.example,"tools.cisco.com"" | delete"\n', "line 2: host 'tools.cisco.com\" | delete' is not a valid host name"),
     "search as network": ("cisco_licensing_endpoints", 'network,host\n"* OR index=_internal",x.example\n', "line 2: network '* OR index=_internal' is not in CIDR form"),
     "template": ("cisco_licensing_endpoints", "network,host\n{0.__class__},x.example\n", "line 2: network '{0.__class__}' is not in CIDR form"),
     "a number of a million digits": ("tsid_fields", f"role,rank,field\nname,{'9' * 1_000_000},x\n", "line 2: rank '999"),
@@ -541,6 +541,6 @@ def test_a_huge_event_is_answered_within_bounds(tmp_path: Path, event: Mapping[s
 
 def test_messages_from_lookups_are_short_and_plain() -> None:
     error = LookupTableError(
-        "lookups/x.csv", 2, "host '" + "\x1b" * 10_000 + "' is no host name", "Correct it."
+        "lookups/x.csv", 2, "host '" + "\x1b" * 10_000 + "' is not a valid host name", "Correct it."
     )
     assert is_visible(str(error)) and len(str(error)) < 600

@@ -181,7 +181,7 @@ sys.path[:0] = paths.split(os.pathsep)
 from tsid.facts import files
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.publish import publish
-files.PATIENCE = float(patience) if patience else files.PATIENCE
+files.RETRY_SECONDS = float(patience) if patience else files.RETRY_SECONDS
 folder = Path(folder)
 new = {each: (folder.parent / "new" / each).read_bytes() for each in names}
 met = 0

@@ -44,7 +44,7 @@ def past(folder: Path) -> Lookups:
         (None, ""),
     ],
 )
-def test_the_time_of_the_event_decides_which_endpoints_there_are(
+def test_the_time_of_the_event_decides_which_endpoints_are_valid(
     past: Lookups, time: Any, verdict: str
 ) -> None:
     event = {"dest_ip": RETIRED, "url": "https://toos.cisco.com/x"}
@@ -61,7 +61,7 @@ def test_the_time_of_the_event_decides_which_endpoints_there_are(
     assert "_time" in enricher.required_fields
 
 
-def test_events_of_one_period_have_its_number(past: Lookups, lookups: Lookups) -> None:
+def test_events_of_one_period_have_the_same_period_number(past: Lookups, lookups: Lookups) -> None:
     enricher = Enricher(past, Options())
     assert enricher.has_periods
     assert enricher.period(WHILE) == enricher.period(f"{WHILE}.5") != enricher.period(AFTER)
@@ -83,7 +83,7 @@ def test_events_of_one_period_have_its_number(past: Lookups, lookups: Lookups) -
         (Options(prefix="second_"), {"second_tsid_observed": "toos.cisco.com"}, "aliased"),
     ],
 )
-def test_what_an_earlier_run_saw_counts(
+def test_a_second_run_uses_the_name_that_the_first_run_observed(
     lookups: Lookups, options: Options, event: Mapping[str, Any], verdict: str
 ) -> None:
     enricher = Enricher(lookups, options)
@@ -96,7 +96,7 @@ def test_what_an_earlier_run_saw_counts(
 
 
 @pytest.mark.parametrize("port", ["443", "443 (https) / tcp", "443/tcp", "443 / tcp"])
-def test_the_sides_are_turned_where_only_the_source_is_an_endpoint(past: Lookups, port: str) -> None:
+def test_the_sides_are_swapped_where_only_the_source_is_an_endpoint(past: Lookups, port: str) -> None:
     enricher = Enricher(past, Options())
     event = {"_time": WHILE, "src_ip": TOOLS, "dest_ip": "10.1.1.1", "src_port": port}
     assert enricher.enrich(event).fields["tsid_device"] == "10.1.1.1"
@@ -118,7 +118,7 @@ def test_the_sides_are_turned_where_only_the_source_is_an_endpoint(past: Lookups
     assert Enricher(past, Options(ip="dest_ip")).enrich(event).verdict == ""
 
 
-def test_names_among_the_addresses_count_only_where_no_other_is_reported(lookups: Lookups) -> None:
+def test_names_in_address_fields_count_only_where_no_other_name_is_reported(lookups: Lookups) -> None:
     enricher = Enricher(lookups, Options())
     among = {"dest_ip": TOOLS, "dest": "toos.cisco.com"}
     assert enricher.enrich(among).verdict == "aliased"
@@ -135,7 +135,7 @@ def test_names_among_the_addresses_count_only_where_no_other_is_reported(lookups
     assert (answer.verdict, answer.fields["tsid_observed"]) == ("unnamed", TOOLS)
 
 
-def test_only_what_changes_is_rewritten(lookups: Lookups) -> None:
+def test_only_fields_that_change_are_rewritten(lookups: Lookups) -> None:
     enricher = Enricher(lookups, Options())
     url = ["https://toos.cisco.com/a", "https://www.example.com/toos.cisco.com"]
     answer = enricher.enrich({"dest_ip": TOOLS, "url": url})
@@ -144,7 +144,7 @@ def test_only_what_changes_is_rewritten(lookups: Lookups) -> None:
     assert Enricher(lookups, Options(rewrite=False)).enrich({"dest_ip": TOOLS, "url": url}).rewritten == {}
 
 
-def test_fields_are_named_for_who_fills_them(lookups: Lookups) -> None:
+def test_prefix_and_field_options_decide_the_field_names(lookups: Lookups) -> None:
     enricher = Enricher(lookups, Options(prefix="p_", name="site_name"))
     assert (enricher.device_field, enricher.connection_field) == ("p_tsid_device", "p_tsid_connection")
     assert {enricher.device_field, enricher.connection_field} <= set(enricher.output_fields)

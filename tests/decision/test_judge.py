@@ -107,7 +107,7 @@ def decide(
         ("2001:db8::1", "smartreceiver.cisco.com", "impostor", "", "high", ""),
     ],
 )
-def test_row_of_the_table(
+def test_each_verdict_of_the_table_of_verdicts(
     judge: Judge, address: str, name: str, verdict: str, host: str, confidence: str, network: str
 ) -> None:
     decision = decide(judge, [address], [name])
@@ -175,7 +175,7 @@ def test_the_strongest_verdict_counts(
         (TOOLS, "evil.example", "toos.cisco.com", "foreign", "evil.example"),
     ],
 )
-def test_an_earlier_name_counts_only_where_it_was_replaced(
+def test_an_earlier_name_counts_only_where_its_canonical_host_replaced_it(
     judge: Judge, address: str, name: str, earlier: str, verdict: str, observed: str
 ) -> None:
     decision = decide(judge, [address], [name], earlier)
@@ -183,7 +183,7 @@ def test_an_earlier_name_counts_only_where_it_was_replaced(
     assert (decision.verdict, decision.observed) == (verdict, observed)
 
 
-def test_a_confirmed_row_speaks_for_a_shared_network(judge: Judge) -> None:
+def test_a_confirmed_row_comes_first_in_a_shared_network(judge: Judge) -> None:
     # Two hosts share this address; without a name the answer must still be one of them, always the same.
     decision = decide(judge, ["173.37.144.211"], [])
     assert decision is not None
@@ -217,7 +217,9 @@ EVIDENCE = {"HOST", "SEEN", "IP", "NET"}
         ("impostor", "blocked", {"HOST"}),
     ],
 )
-def test_advice_names_what_to_allow_or_to_look_at(verdict: str, outcome: str, named: set[str]) -> None:
+def test_advice_names_the_host_or_address_to_allow_or_check(
+    verdict: str, outcome: str, named: set[str]
+) -> None:
     decision = Decision(verdict, "HOST", "SEEN", "service", "IP", "NET", "high", "reason")
     assert EVIDENCE & set(re.findall("[A-Z]+", decision.advice(outcome))) == named
 
@@ -288,7 +290,7 @@ ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/
     ],
     ids=["aliased", "canonical, unconfirmed", "foreign", "unlisted", "relayed", "impostor", "unverified"],
 )
-def test_the_evidence_word_for_word(
+def test_the_reason_and_advice_of_every_verdict_word_for_word(
     judge: Judge, address: str, name: str, service: str, ip: str, reason: str
 ) -> None:
     decision = decide(judge, [address], [name])
@@ -296,7 +298,7 @@ def test_the_evidence_word_for_word(
     assert (decision.observed, decision.service, decision.ip, decision.reason) == (name, service, ip, reason)
 
 
-def test_a_relay_of_the_site_without_an_owner_is_named_as_such(folder: Path) -> None:
+def test_a_local_relay_without_an_owner_is_called_a_relay(folder: Path) -> None:
     (folder / "tsid_relays_local.csv").write_text(f"network,owner\n{PUBLIC}/32,\n", encoding="ascii")
     decision = decide(Judge(load_lookups(folder)), [PUBLIC], ["tools.cisco.com"])
     assert decision is not None
@@ -358,7 +360,7 @@ def test_an_event_is_judged_by_the_rows_of_its_time(
 
 @pytest.mark.parametrize("addresses", [[LEFT], [PUBLIC, LEFT]])
 @pytest.mark.parametrize("names", [["www.example.com"], [""], ["www.example.com", "www.example.org"]])
-def test_an_endpoint_of_its_time_needs_no_licensing_name(
+def test_a_retired_endpoint_is_matched_without_a_licensing_name(
     mover: Judge, addresses: list[str], names: list[str]
 ) -> None:
     decisions = [decide(mover, addresses, names, time=time) for time in (JUNE, JULY, None)]
@@ -366,7 +368,7 @@ def test_an_endpoint_of_its_time_needs_no_licensing_name(
     assert found == [("foreign" if names[0] else "unnamed", LEFT), None, None]
 
 
-def test_an_address_is_an_endpoint_at_its_time(mover: Judge) -> None:
+def test_an_address_is_an_endpoint_only_while_its_row_is_valid(mover: Judge) -> None:
     assert [mover.is_endpoint(MOVED, time) for time in (JUNE, JULY, AUGUST, None)] == [
         True,
         False,
@@ -390,7 +392,7 @@ def test_an_address_is_an_endpoint_at_its_time(mover: Judge) -> None:
         ([], "toos.cisco.com", None, None),
     ],
 )
-def test_the_true_host_of_an_alias_that_an_address_verifies(
+def test_an_alias_has_a_true_host_only_where_an_address_verifies_it(
     mover: Judge, addresses: list[str], name: str, time: Optional[int], host: Optional[str]
 ) -> None:
     parsed = parse_name(name)
@@ -408,13 +410,13 @@ def test_the_true_host_of_an_alias_that_an_address_verifies(
         (TOOLS, False),
     ],
 )
-def test_licensing_names(judge: Judge, text: str, is_one: bool) -> None:
+def test_canonical_names_and_aliases_are_licensing_names(judge: Judge, text: str, is_one: bool) -> None:
     name = parse_name(text)
     assert name is not None
     assert judge.is_licensing_name(name) is is_one
 
 
-def test_neither_an_address_nor_nothing_is_a_name_whatever_the_aliases_say(lookups: Lookups) -> None:
+def test_an_address_or_an_empty_name_is_never_a_licensing_name(lookups: Lookups) -> None:
     alias = lookups.aliases["toos.cisco.com"]
     judge = Judge(lookups._replace(aliases={"": alias, PUBLIC: alias}))
     address = parse_name(PUBLIC)
@@ -426,7 +428,7 @@ def test_neither_an_address_nor_nothing_is_a_name_whatever_the_aliases_say(looku
         assert decision.verdict == "unnamed"
 
 
-def test_hostile_text_is_not_taken_for_a_template(judge: Judge) -> None:
+def test_braces_in_hostile_text_are_not_expanded(judge: Judge) -> None:
     decision = decide(judge, [TOOLS], ["{host.__class__}{0}"])
     assert decision is not None
     assert "{host.__class__}{0}" in decision.reason
@@ -458,7 +460,7 @@ REPORTED += ["10.0.0.1", "10.0.0.2", "toos.cisco.com%20", "-", "Cisco Systems, I
     st.lists(st.sampled_from(REPORTED), max_size=6),
     st.sampled_from(["", "toos.cisco.com", "x.example"]),
 )
-def test_of_many_values_the_first_of_the_strongest_pair_decides(
+def test_the_first_strongest_pair_of_many_values_decides(
     lookups: Lookups, addresses: list[str], names: list[str], earlier: str
 ) -> None:
     """As if every address had been held against every name, which an event of many values is spared."""
@@ -472,7 +474,7 @@ def test_of_many_values_the_first_of_the_strongest_pair_decides(
     assert decide(judge, addresses, names, earlier) == strongest
 
 
-def test_texts_too_long_for_an_address_do_not_answer_for_each_other(lookups: Lookups) -> None:
+def test_texts_too_long_for_an_address_are_remembered_as_unreadable_only(lookups: Lookups) -> None:
     verdicts = {
         "x" * (MAX_ADDRESS_LENGTH + 1): "unverified",
         " " * MAX_ADDRESS_LENGTH + TOOLS: "canonical",
@@ -486,7 +488,7 @@ def test_texts_too_long_for_an_address_do_not_answer_for_each_other(lookups: Loo
             assert decision.verdict == verdicts[address]
 
 
-def test_hostile_addresses_are_not_kept(lookups: Lookups) -> None:
+def test_long_addresses_are_not_remembered(lookups: Lookups) -> None:
     judge, size = Judge(lookups), 100_000
     tracemalloc.start()
     try:
@@ -498,7 +500,7 @@ def test_hostile_addresses_are_not_kept(lookups: Lookups) -> None:
     assert kept < size
 
 
-def test_a_name_and_an_address_of_one_text_do_not_answer_for_each_other(lookups: Lookups) -> None:
+def test_a_name_and_an_address_with_the_same_text_are_remembered_separately(lookups: Lookups) -> None:
     # No reader makes such a name, but the memo must not depend on that.
     name = ReportedName("fe80::a", "", False, 0, 7)
     for order in permutations([(name, "foreign"), (name._replace(is_address=True), "unnamed")]):

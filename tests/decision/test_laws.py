@@ -89,7 +89,7 @@ OPTIONS = st.builds(
 
 
 @given(st.data())
-def test_twice_equals_once(lookups: Lookups, data: st.DataObject) -> None:
+def test_running_twice_equals_running_once(lookups: Lookups, data: st.DataObject) -> None:
     event, options = data.draw(events(lookups)), data.draw(OPTIONS)
     enricher = Enricher(lookups, options)
     first = enricher.enrich(event)
@@ -99,7 +99,7 @@ def test_twice_equals_once(lookups: Lookups, data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_a_second_run_with_a_prefix_says_the_same_of_what_was_not_rewritten(
+def test_a_second_run_with_a_prefix_gives_the_same_answer_where_nothing_was_rewritten(
     lookups: Lookups, data: st.DataObject
 ) -> None:
     event, raw = data.draw(events(lookups)), data.draw(st.booleans())
@@ -127,7 +127,7 @@ def test_order_of_fields_and_other_events_change_nothing(lookups: Lookups, data:
 
 
 @given(st.data())
-def test_the_required_fields_are_enough(lookups: Lookups, data: st.DataObject) -> None:
+def test_the_required_fields_alone_give_the_same_answer(lookups: Lookups, data: st.DataObject) -> None:
     event, options = data.draw(events(lookups)), data.draw(OPTIONS)
     enricher = Enricher(lookups, options)
     selected = {field: event[field] for field in enricher.required_fields if field in event}
@@ -135,7 +135,7 @@ def test_the_required_fields_are_enough(lookups: Lookups, data: st.DataObject) -
 
 
 @given(st.data())
-def test_an_empty_field_is_as_good_as_none(lookups: Lookups, data: st.DataObject) -> None:
+def test_an_empty_field_equals_a_missing_field(lookups: Lookups, data: st.DataObject) -> None:
     event, options = data.draw(events(lookups)), data.draw(OPTIONS)
     enricher = Enricher(lookups, options)
     padded = {**dict.fromkeys(enricher.required_fields, ""), **event}

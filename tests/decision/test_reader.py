@@ -26,17 +26,19 @@ RAW = "%FTD-6-430003: AccessControlRuleAction: Allow, SrcIP: 10.0.0.1, DstIP: 72
         ({}, "", []),
     ],
 )
-def test_what_names_the_server(lookups: Lookups, event: dict[str, str], field: str, names: list[str]) -> None:
+def test_the_first_field_with_a_name_names_the_server(
+    lookups: Lookups, event: dict[str, str], field: str, names: list[str]
+) -> None:
     reader = EventReader(event, lookups.fields, raw=True)
     found, reported = reader.names(swapped=False)
     assert (found, [name.observed for name in reported]) == (field, names)
 
 
-def test_without_raw_the_raw_text_says_nothing(lookups: Lookups) -> None:
+def test_the_raw_text_is_ignored_without_the_option_raw(lookups: Lookups) -> None:
     assert EventReader({"_raw": RAW}, lookups.fields, raw=False).names(swapped=False) == ("", [])
 
 
-def test_a_field_that_repeats_the_device_is_no_destination(lookups: Lookups) -> None:
+def test_a_field_that_repeats_the_device_is_not_the_destination(lookups: Lookups) -> None:
     reader = EventReader({"dest_ip": " 10.0.0.1", "_raw": RAW}, lookups.fields, raw=True)
     assert reader.addresses([]) == [" 10.0.0.1"]
     assert reader.addresses(["10.0.0.1"]) == ["72.163.4.38"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lab.errors import SearchFailed
 from lab.host.host import CommandHost
-from tsid.decision.risk import DAY, OUTPUT_FIELDS, Assessment, Assessor, FieldNames
+from tsid.decision.risk import DAY, LICENSE_FIELDS, Assessment, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import LookupTableError
 
@@ -60,7 +60,9 @@ def ago(days: float) -> str:
         ("on_prem", 31, None, "overdue", 59),
     ],
 )
-def test_states(model: str, days: float, blocked: Optional[float], state: str, days_left: int) -> None:
+def test_the_state_follows_from_the_times_of_success_and_block(
+    model: str, days: float, blocked: Optional[float], state: str, days_left: int
+) -> None:
     found = assess(model=model, last_allowed=ago(days), last_blocked="" if blocked is None else ago(blocked))
     expire = CLOCKS[model.lower() or CLASSIC].expire
     assert expire is not None
@@ -81,28 +83,28 @@ def test_offline_devices_are_left_alone() -> None:
             {"first_seen": ago(3), "last_blocked": ago(1)},
             "first seen on 2027-01-12, so its deadline is not known",
         ),
-        ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is no time in epoch seconds"),
-        ({"last_allowed": "nan"}, "'nan' is no time"),
-        ({"last_allowed": "-5"}, "'-5' is no time"),
-        ({"last_allowed": "0"}, "'0' is no time"),
-        ({"last_allowed": "250246627199"}, "last_allowed 9899-12-31 lies in the future"),
-        ({"last_allowed": "250246627200"}, "'250246627200' is no time"),
-        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 lies in the future"),
-        ({"last_allowed": ago(1), "first_seen": "x"}, "first_seen 'x' is no time"),
-        ({"last_allowed": "1e300"}, "'1e300' is no time"),
-        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 lies in the future"),
-        ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is no time"),
+        ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is not a valid time in epoch seconds"),
+        ({"last_allowed": "nan"}, "'nan' is not a valid time"),
+        ({"last_allowed": "-5"}, "'-5' is not a valid time"),
+        ({"last_allowed": "0"}, "'0' is not a valid time"),
+        ({"last_allowed": "250246627199"}, "last_allowed 9899-12-31 is in the future"),
+        ({"last_allowed": "250246627200"}, "'250246627200' is not a valid time"),
+        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 is in the future"),
+        ({"last_allowed": ago(1), "first_seen": "x"}, "first_seen 'x' is not a valid time"),
+        ({"last_allowed": "1e300"}, "'1e300' is not a valid time"),
+        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 is in the future"),
+        ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is not a valid time"),
         (
             {"last_allowed": ago(1), "blocked_since_allowed": "many"},
-            "blocked_since_allowed 'many' is no count",
+            "blocked_since_allowed 'many' is not a valid count",
         ),
-        ({"last_allowed": ago(1), "blocked_since_allowed": "inf"}, "'inf' is no count"),
-        ({"last_allowed": ago(1), "blocked_since_allowed": "nan"}, "'nan' is no count"),
-        ({"last_allowed": ago(1), "blocked_since_allowed": "-1"}, "'-1' is no count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "inf"}, "'inf' is not a valid count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "nan"}, "'nan' is not a valid count"),
+        ({"last_allowed": ago(1), "blocked_since_allowed": "-1"}, "'-1' is not a valid count"),
         ({"last_allowed": ago(1), "model": "abacus"}, "Model 'abacus' is in no row of license_clocks.csv"),
     ],
 )
-def test_what_cannot_be_told_is_unknown_with_the_reason(row: dict[str, Any], words: str) -> None:
+def test_a_row_that_makes_no_sense_is_unknown_with_a_reason(row: dict[str, Any], words: str) -> None:
     found = assess(**row)
     assert found.state == "unknown"
     assert words in found.reason
@@ -217,7 +219,7 @@ EFFECT = CLOCKS[CLASSIC].effect
             {"last_allowed": "x"},
             "unknown",
             25,
-            "last_allowed 'x' is no time in epoch seconds.",
+            "last_allowed 'x' is not a valid time in epoch seconds.",
             f"Correct the row; {ASK}.",
         ),
         (
@@ -236,7 +238,7 @@ def test_the_assessment_word_for_word(
     assert (found.state, found.score, found.reason, found.next_step) == (state, score, reason, step)
 
 
-def test_the_fields_of_a_row() -> None:
+def test_an_assessment_fills_every_license_field() -> None:
     assert assess(last_allowed=ago(10)).fields() == {
         "license_state": "healthy",
         "license_deadline": str(NOW + 80 * DAY),
@@ -261,11 +263,11 @@ def test_the_fields_of_a_row() -> None:
         (73, "", 81),
     ],
 )
-def test_the_score_grows_with_the_time_that_is_spent(days: float, blocked: str, score: int) -> None:
+def test_the_score_grows_with_the_time_since_the_last_success(days: float, blocked: str, score: int) -> None:
     assert assess(last_allowed=ago(days), blocked_since_allowed=blocked).score == score
 
 
-def test_days_are_those_of_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_utc_in_every_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     here = assess(last_allowed=ago(10)).reason
     for zone in ("XYZ-14", "XYZ+12"):
         monkeypatch.setenv("TZ", zone)
@@ -286,13 +288,15 @@ def test_days_are_those_of_utc_wherever_it_runs(monkeypatch: pytest.MonkeyPatch)
         (NOW - DAY, NOW + DAY, "blocked"),
     ],
 )
-def test_which_of_two_times_is_later(success: int, blocked: Optional[int], state: str) -> None:
+def test_a_block_counts_only_if_it_is_later_than_the_success(
+    success: int, blocked: Optional[int], state: str
+) -> None:
     found = assess(last_allowed=str(success), last_blocked="" if blocked is None else str(blocked))
     assert found.state == state
     assert f"{max(0, NOW - success) // DAY} days ago" in found.reason
 
 
-def test_a_model_without_an_effect(tmp_path: Path) -> None:
+def test_a_model_without_an_effect_has_a_complete_reason(tmp_path: Path) -> None:
     (tmp_path / "license_clocks.csv").write_text(
         "model,renew_days,warn_days,expire_days\nOwn,1,2,3\n", encoding="ascii"
     )
@@ -318,7 +322,7 @@ def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
     )
 
 
-def test_advice_is_taken_as_it_is_but_for_its_ends() -> None:
+def test_advice_is_quoted_without_its_capital_and_full_stop() -> None:
     step = assess(
         last_allowed=ago(1), blocked_since_allowed="1", last_rule=" R ", last_advice=[" Ask FTDX. ", "no"]
     )
@@ -331,18 +335,18 @@ def test_without_advice_both_treatments_and_the_safer_form_are_named() -> None:
         assert words in step
 
 
-def test_silence_is_named_as_such() -> None:
+def test_a_silent_device_is_reported_as_silent() -> None:
     found = assess(last_allowed=ago(50))
     assert "a handshake that never completes" in found.reason
     assert "Find out why the device is silent" in found.next_step
 
 
-def test_the_least_that_is_a_time_and_a_count() -> None:
+def test_the_smallest_valid_time_and_count() -> None:
     assert assess(last_allowed="1", blocked_since_allowed="0").state == "deregistered"
     assert assess(last_allowed=ago(1), blocked_since_allowed="0").state == "healthy"
 
 
-def test_of_several_times_the_latest_counts() -> None:
+def test_the_latest_of_several_times_counts() -> None:
     assert assess(last_allowed=[ago(80), ago(2), ""]).days_left == 88
 
 
@@ -374,11 +378,11 @@ VALUES = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from(FieldNames()), VALUES))
-def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
+def test_any_row_gets_an_assessment(row: dict[str, Any]) -> None:
     found = assess(**row)
     assert 0 <= found.score <= 100
     assert found.reason.endswith(".")
-    assert list(found.fields()) == list(OUTPUT_FIELDS)
+    assert list(found.fields()) == list(LICENSE_FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -388,16 +392,16 @@ def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
         ("x,100,30,90,", "the days are out of order"),
         ("x,30,30,,", "expire_days is missing"),
         ("x,,,90,", "renew_days or warn_days is missing"),
-        ("x,30,30,ninety,", "expire_days 'ninety' is no number of days"),
-        ("x,30,30,0,", "expire_days '0' is no number of days"),
+        ("x,30,30,ninety,", "expire_days 'ninety' is not a valid number of days"),
+        ("x,30,30,0,", "expire_days '0' is not a valid number of days"),
         pytest.param(
             f"x,30,30,{'9' * 5_000},",
-            "expire_days '999…' is no number of days",
+            "expire_days '999…' is not a valid number of days",
             id="a number of 5,000 digits",
         ),
-        ("x,36501,30,36500,", "renew_days '36501' is no number of days"),
-        ("x,30,\u0663,90,", "warn_days '\u0663' is no number of days"),
-        ("x,30,30,90,9.5", "deregister_days '9.5' is no number of days"),
+        ("x,36501,30,36500,", "renew_days '36501' is not a valid number of days"),
+        ("x,30,\u0663,90,", "warn_days '\u0663' is not a valid number of days"),
+        ("x,30,30,90,9.5", "deregister_days '9.5' is not a valid number of days"),
         ("x,30,100,90,", "the days are out of order"),
         ("x,30,,90,", "renew_days or warn_days is missing"),
         ("x,,30,90,", "renew_days or warn_days is missing"),
@@ -405,7 +409,7 @@ def test_any_row_gets_an_answer(row: dict[str, Any]) -> None:
         ("x,,,,90", "expire_days is missing"),
     ],
 )
-def test_a_broken_clock_is_named(tmp_path: Path, row: str, words: str) -> None:
+def test_a_broken_clock_is_refused_with_its_line(tmp_path: Path, row: str, words: str) -> None:
     write_clocks(tmp_path, row)
     with pytest.raises(LookupTableError) as error:
         load_clocks(tmp_path)
@@ -422,9 +426,9 @@ CURES = {
     "the days are out of order": (
         "renew_days and warn_days are at most expire_days, and that at most deregister_days."
     ),
-    "expire_days is missing": "Give it, or leave all of the days empty for a model without any.",
+    "expire_days is missing": "Give it, or leave all days empty for a model without deadlines.",
     "renew_days or warn_days is missing": "Give both where there is a number in expire_days.",
-    "is no number of days": "Write a whole number from 1 to 36500.",
+    "is not a valid number of days": "Write a whole number from 1 to 36500.",
 }
 
 
@@ -437,7 +441,7 @@ CURES = {
         ("x,,,,", ("x", 0, 0, None, None, "")),
     ],
 )
-def test_a_clock_of_the_site(tmp_path: Path, row: str, clock: tuple[Any, ...]) -> None:
+def test_a_local_clock_adds_a_model(tmp_path: Path, row: str, clock: tuple[Any, ...]) -> None:
     write_clocks(tmp_path, row)
     assert list(load_clocks(tmp_path).values()) == [clock]
 
@@ -447,12 +451,12 @@ def write_clocks(folder: Path, row: str) -> None:
     (folder / "license_clocks.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
 
 
-def test_a_model_without_days_has_an_effect_too() -> None:
+def test_a_model_without_days_may_have_an_effect() -> None:
     offline = load_clocks(ROOT / "lookups")["offline"]
     assert (offline.expire, offline.effect) == (None, "none: reservations (SLR, PLR) need no contact")
 
 
-def test_a_clock_of_the_site_replaces_the_shipped_one(tmp_path: Path) -> None:
+def test_a_local_clock_replaces_the_shipped_one(tmp_path: Path) -> None:
     write_clocks(tmp_path, "classic,1,2,3,4")
     (tmp_path / "license_clocks_local.csv").write_text(
         "model,renew_days,warn_days,expire_days,effect\nCLASSIC,5,6,7,ours\n", encoding="ascii"
@@ -475,7 +479,7 @@ class TestCommand:
             for row in rows
         ]
 
-    def test_fields_of_other_names(self, packaged_app: Path) -> None:
+    def test_options_name_other_fields(self, packaged_app: Path) -> None:
         host = CommandHost(packaged_app, "tsidrisk")
         arguments = f"success=ok blocked=bad rule=why model=fmc now={NOW}"
         (found,) = host.run([{"ok": ago(70), "bad": ago(1), "why": "R1"}], arguments).raise_for_error().events
@@ -490,7 +494,9 @@ class TestCommand:
             ("limit=3", "unknown option limit"),
         ],
     )
-    def test_a_wrong_option(self, packaged_app: Path, arguments: str, words: str) -> None:
+    def test_a_wrong_option_is_refused_with_a_cure(
+        self, packaged_app: Path, arguments: str, words: str
+    ) -> None:
         host = CommandHost(packaged_app, "tsidrisk")
         with pytest.raises(SearchFailed, match=words):
             host.run([{"device": "192.0.2.1"}], arguments).raise_for_error()

@@ -195,7 +195,7 @@ CASES = [
     [case[1:] for case in CASES],
     ids=[case[0] for case in CASES],
 )
-def test_answer(
+def test_events_of_every_source_type_get_their_answer(
     lookups: Lookups,
     event: Event,
     options: dict[str, Any],
@@ -251,7 +251,7 @@ def test_only_a_verified_alias_is_replaced(
         ("flagged", ["aliased", "unnamed", "foreign", "impostor"]),
     ],
 )
-def test_keep(lookups: Lookups, keep: str, kept: list[str]) -> None:
+def test_keep_selects_events_by_verdict(lookups: Lookups, keep: str, kept: list[str]) -> None:
     enricher = Enricher(lookups, Options(keep=keep))
     events = [
         cim(dest=OTHER), cim(url="tools.cisco.com"), cim(url="toos.cisco.com"), cim(), cim(url="x.example"), cim(dest=OTHER, url="tools.cisco.com"),
@@ -260,12 +260,12 @@ def test_keep(lookups: Lookups, keep: str, kept: list[str]) -> None:
     assert [answer.verdict for answer in answers if enricher.keeps(answer)] == kept
 
 
-def test_a_prefix_stands_before_every_output_field(lookups: Lookups) -> None:
+def test_every_output_field_starts_with_the_prefix(lookups: Lookups) -> None:
     answer = Enricher(lookups, Options(prefix="src_")).enrich(cim())
     assert tuple(answer.fields) == tuple(f"src_{field}" for field in OUTPUT_FIELDS)
     assert answer.fields["src_tsid_verdict"] == "unnamed"
 
 
 @pytest.mark.parametrize("time", ["", "-", "never", "nan", "inf", ["1743500734", "x"]])
-def test_an_unreadable_time_is_no_time(lookups: Lookups, time: Any) -> None:
+def test_an_unreadable_time_counts_as_missing(lookups: Lookups, time: Any) -> None:
     assert Enricher(lookups, Options()).enrich(cim(_time=time)).verdict == "unnamed"

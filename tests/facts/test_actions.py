@@ -44,7 +44,7 @@ from tsid.facts.lookups import Lookups
         (["Monitor", "Allow"], "allowed"),
     ],
 )
-def test_outcome(lookups: Lookups, values: list[str], outcome: str) -> None:
+def test_action_values_are_classed_by_outcome(lookups: Lookups, values: list[str], outcome: str) -> None:
     assert lookups.actions.outcome(values) == outcome
 
 

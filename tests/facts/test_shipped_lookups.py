@@ -22,12 +22,12 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("table", [ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS], ids=lambda table: table.name)
-def test_the_columns_are_the_documented_ones(table: TableFormat) -> None:
+def test_tables_have_the_documented_columns(table: TableFormat) -> None:
     assert list(rows(table.name)[0]) == [*table.required, *table.optional]
 
 
 @pytest.mark.parametrize("name", ["cisco_licensing_endpoints", "cisco_networks", "tsid_relays"])
-def test_networks_stand_longest_prefix_first_because_splunk_takes_file_order(name: str) -> None:
+def test_networks_are_sorted_longest_prefix_first_because_splunk_takes_file_order(name: str) -> None:
     lengths = [IPNetwork(row["network"]).prefixlen for row in rows(name)]
     assert lengths == sorted(lengths, reverse=True)
 
@@ -45,7 +45,7 @@ def test_every_alias_says_where_it_comes_from() -> None:
     )
 
 
-def test_what_is_only_remembered_is_unconfirmed() -> None:
+def test_facts_without_a_public_source_are_unconfirmed() -> None:
     remembered = {
         row["network"]: row["status"]
         for row in rows("cisco_licensing_endpoints")
@@ -70,11 +70,11 @@ def test_hosts_behind_a_cdn_are_never_matched() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.name)
-def test_no_bare_ipv4_address(path: Path) -> None:
+def test_every_network_has_a_prefix_length(path: Path) -> None:
     assert re.findall(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d./])", path.read_text("utf-8")) == []
 
 
-def test_the_candidate_search_holds_every_address_and_name(lookups: Lookups) -> None:
+def test_the_candidate_search_contains_every_address_and_name(lookups: Lookups) -> None:
     search = candidate_search(lookups)
     for term in (
         "72.163.4.38",
@@ -104,7 +104,9 @@ def test_the_candidate_search_holds_every_address_and_name(lookups: Lookups) -> 
         ("2001:db8::/33", '"2001:db8:*"'),
     ],
 )
-def test_a_network_is_searched_by_what_its_addresses_share(tmp_path: Path, network: str, term: str) -> None:
+def test_a_network_is_searched_by_the_text_that_its_addresses_share(
+    tmp_path: Path, network: str, term: str
+) -> None:
     assert term in _with_local(tmp_path, "cisco_licensing_endpoints", f"network,host\n{network},a.example\n")
 
 

@@ -141,10 +141,20 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
             2,
             ["'nobody.example' has no endpoint"],
         ),
-        ("tsid_aliases_local.csv", b"alias,host\n10.0.0.1,tools.cisco.com\n", 2, ["'10.0.0.1' is no name"]),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\n10.0.0.1,tools.cisco.com\n",
+            2,
+            ["'10.0.0.1' is not a valid name"],
+        ),
         # What only looks like a name, and what a spreadsheet would run.
-        ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is no name"]),
-        ("tsid_aliases_local.csv", b"alias,host\n=cmd(),tools.cisco.com\n", 2, ["'=cmd()' is no name"]),
+        ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is not a valid name"]),
+        (
+            "tsid_aliases_local.csv",
+            b"alias,host\n=cmd(),tools.cisco.com\n",
+            2,
+            ["'=cmd()' is not a valid name"],
+        ),
         (
             "tsid_aliases_local.csv",
             b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
@@ -177,7 +187,7 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
         ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
     ],
 )
-def test_broken_lookup(
+def test_a_broken_lookup_is_refused_with_file_line_and_cure(
     folder: Path, file: str, content: bytes | None, line: int | None, words: list[str]
 ) -> None:
     path = folder / file
@@ -199,7 +209,7 @@ def test_broken_lookup(
     [("0", 0), ("07", 7), ("99", 99), ("100", None), ("", None), ("-1", None), ("+1", None), (" 1", None),
      ("1.0", None), ("\u0663", None), ("\u00b2", None), ("9" * 5_000, None)],
 )  # fmt: skip
-def test_a_number_in_a_table(text: str, number: int | None) -> None:
+def test_numbers_in_tables_are_plain_ascii_digits(text: str, number: int | None) -> None:
     assert whole_number(text, 0, 99) == number
 
 
@@ -212,7 +222,7 @@ def test_a_quoted_line_break_does_not_shift_the_line_numbers(folder: Path) -> No
     assert caught.value.line == 4
 
 
-def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:
+def test_a_folder_instead_of_a_file_is_refused(folder: Path) -> None:
     (folder / "tsid_aliases_local.csv").mkdir()
     with pytest.raises(LookupTableError, match=r"tsid_aliases_local\.csv: the file cannot be read"):
         load_lookups(folder)
@@ -224,7 +234,7 @@ def test_a_dangling_link_is_refused(folder: Path) -> None:
         load_lookups(folder)
 
 
-def test_windows_line_ends_and_spaces_do_no_harm(folder: Path) -> None:
+def test_windows_line_ends_and_surrounding_spaces_are_accepted(folder: Path) -> None:
     (folder / "tsid_aliases_local.csv").write_bytes(b"alias , host\r\n x.example , tools.cisco.com \r\n\r\n")
     assert load_lookups(folder).aliases["x.example"].host == "tools.cisco.com"
 
@@ -240,7 +250,7 @@ def endpoint(folder: Path, address: str, time: float | None = None) -> tuple[str
     return decision.host, decision.confidence, row.file.rpartition("/")[2]
 
 
-def test_local_rows_over_refreshed_rows_over_shipped_rows(folder: Path) -> None:
+def test_local_rows_replace_refreshed_rows_and_refreshed_rows_replace_shipped_rows(folder: Path) -> None:
     address, row = "146.112.59.81", "146.112.59.81/32,smartreceiver.cisco.com"
     assert endpoint(folder, address) == ("smartreceiver.cisco.com", "medium", "cisco_licensing_endpoints.csv")
     (folder / "cisco_licensing_endpoints_refreshed.csv").write_text(
@@ -286,7 +296,7 @@ def test_an_on_prem_server_is_an_endpoint_and_not_a_relay(folder: Path) -> None:
     assert lookups.aliases["licences.corp.example"].host == "ssm.corp.example"
 
 
-def test_rows_come_in_the_order_in_which_they_count(folder: Path) -> None:
+def test_rows_are_sorted_longest_prefix_first_and_confirmed_before_unconfirmed(folder: Path) -> None:
     """The longest prefix first, whatever its address; then what is confirmed, then by host."""
     rows = [
         "192.0.0.0/8,b.example,active",
@@ -317,7 +327,7 @@ def test_rows_come_in_the_order_in_which_they_count(folder: Path) -> None:
         assert mine == ["198.51.100.0/24", "10.2.0.0/16", "10.0.0.0/8"]
 
 
-def test_the_rows_in_force_are_counted_and_told(folder: Path) -> None:
+def test_the_rows_in_force_are_counted_and_reported(folder: Path) -> None:
     before = load_lookups(folder)
     (folder / "tsid_relays_local.csv").write_text("network,owner\n198.51.100.0/24,ours\n", "utf-8")
     (folder / "cisco_networks_local.csv").write_text("network,owner\n203.0.113.0/24,theirs\n", "utf-8")
@@ -339,7 +349,7 @@ def test_the_rows_in_force_are_counted_and_told(folder: Path) -> None:
     assert network.owner == "theirs"
 
 
-def test_a_row_may_hold_for_one_day(folder: Path) -> None:
+def test_a_row_can_be_valid_for_one_day(folder: Path) -> None:
     (folder / "cisco_licensing_endpoints_local.csv").write_text(
         "network,host,service,valid_from,valid_until\n198.51.100.1/32,tools.cisco.com,x.y_z-1,2024-06-30,2024-06-30\n",
         "utf-8",
@@ -363,7 +373,7 @@ def test_a_retired_row_explains_old_events_only(folder: Path) -> None:
     assert endpoint(folder, "198.51.100.1") is None
 
 
-def test_behind_a_retired_row_the_next_longest_prefix_counts(folder: Path) -> None:
+def test_the_next_longest_prefix_counts_where_the_longest_is_retired(folder: Path) -> None:
     (folder / "cisco_licensing_endpoints_local.csv").write_text(
         "network,host,status,valid_until\n198.51.100.1/32,tools.cisco.com,retired,2024-06-30\n"
         "198.51.100.0/24,smartreceiver.cisco.com,active,\n",

@@ -34,7 +34,7 @@ from tsid.hotpath.csvbytes import (
     split_cells,
     unquote,
 )
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.hotpath.row_enricher import MV
 from tsid.memo import AnswerBudget
 from tsid.text.addresses import parse_address
@@ -45,7 +45,7 @@ LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
 
 def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = rows.BLOCK) -> list[bytes]:
     """Return the answers of the hot path to some chunks, which it gets in blocks of some size."""
-    chunks = ChunkEnricher(Enricher(lookups, options), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, options), Prefilter(lookups))
     answers = []
     for body in bodies:
         pieces, counts = chunks.enrich(cut(body, block))
@@ -81,7 +81,9 @@ def generated(shape: str) -> tuple[list[Event], bytes]:
 @pytest.mark.parametrize("keep", KEEP)
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("shape", ALL_SHAPES)
-def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str) -> None:
+def test_every_generated_shape_is_answered_as_by_the_enricher(
+    lookups: Lookups, folder: Path, shape: str, raw: bool, keep: str
+) -> None:
     """Most rows of the second time are recognised by what was learned from the first."""
     options = Options(raw=raw, keep=keep)
     events, full = generated(shape)
@@ -91,7 +93,9 @@ def test_every_generated_shape(lookups: Lookups, folder: Path, shape: str, raw: 
     same(lookups, options, [full, narrow, full, narrow], folder)
 
 
-def test_source_types_mixed_in_one_chunk_and_headers_that_change(lookups: Lookups, folder: Path) -> None:
+def test_mixed_source_types_and_changing_headers_are_answered_as_by_the_enricher(
+    lookups: Lookups, folder: Path
+) -> None:
     bodies = []
     for seed in range(4):
         events = [
@@ -101,7 +105,9 @@ def test_source_types_mixed_in_one_chunk_and_headers_that_change(lookups: Lookup
     same(lookups, Options(), [*bodies, *bodies], folder)
 
 
-def test_the_answer_of_a_first_run_in_a_second(lookups: Lookups, folder: Path) -> None:
+def test_a_second_run_over_the_first_answer_is_answered_as_by_the_enricher(
+    lookups: Lookups, folder: Path
+) -> None:
     events = [item.event for item in generate(300, seed=5, licensing_share=0.5)]
     body = encode_body(events, columns_of(events))
     (once,) = hot(lookups, Options(), [body])
@@ -189,7 +195,7 @@ OPTIONS = st.builds(
     st.sampled_from([1, 50, rows.BLOCK]),
     st.integers(0, 3),
 )
-def test_chunks_that_hypothesis_makes(
+def test_generated_chunks_are_answered_as_by_the_enricher(
     lookups: Lookups, folder: Path, chunks: list[bytes], options: Options, block: int, lesson: int
 ) -> None:
     with learning_after(lesson):
@@ -197,7 +203,7 @@ def test_chunks_that_hypothesis_makes(
 
 
 @given(st.lists(bodies(), min_size=1, max_size=3), st.sampled_from([b"\r\n", b"\n"]), OPTIONS)
-def test_chunks_in_other_dialects(
+def test_chunks_in_other_csv_dialects_are_answered_as_by_the_enricher(
     lookups: Lookups, folder: Path, chunks: list[bytes], end: bytes, options: Options
 ) -> None:
     rewritten = []
@@ -245,12 +251,14 @@ def test_chunks_in_other_dialects(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("keep", KEEP)
-def test_odd_bodies(lookups: Lookups, folder: Path, body: bytes, keep: str) -> None:
+def test_malformed_bodies_are_answered_as_by_the_enricher(
+    lookups: Lookups, folder: Path, body: bytes, keep: str
+) -> None:
     same(lookups, Options(keep=keep), [body, body], folder)
 
 
 @pytest.mark.parametrize("lesson", [0, 1, 2])
-def test_an_address_that_is_written_as_a_name_may_be(lookups: Lookups, folder: Path, lesson: int) -> None:
+def test_an_address_written_like_a_name_is_found(lookups: Lookups, folder: Path, lesson: int) -> None:
     pairs = [
         ("72.163.4.38", "https://74.16.4.74./"),
         ("72.163.4.38", "74.16.4%2E74"),
@@ -268,18 +276,18 @@ def test_an_address_that_is_written_as_a_name_may_be(lookups: Lookups, folder: P
         assert verdicts == ["unnamed", "unnamed", "foreign", "aliased", "impostor", ""]
 
 
-def test_a_raw_text_in_several_values(lookups: Lookups, folder: Path) -> None:
+def test_a_multivalue_raw_text_is_read(lookups: Lookups, folder: Path) -> None:
     body = b'_raw,__mv__raw\n"%FTD-1-430003: DstIP:\n72.163.4.38","$%FTD-1-430003: DstIP:$;$72.163.4.38$"\n'
     same(lookups, Options(raw=True), [body], folder)
 
 
 @pytest.mark.parametrize("name", ["tsid_observed", "tsid_ip"])
-def test_a_field_that_is_read_and_added(lookups: Lookups, folder: Path, name: str) -> None:
+def test_a_field_may_be_both_read_and_added(lookups: Lookups, folder: Path, name: str) -> None:
     body = b'%b,dest_ip\n"toos.cisco.com","72.163.4.38"\n' % name.encode()
     same(lookups, Options(name=name), [body, body], folder)
 
 
-def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> None:
+def test_bytes_of_other_columns_are_left_alone(lookups: Lookups) -> None:
     note = b'"\xff\xfe \x00 "" $$; \xc3\xa9\n,"'
     body = b"note,dest_ip,more\n" + b"".join(
         b"%b,%b,\x00x\n" % (note, address) for address in (b'"203.0.113.1"', b'"72.163.4.38"')
@@ -290,9 +298,9 @@ def test_bytes_of_other_columns_come_out_as_they_went_in(lookups: Lookups) -> No
     assert answer.count(b",\x00x,") == 2
 
 
-def test_a_body_that_turns_odd_half_way_is_counted_once(lookups: Lookups) -> None:
+def test_the_rows_of_a_body_that_becomes_malformed_are_counted_once(lookups: Lookups) -> None:
     good, odd = b'"72.163.4.38","toos.cisco.com"\n', b'"72.163.4.38",too"s\n'
-    _, counts = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups)).enrich(
+    _, counts = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups)).enrich(
         cut(b"dest_ip,url\n" + good * 20_000 + odd)
     )
     assert counts == (20_001, 20_001, 20_001, 20_000)
@@ -349,7 +357,7 @@ def odd_lookups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lookups]:
     "columns",
     [["dest_ip"], ["url"], ["src_ip", "dest"], ["dest_ip", "dest", "url", "SSLServerName", "src_ip"]],
 )
-def test_no_row_is_passed_over_that_has_a_verdict(
+def test_no_row_with_a_verdict_is_passed_over(
     odd_lookups: dict[str, Lookups], host: str, port: str, columns: list[str]
 ) -> None:
     """What the expression that was learned from harmless rows calls ordinary is ordinary."""
@@ -361,20 +369,20 @@ def test_no_row_is_passed_over_that_has_a_verdict(
     lines = [b",".join(quote(event.get(name, "")) for name in [*columns, "src_port"]) for event in events]
     enricher = Enricher(lookups, Options(keep="licensing"))
     with learning_after(len(PLAIN)):
-        chunks = ChunkEnricher(enricher, Suspicion(lookups))
+        chunks = ChunkEnricher(enricher, Prefilter(lookups))
         chunks.enrich([b"\n".join([header, *plain, b""])])
         _, counts = chunks.enrich([b"\n".join([header, *lines, b""])])
     assert counts.enriched == sum(enricher.enrich(event).verdict != "" for event in events)
 
 
 @pytest.mark.parametrize("shape", ALL_SHAPES)
-def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups, shape: str) -> None:
+def test_ordinary_rows_of_every_shape_are_recognised_after_learning(lookups: Lookups, shape: str) -> None:
     events = [item.event for item in generate(1000, seed=9, licensing_share=0, shapes=[shape])]
     body = encode_body(events, columns_of(events))
     header, _, table = body.partition(b"\n")
-    suspicion = Suspicion(lookups)
+    prefilter = Prefilter(lookups)
     columns = [unquote(cell) for cell in split_cells(header)]
-    plan = rows._Plan(header, columns, Enricher(lookups, Options()), suspicion, AnswerBudget())
+    plan = rows._Plan(header, columns, Enricher(lookups, Options()), prefilter, AnswerBudget())
     every = [row for _, row, _ in plan.pattern.expression.findall(table)]
     assert len(every) == 1000
     plan.learn(every, 1000, 1000)
@@ -383,7 +391,9 @@ def test_rows_of_every_shape_are_recognised_once_they_are_known(lookups: Lookups
 
 
 @pytest.mark.parametrize("quotes", [b"", b'"'])
-def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) -> None:
+def test_a_field_of_a_mebibyte_is_answered_as_by_the_enricher(
+    lookups: Lookups, folder: Path, quotes: bytes
+) -> None:
     huge = quotes + b"x" * (1 << 20) + quotes
     rows_ = [
         b'"72.163.4.38","toos.cisco.com",a',
@@ -394,7 +404,7 @@ def test_a_field_of_a_mebibyte(lookups: Lookups, folder: Path, quotes: bytes) ->
 
 
 @pytest.mark.parametrize("most", [0, 20_000])
-def test_what_is_forgotten_is_found_again(
+def test_forgotten_answers_are_found_again(
     lookups: Lookups, folder: Path, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memo, "MAX_ANSWER_BYTES", most)
@@ -403,9 +413,11 @@ def test_what_is_forgotten_is_found_again(
     same(lookups, Options(), [body, body], folder)
 
 
-def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_answers_stay_within_their_limit(
+    lookups: Lookups, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(memo, "MAX_ANSWER_BYTES", 2_000_000)
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
 
     def chunk(number: int) -> bytes:
         lines = [
@@ -425,8 +437,8 @@ def test_no_more_is_remembered_than_allowed(lookups: Lookups, monkeypatch: pytes
     assert now < 4_000_000
 
 
-def test_long_rows_are_not_kept_to_learn_from(lookups: Lookups) -> None:
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+def test_long_rows_are_not_learned_from(lookups: Lookups) -> None:
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
     rows = [b'"192.0.2.%d","%b"' % (number, b"x" * 100_000) for number in range(100)]
     tracemalloc.start()
     try:
@@ -437,10 +449,10 @@ def test_long_rows_are_not_kept_to_learn_from(lookups: Lookups) -> None:
     assert now < sum(map(len, rows)) / 4
 
 
-def test_memory_follows_the_chunk_and_not_their_number(lookups: Lookups) -> None:
+def test_memory_depends_on_the_size_of_chunks_and_not_on_their_number(lookups: Lookups) -> None:
     events = [item.event for item in generate(4000, seed=1)]
     body = encode_body(events, columns_of(events))
-    chunks = ChunkEnricher(Enricher(lookups, Options()), Suspicion(lookups))
+    chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
     chunks.enrich(cut(body))
     tracemalloc.start()
     try:
@@ -466,7 +478,7 @@ def test_multivalues_round_trip(values: list[str]) -> None:
 
 
 @given(st.text(alphabet="$;a"))
-def test_multivalues_of_any_form_are_read_as_the_sdk_reads_them(text: str) -> None:
+def test_malformed_multivalues_are_read_as_the_sdk_reads_them(text: str) -> None:
     # Its expression, which takes quadratic time.
     values = re.findall(r"\$((?:\$\$|[^$])*)\$(?:;|\Z)", text)
     assert decode_multivalue(text) == [value.replace("$$", "$") for value in values]
@@ -476,7 +488,7 @@ CELLS = st.lists(st.text(alphabet='a,"\n', max_size=4), min_size=1, max_size=6)
 
 
 @given(CELLS, st.data())
-def test_a_row_is_never_taken_apart_wrongly(texts: list[str], data: st.DataObject) -> None:
+def test_the_quick_split_agrees_with_the_exact_one(texts: list[str], data: st.DataObject) -> None:
     row = b",".join(map(quote, texts))
     place = data.draw(st.integers(0, len(texts) - 1))
     cells = split_around(row, len(texts), place)
@@ -512,13 +524,13 @@ BEHIND = ["", " ", ":443", ":", ":x", "/", "/a,b", "?q=1", "\\@example.com", "%6
 
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("behind", BEHIND)
-def test_nothing_is_beyond_suspicion_that_is_licensing(lookups: Lookups, before: str, behind: str) -> None:
-    suspicion = Suspicion(lookups)
+def test_the_prefilter_has_no_false_negatives(lookups: Lookups, before: str, behind: str) -> None:
+    prefilter = Prefilter(lookups)
     for text in [*ADDRESS_TEXTS, *NAME_TEXTS]:
         cell = before + text + behind
         address, name = parse_address(cell), parse_name(cell)
         endpoint = address is not None and lookups.endpoints.longest(address) is not None
         licensing = name is not None and (name.host in lookups.canonical or name.host in lookups.aliases)
-        assert suspicion.endpoint[quote(cell)] or not endpoint, cell
-        assert suspicion.name(quote(cell)) or not licensing, cell
-        assert suspicion.endpoint_or_name[quote(cell)] or not (endpoint or licensing), cell
+        assert prefilter.endpoint[quote(cell)] or not endpoint, cell
+        assert prefilter.name(quote(cell)) or not licensing, cell
+        assert prefilter.endpoint_or_name[quote(cell)] or not (endpoint or licensing), cell

@@ -25,17 +25,18 @@ def app(packaged_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the app that remembers less, so that few events fill its memory."""
     app = tmp_path_factory.mktemp("load") / "tsidenrich"
     shutil.copytree(packaged_app, app)
-    for module, old, new in (
-        ("memo", "MAX_ANSWER_BYTES = 96 << 20", "MAX_ANSWER_BYTES = 4 << 20"),
-        ("hotpath/prefilter", "MEMO_SIZE = 100_000", "MEMO_SIZE = 1_000"),
-        ("text/addresses", "MEMO_SIZE = 50_000", "MEMO_SIZE = 1_000"),
-        ("text/names", "lru_cache(50_000)", "lru_cache(1_000)"),
-        ("decision/judge", "MEMO_SIZE = 50_000", "MEMO_SIZE = 1_000"),
+    path = app / "bin" / "tsid" / "memo.py"
+    text = path.read_text("utf-8")
+    for old, new in (
+        ("MAX_ANSWER_BYTES = 96 << 20", "MAX_ANSWER_BYTES = 4 << 20"),
+        ("MAX_CELLS = 100_000", "MAX_CELLS = 1_000"),
+        ("MAX_ADDRESSES = 50_000", "MAX_ADDRESSES = 1_000"),
+        ("MAX_NAMES = 50_000", "MAX_NAMES = 1_000"),
+        ("MAX_DECISIONS = 50_000", "MAX_DECISIONS = 1_000"),
     ):
-        path = app / "bin" / "tsid" / f"{module}.py"
-        text = path.read_text("utf-8")
         assert old in text
-        path.write_text(text.replace(old, new), "utf-8")
+        text = text.replace(old, new)
+    path.write_text(text, "utf-8")
     return app
 
 
@@ -96,10 +97,11 @@ def test_answers_of_both_tables_are_found_out(packaged_app: Path, tmp_path: Path
     shutil.copytree(packaged_app, app)
     path = app / "bin" / "tsid" / "facts" / "lookups.py"
     text = path.read_text("utf-8")
-    # The endpoints of one table, and the aliases of the other.
-    other = '("new-" if parse_host(row)[:3] == "old" else "old-") + parse_host(row)[4:]'
+    # Every second alias has the host of the other table.
+    other = '{"old": "new", "new": "old"}.get(host[:3], host[:3]) + host[3:]'
     mixed = text.replace(
-        "    host = parse_host(row)\n    if host not in hosts:", f"    host = {other}\n    if False:"
+        "    host = parse_host(row)\n    if host not in hosts:",
+        f"    host = parse_host(row)\n    host = {other} if row.line % 2 else host\n    if host not in hosts:",
     )
     assert mixed != text
     path.write_text(mixed, "utf-8")

@@ -18,7 +18,7 @@ import pytest
 
 from lab.host.host import CommandHost
 from tsid.facts.errors import LookupTableError
-from tsid.facts.lookups import REPLACING, Lookups, load_lookups
+from tsid.facts.lookups import load_lookups
 from tsid.refresh.plan import Plan
 from tsid.refresh.publish import FILES, as_csv, changed, contents, publish
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
@@ -109,15 +109,14 @@ def check_whole(folder: Path) -> None:
         publish(folder, NEW)
     assert held(folder) == NEW
     assert not list(folder.glob("*.csv*.tmp"))
-    assert not (folder / REPLACING).exists()
 
 
-def marks(lookups: Lookups) -> set[str]:
-    """Return the marks of all refreshed rows in force."""
-    rows = [
-        row for table in ("endpoints", "aliases") for row in lookups.tables[table] if "_refreshed" in row.file
-    ]
-    return {row.values.get("source") or row.values["note"] for row in rows}
+@pytest.mark.parametrize("new", FILES)
+def test_a_mix_of_old_and_new_tables_is_valid(folder: Path, new: str) -> None:
+    (folder / new).write_bytes(NEW[new])
+    tables = load_lookups(folder).tables
+    rows = [row for table in ("endpoints", "aliases") for row in tables[table] if "_refreshed" in row.file]
+    assert {row.values.get("source") or row.values["note"] for row in rows} == {"old", "new"}
 
 
 def test_the_replaced_tables_are_kept_as_bak(folder: Path) -> None:
@@ -222,7 +221,6 @@ def test_an_error_names_the_tables_replaced_before_it(
         publish(folder, NEW)
     assert f"Written so far: {' and '.join(FILES[:done])}. " in str(error.value)
     assert held(folder) == {**OLD, **{name: NEW[name] for name in FILES[:done]}}
-    assert not (folder / REPLACING).exists()
 
 
 def test_a_second_refresh_at_the_same_time_is_refused(folder: Path) -> None:
@@ -408,122 +406,3 @@ def test_a_folder_that_is_not_writable_is_named(folder: Path) -> None:
     assert done.returncode == 1
     assert b"Permission denied" in done.stderr
     assert held(folder) == OLD
-
-
-class TestReplacing:
-    """Two tables cannot be replaced in one step; the loader takes both from one refresh all the same."""
-
-    @pytest.fixture
-    def half_way(self, folder: Path) -> Path:
-        """Return lookups between the two steps."""
-        (folder / REPLACING).touch()
-        (folder / FILES[0]).write_bytes(NEW[FILES[0]])
-        return folder
-
-    def test_the_loader_waits_for_the_rest(self, half_way: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        waits = []
-
-        def go_on(seconds: float) -> None:
-            waits.append(seconds)
-            if len(waits) == 3:
-                (half_way / FILES[1]).write_bytes(NEW[FILES[1]])
-            elif len(waits) == 5:
-                (half_way / REPLACING).unlink()
-
-        # The steps count here, however long a busy machine takes for them.
-        monkeypatch.setattr("tsid.facts.lookups._LONGEST_WAIT", 60.0)
-        monkeypatch.setattr("tsid.facts.lookups.time.sleep", go_on)
-        assert marks(load_lookups(half_way)) == {"new"}
-        assert len(waits) == 5
-
-    @pytest.mark.parametrize(("waits", "seen"), [(True, {"new"}), (False, {"old", "new"})])
-    def test_without_its_care_the_loader_would_see_a_mix(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, waits: bool, seen: set[str]
-    ) -> None:
-        read, published = Path.read_bytes, threading.Event()
-
-        def read_bytes(path: Path) -> bytes:
-            data = read(path)
-            if path == folder / FILES[0] and not published.is_set():
-                published.set()
-                # All of a refresh comes between the two tables.
-                with start(folder) as process:
-                    assert process.wait() == 0
-            return data
-
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
-        monkeypatch.setattr("tsid.facts.lookups._LONGEST_WAIT", 60.0)
-        if not waits:
-            monkeypatch.setattr(
-                "tsid.facts.lookups._refreshed",
-                lambda folder: {name: (folder / name).read_bytes() for name in FILES},
-            )
-        assert marks(load_lookups(folder)) == seen
-        assert published.is_set()
-
-    def test_it_reads_again_what_was_replaced_meanwhile(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        read, publishes = Path.read_bytes, [NEW, OLD, NEW]
-
-        def read_bytes(path: Path) -> bytes:
-            data = read(path)
-            if path.name == FILES[0] and publishes:
-                # Not with publish, which reads as well.
-                for name, content in publishes.pop().items():
-                    (folder / "x").write_bytes(content)
-                    (folder / "x").replace(folder / name)
-            return data
-
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
-        assert marks(load_lookups(folder)) == {"new"}
-        assert publishes == []
-
-    def test_the_first_tables_of_all_are_taken_together(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for name in FILES:
-            (folder / name).unlink()
-        read = Path.read_bytes
-
-        def read_bytes(path: Path) -> bytes:
-            # As soon as the refreshed tables have been looked for in vain, they are there.
-            if path.name not in FILES and not (folder / FILES[0]).exists():
-                for name in FILES:
-                    (folder / name).write_bytes(OLD[name])
-            return read(path)
-
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
-        assert marks(load_lookups(folder)) == set()
-        assert marks(load_lookups(folder)) == {"old"}
-
-    def test_a_refresh_that_was_killed_holds_nobody_up(
-        self, half_way: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        os.utime(half_way / REPLACING, (time.time() - 60,) * 2)
-        monkeypatch.setattr("tsid.facts.lookups.time.sleep", None)
-        assert marks(load_lookups(half_way)) == {"new", "old"}
-
-    def test_nobody_waits_for_ever(self, half_way: Path) -> None:
-        assert marks(load_lookups(half_way)) == {"new", "old"}
-
-    def test_the_next_refresh_puts_it_right_and_does_not_wait(
-        self, half_way: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("tsid.facts.lookups.time.sleep", None)
-        assert publish(half_way, NEW) == [FILES[1]]
-        assert not (half_way / REPLACING).exists()
-        assert marks(load_lookups(half_way)) == {"new"}
-
-    def test_tables_that_cannot_be_written_leave_no_sign(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refuse(*_: Path) -> None:
-            assert (folder / REPLACING).exists()
-            raise PermissionError(13, "Permission denied")
-
-        monkeypatch.setattr("tsid.refresh.publish._keep", bool)
-        monkeypatch.setattr(Path, "replace", refuse)
-        with pytest.raises(PublishError, match="Permission denied"):
-            publish(folder, NEW)
-        assert not (folder / REPLACING).exists()

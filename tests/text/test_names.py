@@ -52,7 +52,7 @@ from tsid.text.sanitize import INVISIBLE
         ("localhost", "localhost", "NEW"),
     ],
 )
-def test_the_host_is_found_and_replaced_alone(text: str, host: str, rewritten: str) -> None:
+def test_only_the_host_of_a_url_is_found_and_replaced(text: str, host: str, rewritten: str) -> None:
     name = parse_name(text)
     assert name is not None
     assert name.host == host
@@ -102,7 +102,7 @@ def test_an_address_is_not_a_name(text: str, observed: str) -> None:
         ("https://a.b\nc.d/", "a.b c.d"),
     ],
 )
-def test_text_that_is_no_host_name_is_kept_but_compares_with_nothing(text: str, observed: str) -> None:
+def test_text_that_is_not_a_host_name_is_kept_but_equals_no_host(text: str, observed: str) -> None:
     name = parse_name(text)
     assert name is not None
     assert (name.host, name.is_address, name.observed) == ("", False, observed)
@@ -128,11 +128,11 @@ def test_text_that_is_no_host_name_is_kept_but_compares_with_nothing(text: str, 
         "https://unk\u00adnown/",
     ],
 )
-def test_no_name(text: str) -> None:
+def test_placeholders_and_empty_urls_contain_no_name(text: str) -> None:
     assert parse_name(text) is None
 
 
-def test_placeholders_are_not_substrings() -> None:
+def test_a_name_that_contains_a_placeholder_is_a_name() -> None:
     assert is_placeholder(" N/A ")
     assert not is_placeholder("unknown.example.com")
 
@@ -162,12 +162,12 @@ _LONGEST = ".".join(["a" * 62] * 4) + ".b"
         "IDNA label",
     ],
 )
-def test_how_long_a_host_may_be(text: str, host: str) -> None:
+def test_a_host_has_at_most_253_characters(text: str, host: str) -> None:
     assert len(_LONGEST) == MAX_HOST_LENGTH
     assert ascii_host(text) == host
 
 
-def test_hostile_names_are_not_kept() -> None:
+def test_long_names_are_not_remembered() -> None:
     size = 100_000
     tracemalloc.start()
     try:
@@ -195,7 +195,7 @@ _HOSTS = (
     port=st.sampled_from(["", ":443", ":"]),
     rest=st.sampled_from(["", "/", "/a/b?c=d@e#f", "?x=https://other.example/", "#frag"]),
 )
-def test_every_part_but_the_host_survives(
+def test_replacing_the_host_keeps_all_other_parts_of_a_url(
     scheme: str, userinfo: str, host: str, dot: str, port: str, rest: str
 ) -> None:
     userinfo = userinfo if scheme else ""
@@ -207,7 +207,7 @@ def test_every_part_but_the_host_survives(
 
 
 @given(st.text())
-def test_any_text_is_read_without_error_and_to_the_same_end(text: str) -> None:
+def test_any_text_is_read_without_error_and_again_with_the_same_result(text: str) -> None:
     name = parse_name(text)
     if name is None:
         return
@@ -221,7 +221,7 @@ def test_any_text_is_read_without_error_and_to_the_same_end(text: str) -> None:
         assert again.host == name.host
 
 
-def test_whatever_idna_drops_is_invisible() -> None:
+def test_every_character_that_idna_drops_is_invisible() -> None:
     dropped = list(filter(stringprep.in_table_b1, map(chr, range(sys.maxunicode + 1))))
     assert len(dropped) > 20
     assert [character for character in dropped if not INVISIBLE.match(character)] == []
@@ -231,7 +231,7 @@ def test_whatever_idna_drops_is_invisible() -> None:
 @pytest.mark.parametrize(
     "form", ["{}tools.cisco.com", "to{}ols.cisco.com", "tools.cisco.com{}", "https://{}tools.cisco.com/x"]
 )
-def test_what_idna_would_drop_makes_another_name(form: str, unseen: str) -> None:
+def test_a_character_that_idna_drops_makes_a_different_name(form: str, unseen: str) -> None:
     name = parse_name(form.format(unseen))
     assert name is not None
     assert (name.host, name.key == "tools.cisco.com") == ("", False)
@@ -241,7 +241,7 @@ def test_what_idna_would_drop_makes_another_name(form: str, unseen: str) -> None
 @pytest.mark.parametrize(
     "text", ["fe80%3A%3Aa", "https://%5Bfe80::a%5D/", "[fe80::a]", "https://[FE80::A]:443/"]
 )
-def test_an_address_is_one_in_every_spelling(text: str) -> None:
+def test_an_address_is_recognised_in_every_spelling(text: str) -> None:
     name = parse_name(text)
     assert name is not None
     assert (name.observed, name.host, name.is_address) == ("fe80::a", "", True)

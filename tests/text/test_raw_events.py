@@ -55,7 +55,7 @@ ENCORE = (
         ("rec_type=71 dest_ip=10.1.1.2 note=a dest_ip=10.1.1.2", "dest_ip", "10.1.1.2"),
     ],
 )
-def test_value(line: str, key: str, value: str) -> None:
+def test_a_field_is_read_from_the_raw_text(line: str, key: str, value: str) -> None:
     assert read_raw(line)[key] == value
 
 
@@ -72,7 +72,7 @@ FAKED = "%FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 203.0.113.9, URL: https://evil.e
         (f"{FTD}, UserAgent: %ASA-6-302013: Built", "DstIP", "72.163.4.38"),
     ],
 )
-def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: str) -> None:
+def test_a_log_line_inside_a_value_stays_a_value(line: str, key: str, value: str) -> None:
     assert read_raw(line)[key] == value
 
 
@@ -88,7 +88,7 @@ def test_one_log_in_a_value_of_another_is_a_value(line: str, key: str, value: st
         "DstIP: 72.163.4.38, URL: https://tools.cisco.com",
     ],
 )
-def test_other_lines_are_not_read(line: str) -> None:
+def test_lines_that_are_not_connection_events_have_no_fields(line: str) -> None:
     assert read_raw(line) == {}
 
 

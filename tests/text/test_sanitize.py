@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tsid.text.sanitize import MAX_NAME_LENGTH, as_cell, as_name, printable, shown
+from tsid.text.sanitize import MAX_NAME_LENGTH, escape_formula, for_message, printable, safe_device_name
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from tsid.text.sanitize import MAX_NAME_LENGTH, as_cell, as_name, printable, sho
         ("a=b", "a=b"),
     ],
 )
-def test_no_cell_is_a_formula(text: str, cell: str) -> None:
-    assert as_cell(text) == cell
+def test_formulas_are_escaped(text: str, cell: str) -> None:
+    assert escape_formula(text) == cell
 
 
 @pytest.mark.parametrize(
@@ -34,15 +34,15 @@ def test_no_cell_is_a_formula(text: str, cell: str) -> None:
         ("x" * (MAX_NAME_LENGTH + 1), "x" * MAX_NAME_LENGTH),
     ],
 )
-def test_a_name_cannot_leave_its_quotes(text: str, name: str) -> None:
-    assert as_name(text) == name
+def test_a_device_name_cannot_leave_its_quotes(text: str, name: str) -> None:
+    assert safe_device_name(text) == name
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [("plain text", "plain text"), ("a\x1bb\nc\u202ed", "a?b?c?d"), ("\x9b", "?"), ("é", "é"), ("", "")],
 )
-def test_only_what_can_be_printed_is(text: str, what: str) -> None:
+def test_unprintable_characters_are_replaced(text: str, what: str) -> None:
     assert printable(text) == what
 
 
@@ -54,5 +54,5 @@ def test_only_what_can_be_printed_is(text: str, what: str) -> None:
         ("\x07" * 300, "?" * (MAX_NAME_LENGTH - 1) + "…"),
     ],
 )
-def test_what_is_shown_is_printable_and_not_too_long(text: str, what: str) -> None:
-    assert shown(text) == what
+def test_text_in_messages_is_printable_and_shortened(text: str, what: str) -> None:
+    assert for_message(text) == what

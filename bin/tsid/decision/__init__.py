@@ -1,1 +1,1 @@
-"""Decides: the verdict on a connection, and the state of a device's licence."""
+"""The decisions: the verdict on a connection, and the state of a device's licence."""

@@ -14,7 +14,7 @@ from tsid.facts.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_
 from tsid.facts.lookups import Lookups
 from tsid.text.addresses import canonical_address
 from tsid.text.names import ReportedName, parse_name, replace_host
-from tsid.text.sanitize import as_cell, as_name, shown
+from tsid.text.sanitize import escape_formula, for_message, safe_device_name
 
 #: The fields that the command adds to every event, without the user's prefix.
 OUTPUT_FIELDS = (
@@ -36,22 +36,22 @@ KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED = "all", "licensing", "flagged"
 #: The values of the option `keep`.
 KEEP = (KEEP_ALL, KEEP_LICENSING, KEEP_FLAGGED)
 
-# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it gives a swapped
-# event away.
+# The port of all licensing transports (KB 226091: HTTPS, TCP 443); at the source side it reveals a swapped
+# event.
 _HTTPS = "443"
 
 
 class Options(NamedTuple):
-    """How to enrich; the fields' meaning is that of the command's options.
+    """The options of the command.
 
     Attributes:
         ip: the only field to read the licensing-side address from; None to discover it.
         name: the same for the reported name.
         device: the same for the device's address.
-        rewrite: put the canonical host in the place of a verified alias.
+        rewrite: replace a verified alias by the canonical host.
         keep: which events to return, one of `KEEP`.
-        raw: read `_raw` for what the event's fields lack.
-        prefix: text in front of every output field's name.
+        raw: read `_raw` for values that the event's fields lack.
+        prefix: text before every output field's name.
     """
 
     ip: Optional[str] = None
@@ -64,7 +64,7 @@ class Options(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the command makes of one event.
+    """The command's answer to one event.
 
     Attributes:
         verdict: one of `tsid.decision.verdicts.VERDICTS`, empty if this is not licensing traffic.
@@ -95,11 +95,11 @@ class Enricher:
         self._judge = Judge(lookups)
         self._actions = lookups.actions
         self._period = lookups.period
-        #: Whether it depends on an event's time which endpoints there are.
+        #: Whether the valid endpoints depend on an event's time.
         self.has_periods = bool(lookups.boundaries)
         self._fields = _choose_fields(lookups.fields, options)
         self.output_fields = tuple(options.prefix + field for field in OUTPUT_FIELDS)
-        #: The field that holds, after an earlier run, the name that was reported.
+        #: The field with the reported name after an earlier run.
         self.earlier_field = options.prefix + "tsid_observed"
         self.device_field = options.prefix + "tsid_device"
         self.connection_field = options.prefix + "tsid_connection"
@@ -125,7 +125,7 @@ class Enricher:
 
     @property
     def may_swap(self) -> bool:
-        """Whether a device's address can be that of the licensing side, where the source port is 443."""
+        """Whether a device's address can be that of the licensing side if the source port is 443."""
         return self._options.ip is None
 
     def fields_of(self, role: str) -> Sequence[str]:
@@ -133,7 +133,7 @@ class Enricher:
         return self._fields.of(role)
 
     def keeps(self, answer: Answer) -> bool:
-        """Tell whether the option `keep` lets an event through."""
+        """Return whether the option `keep` lets an event through."""
         if self._options.keep == KEEP_ALL:
             return True
         if self._options.keep == KEEP_LICENSING:
@@ -211,7 +211,7 @@ class Enricher:
         """Return the names that the firewall reported, and the field to rewrite; empty if there is none."""
         field, names = reader.names(swapped)
         if self._options.name is None and not swapped and all(name.is_address for name in names):
-            # Any other name there is what the site calls the address, not what the firewall reported.
+            # Other names there are the site's names for the address, not reported by the firewall.
             found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
             if found:
                 return "", found
@@ -250,7 +250,7 @@ class Enricher:
 
 def connection_text(text: str) -> str:
     """Return a connection's identifier as it is shown; a logger may write anything into its parts."""
-    return as_cell(shown(text))
+    return escape_formula(for_message(text))
 
 
 def _connection_of(reader: EventReader) -> str:
@@ -262,7 +262,7 @@ def _device_of(reader: EventReader, swapped: bool) -> str:
     devices = reader.values("device")
     if swapped:
         devices = reader.addresses(devices)
-    return as_name(canonical_address(devices[0].strip())) if devices else ""
+    return safe_device_name(canonical_address(devices[0].strip())) if devices else ""
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

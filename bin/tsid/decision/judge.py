@@ -1,11 +1,12 @@
-"""Decides what a connection is, from its licensing-side addresses and the names reported for it."""
+"""Decides on the verdict of a connection, from its licensing-side addresses and reported names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple, Optional
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 
 from tsid.decision.verdicts import (
     ALIASED,
@@ -21,6 +22,7 @@ from tsid.decision.verdicts import (
 from tsid.decision.wording import ADVICE, ADVICE_IF_BLOCKED, DOUBT, REASON, SOME_RELAY
 from tsid.facts.actions import BLOCKED
 from tsid.facts.lookups import Endpoint, Lookups
+from tsid.memo import MAX_DECISIONS
 from tsid.text.addresses import MAX_ADDRESS_LENGTH, Address, is_host_address, parse_address
 from tsid.text.names import NO_NAME, ReportedName
 
@@ -37,21 +39,19 @@ _CONFIDENCE = {
     IMPOSTOR: "high",
 }
 
-MEMO_SIZE = 50_000
-
 
 class Decision(NamedTuple):
-    """What a connection is, and the evidence.
+    """The verdict on a connection, and its evidence.
 
     Attributes:
         verdict: one of `VERDICTS`.
-        host: the canonical host that the name or the address stands for.
+        host: the canonical host of the name or the address.
         observed: the host as reported; empty if none was.
-        service: what the endpoint is for; empty if the address is no endpoint.
+        service: what the endpoint is for; empty if the address is not an endpoint.
         ip: the licensing-side address in its canonical text form; empty if missing or unreadable.
-        network: the lookup row's network that the address lies in.
+        network: the network of the lookup row that contains the address.
         confidence: ``high``, ``medium`` or ``low``.
-        reason: one sentence: what was matched, and why this verdict.
+        reason: one sentence: which row matched, and why this verdict.
     """
 
     verdict: str
@@ -70,11 +70,11 @@ class Decision(NamedTuple):
 
     @property
     def verified_host(self) -> str:
-        """The host to show as the true one: none for an impostor, which only bears its name."""
+        """The host to show as the true one: empty for an impostor, which only uses its name."""
         return "" if self.verdict == IMPOSTOR else self.host
 
     def advice(self, outcome: str) -> str:
-        """Say what to do about the connection; empty where nothing is to be done."""
+        """Return the advice on the connection; empty where nothing is to be done."""
         text = ADVICE_IF_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
         return (text or ADVICE.get(self.verdict, "")).format(
             observed=self.observed, host=self.host, ip=self.ip, network=self.network
@@ -82,36 +82,35 @@ class Decision(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where an address lies: parsed (None if missing or unreadable), and the rows of the endpoints there."""
+    """A parsed address (None if missing or unreadable), and the rows of its endpoints."""
 
     address: Optional[Address]
     endpoints: Sequence[Endpoint]
 
 
-# What a decision depends on: the address, the name's host, text and kind, the period of the time.
+# All that a decision depends on: the address, the name's host, text and kind, the period of the time.
 _Pair = tuple[str, str, str, bool, Optional[int]]
 
 
 class Judge:
-    """Decides on pairs of address and name, and remembers what it decided.
+    """Decides on pairs of address and name, and remembers its decisions.
 
     Args:
         lookups: the tables to decide by.
-        memo_size: how many pairs to remember. The memo is bounded because hostile traffic has unlimited
-            distinct values.
+        memo_size: how many pairs to remember.
     """
 
-    def __init__(self, lookups: Lookups, memo_size: int = MEMO_SIZE) -> None:
+    def __init__(self, lookups: Lookups, memo_size: int = MAX_DECISIONS) -> None:
         self._lookups = lookups
         self._places: LRUCache[tuple[str, Optional[int]], _Place] = LRUCache(memo_size)
         self._pairs: LRUCache[_Pair, Optional[Decision]] = LRUCache(memo_size)
 
     def is_endpoint(self, address: str, time: Optional[float]) -> bool:
-        """Tell whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
+        """Return whether an address is a licensing endpoint at a time (epoch seconds, None if unknown)."""
         return bool(self._place(address, time).endpoints)
 
     def is_licensing_name(self, name: ReportedName) -> bool:
-        """Tell whether a name is canonical or an alias."""
+        """Return whether a name is canonical or an alias."""
         return self._true_name(name) is not None
 
     def decide(
@@ -121,21 +120,21 @@ class Judge:
         time: Optional[float],
         earlier: Optional[ReportedName] = None,
     ) -> Optional[Decision]:
-        """Decide what a connection is.
+        """Decide on the verdict of a connection.
 
         Args:
             addresses: the licensing-side addresses, normally one.
             names: the reported names, normally one.
             time: the event's time in epoch seconds; None if it has none.
-            earlier: the name that was reported before an earlier run put the canonical host in its place. It
-                counts only if it is an alias of the host that now stands there, at an endpoint of that host.
+            earlier: the name that was reported before an earlier run replaced it by the canonical host. It
+                counts only if it is an alias of that host, at an endpoint of that host.
 
         Returns:
-            The strongest decision over all pairs, the first one where several are equally strong; None if
-            this is not licensing traffic.
+            The strongest decision over all pairs, the first of several equally strong ones; None if this is
+            not licensing traffic.
         """
         best: Optional[Decision] = None
-        for address, name in self._telling_pairs(addresses or ("",), names or (NO_NAME,), time):
+        for address, name in self._candidate_pairs(addresses or ("",), names or (NO_NAME,), time):
             decision = self._pair(address, name, time)
             if decision is not None and decision.verdict == CANONICAL and earlier is not None:
                 before = self._pair(address, earlier, time)
@@ -146,63 +145,63 @@ class Judge:
         return best
 
     def true_host(self, addresses: Sequence[str], name: ReportedName, time: Optional[float]) -> Optional[str]:
-        """Return the canonical host of an alias that one of the addresses verifies; None for other names."""
+        """Return the canonical host of an alias that an address verifies; None for other names."""
         for address in addresses:
             decision = self._pair(address, name, time)
             if decision is not None and decision.verdict == ALIASED:
                 return decision.host
         return None
 
-    def _telling_pairs(
+    def _candidate_pairs(
         self, addresses: Sequence[str], names: Sequence[ReportedName], time: Optional[float]
     ) -> Iterable[tuple[str, ReportedName]]:
-        """Return the pairs to decide on, few even of an event with many addresses and names."""
+        """Return the pairs to decide on: only a few, even for many addresses and names."""
         if len(addresses) == len(names) == 1:
             # Nearly all events.
             return ((addresses[0], names[0]),)
-        telling = self._telling(names)
-        # Where there is no endpoint, all licensing names come to the same verdict.
-        elsewhere = [name for name in telling if self.is_licensing_name(name)][:1]
+        candidates = self._candidate_names(names)
+        # At an address that is not an endpoint, all licensing names get the same verdict.
+        elsewhere = [name for name in candidates if self.is_licensing_name(name)][:1]
         return (
             (address, name)
-            for address, at_endpoint in self._different(addresses, time)
-            for name in (telling if at_endpoint else elsewhere)
+            for address, at_endpoint in self._distinct_addresses(addresses, time)
+            for name in (candidates if at_endpoint else elsewhere)
         )
 
-    def _different(self, addresses: Sequence[str], time: Optional[float]) -> Iterable[tuple[str, bool]]:
-        """Return the addresses, each once in whatever form, and whether each is an endpoint.
+    def _distinct_addresses(
+        self, addresses: Sequence[str], time: Optional[float]
+    ) -> Iterable[tuple[str, bool]]:
+        """Return the addresses, each in one form only, and whether each is an endpoint.
 
-        All that cannot be read are one.
+        All unreadable addresses count as one.
         """
-        different: dict[Optional[Address], tuple[str, bool]] = {}
+        distinct: dict[Optional[Address], tuple[str, bool]] = {}
         for address in addresses:
             place = self._place(address, time)
-            different.setdefault(place.address, (address, bool(place.endpoints)))
-        return different.values()
+            distinct.setdefault(place.address, (address, bool(place.endpoints)))
+        return distinct.values()
 
-    def _telling(self, names: Sequence[ReportedName]) -> Sequence[ReportedName]:
-        """Leave out the names that change nothing, so that an address meets no more than the lookups have.
+    def _candidate_names(self, names: Sequence[ReportedName]) -> Sequence[ReportedName]:
+        """Return the names that can change the verdict, at most as many as the lookups contain.
 
-        Of the names that are no licensing names the first one decides; so does the first that is an address.
+        Of the names that are not licensing names, the first one and the first address are enough.
         """
-        telling: dict[tuple[str, bool], ReportedName] = {}
+        candidates: dict[tuple[str, bool], ReportedName] = {}
         for name in names:
             known = name.key if self.is_licensing_name(name) else ""
-            telling.setdefault((known, name.is_address or not name.observed), name)
-        return list(telling.values())
+            candidates.setdefault((known, name.is_address or not name.observed), name)
+        return list(candidates.values())
 
+    def _pair_key(self, address: str, name: ReportedName, time: Optional[float]) -> _Pair:
+        return _memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time)
+
+    @cachedmethod(attrgetter("_pairs"), key=_pair_key)
     def _pair(self, address: str, name: ReportedName, time: Optional[float]) -> Optional[Decision]:
-        key = (_memo_text(address), name.host, name.observed, name.is_address, self._lookups.period(time))
-        try:
-            return self._pairs[key]
-        except KeyError:
-            place = self._place(address, time)
-            decision = self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
-            self._pairs[key] = decision
-            return decision
+        place = self._place(address, time)
+        return self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
 
     def _true_name(self, name: ReportedName) -> Optional[str]:
-        """Return the canonical host that a name stands for; None if it is no licensing name."""
+        """Return the canonical host of a name; None if it is not a licensing name."""
         if name.is_address or not name.observed:
             return None
         if name.host in self._lookups.canonical:
@@ -210,15 +209,11 @@ class Judge:
         alias = self._lookups.aliases.get(name.key)
         return None if alias is None else alias.host
 
-    def _place(self, address: str, time: Optional[float]) -> _Place:
-        key = (_memo_text(address), self._lookups.period(time))
-        try:
-            return self._places[key]
-        except KeyError:
-            place = self._places[key] = self._locate(address, time)
-            return place
+    def _place_key(self, address: str, time: Optional[float]) -> tuple[str, Optional[int]]:
+        return _memo_text(address), self._lookups.period(time)
 
-    def _locate(self, text: str, time: Optional[float]) -> _Place:
+    @cachedmethod(attrgetter("_places"), key=_place_key)
+    def _place(self, text: str, time: Optional[float]) -> _Place:
         address = parse_address(text)
         if address is None or not is_host_address(address):
             return _Place(None, ())
@@ -264,7 +259,7 @@ class Judge:
             return None
         relay = cisco = None
         if place.address is not None:
-            # A site's own relay speaks first: it may lie in address space that Cisco runs for that site.
+            # A site's own relay comes first: Cisco may run its address space for that site.
             relay = self._lookups.relays.longest(place.address)
             cisco = self._lookups.cisco.longest(place.address)
         row = relay or cisco
@@ -295,7 +290,7 @@ class Judge:
 
 
 def _memo_text(address: str) -> str:
-    """Keep the memo small: text that is too long for an address is as unreadable as a question mark."""
-    # Blanks around an address do not count, so they must not make it too long either.
+    """Return a key for an address: a question mark for text that is too long, and so unreadable."""
+    # Blanks around an address do not count, so they must not make it too long.
     text = address.strip()
     return text if len(text) <= MAX_ADDRESS_LENGTH else "?"

@@ -1,4 +1,4 @@
-"""Reads from one event what a verdict needs: from its fields first, then, if asked, from its raw text."""
+"""Reads the addresses, names and so on of one event: from its fields, then, if asked, from its raw text."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class EventReader:
-    """One event, seen through the fields that may play a role.
+    """Reads one event by role.
 
     Args:
         event: the event's fields.
-        fields: which field may play which role.
-        raw: read ``_raw`` for what the fields lack.
+        fields: the fields of each role.
+        raw: read ``_raw`` for values that the fields lack.
     """
 
     def __init__(self, event: Event, fields: FieldMap, raw: bool) -> None:
         self.event = event
         self._fields = fields
-        # None as long as the raw text has not been read: most events need it not.
+        # None until the raw text has been read, which most events do not need.
         self._raw: Optional[Mapping[str, str]] = None if raw else {}
 
     def values(self, role: str) -> list[str]:
-        """Return the values of the first field of a role that holds any."""
+        """Return the values of the first field of a role that has any."""
         return self._first_of(self.event, role) or self._first_of(self._raw_fields(), role)
 
     def text(self, role: str) -> str:
-        """Return the first value for a role, the empty text if there is none."""
+        """Return the first value for a role; empty if there is none."""
         values = self.values(role)
         return values[0].strip() if values else ""
 
     def addresses(self, devices: list[str]) -> list[str]:
         """Return the licensing-side addresses.
 
-        A field that only repeats the device's own address is passed over: one add-on version fills ``dest``
-        with the source address.
+        A field that only repeats the device's own address is skipped: one add-on version fills ``dest`` with
+        the source address.
         """
         unwanted = frozenset(map(_canonical, devices))
         return self._first_of(self.event, "address", unwanted) or self._first_of(
@@ -49,9 +49,9 @@ class EventReader:
         )
 
     def names(self, swapped: bool) -> tuple[str, list[ReportedName]]:
-        """Return the field that holds the server's names, empty if only the raw text does, and the names.
+        """Return the field with the server's names, empty if only the raw text has them, and the names.
 
-        A field that is asked earlier may have been lost in extraction and stand in the raw text only. Then it
+        Extraction may have lost a field of smaller rank, which is in the raw text only. Then that field
         counts: the URL, which the firewall's rules see, before the SNI.
 
         Args:
@@ -66,14 +66,14 @@ class EventReader:
         return field, names
 
     def names_among_addresses(self) -> list[ReportedName]:
-        """Return the names in all fields where an address should be: ASA with `names` on, CIM-only events."""
+        """Return the names in address fields: of an ASA with `names` on, or in CIM-only events."""
         values = [value for field in self._fields.of("address") for value in values_of(self.event.get(field))]
         return [name for name in map(parse_name, values) if name is not None and not name.is_address]
 
     def _named(self, event: Event, swapped: bool) -> tuple[int, str, list[ReportedName]]:
-        """Return the rank of the field that names the server (smaller is asked first), the field, its names.
+        """Return the rank of the field that names the server (smaller is read first), the field, its names.
 
-        A field of mere addresses ranks after all fields that hold a name.
+        A field with addresses only ranks after all fields with a name.
         """
         fields = self._fields.of("name")
         best: tuple[int, str, list[ReportedName]] = (2 * len(fields), "", [])

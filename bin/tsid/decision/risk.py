@@ -1,4 +1,4 @@
-"""Turns what was last seen of a device into its licence's state, its deadline and the next step."""
+"""Turns the last success and block of a device into its licence's state, deadline and next step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple, Optional
 
 from tsid.facts.clocks import Clock
 from tsid.facts.fields import Event, Value, values_of
-from tsid.text.sanitize import printable, shown
+from tsid.text.sanitize import for_message, printable
 
 HEALTHY, BLOCKED, OVERDUE, EXPIRING = "healthy", "blocked", "overdue", "expiring"
-EXPIRED, DEREGISTERED, UNKNOWN, OFFLINE = "expired", "deregistered", "unknown", "offline"
+EXPIRED, DEREGISTERED, UNKNOWN_STATE, OFFLINE = "expired", "deregistered", "unknown", "offline"
 
 #: The fields that an assessment adds.
-OUTPUT_FIELDS = (
+LICENSE_FIELDS = (
     "license_state",
     "license_deadline",
     "license_days_left",
@@ -28,11 +28,11 @@ DAY = 86_400
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 
-# Clocks differ, also by a time zone; what lies further ahead is no time of this device.
-_AHEAD = DAY
+# Clocks differ, even by a time zone; a time further ahead is an error.
+_MAX_AHEAD = DAY
 
-# Those of `tsidenrich` have some 300 characters.
-_LONGEST_ADVICE = 1_000
+# The advice of `tsidenrich` has some 300 characters.
+_MAX_ADVICE_LENGTH = 1_000
 
 _CHECK = "on the device run license smart renew auth and show license status"
 _SAFE = (
@@ -43,7 +43,7 @@ _SAFE = (
 
 
 class FieldNames(NamedTuple):
-    """Which fields of a row hold what; times are epoch seconds.
+    """The names of the fields of a row; times are epoch seconds.
 
     Attributes:
         success: when licensing traffic of the device was last allowed.
@@ -73,8 +73,8 @@ class Assessment(NamedTuple):
 
     Attributes:
         state: one of the constants of this module.
-        deadline: when it expires, epoch seconds; None if that is not known.
-        days_left: whole days until then, rounded down; negative when it is over.
+        deadline: when it expires, epoch seconds; None if unknown.
+        days_left: whole days until then, rounded down; negative after it.
         score: the risk, 0 to 100.
         reason: why, in a sentence.
         next_step: what to do; empty if nothing.
@@ -90,11 +90,11 @@ class Assessment(NamedTuple):
     def fields(self) -> dict[str, str]:
         """Return the fields to add to the row."""
         values = (self.state, self.deadline, self.days_left, self.score, self.reason, self.next_step)
-        return {name: "" if value is None else str(value) for name, value in zip(OUTPUT_FIELDS, values)}
+        return {name: "" if value is None else str(value) for name, value in zip(LICENSE_FIELDS, values)}
 
 
 class BadRowError(ValueError):
-    """A row from which no state can be told; the text says why."""
+    """A row without a valid state; the text says why."""
 
 
 class Assessor:
@@ -102,8 +102,8 @@ class Assessor:
 
     Args:
         clocks: by model.
-        fields: where the rows hold what.
-        model: of the rows that name none.
+        fields: the names of the rows' fields.
+        model: the model of rows without one.
         now: the time of the assessment, epoch seconds.
     """
 
@@ -111,7 +111,7 @@ class Assessor:
         self._clocks, self._fields, self._model, self._now = clocks, fields, model, now
 
     def assess(self, row: Event) -> Assessment:
-        """Assess a device; a row that makes no sense is of state `UNKNOWN`, with the reason."""
+        """Assess a device; an invalid row has the state `UNKNOWN_STATE`, and the reason says why."""
         fields = self._fields
         try:
             clock = self._clock(_text(row.get(fields.model)))
@@ -121,16 +121,16 @@ class Assessor:
             seen = self._time(row, fields.seen)
         except BadRowError as problem:
             return Assessment(
-                UNKNOWN, None, None, _UNKNOWN_SCORE, f"{problem}.", f"Correct the row; {_CHECK}."
+                UNKNOWN_STATE, None, None, _UNKNOWN_SCORE, f"{problem}.", f"Correct the row; {_CHECK}."
             )
         if clock.expire is None:
             return Assessment(OFFLINE, None, None, 0, f"Model {clock.model}: {clock.effect}.", "")
         is_blocked = count > 0 or (blocked is not None and (success is None or blocked > success))
         if success is None:
-            return self._never(row, is_blocked, blocked, seen)
-        return self._since(row, clock, clock.expire, success, is_blocked, blocked)
+            return self._without_success(row, is_blocked, blocked, seen)
+        return self._after_success(row, clock, clock.expire, success, is_blocked, blocked)
 
-    def _since(
+    def _after_success(
         self,
         row: Event,
         clock: Clock,
@@ -169,7 +169,7 @@ class Assessor:
             return OVERDUE
         return BLOCKED if is_blocked else HEALTHY
 
-    def _never(
+    def _without_success(
         self, row: Event, is_blocked: bool, blocked: Optional[float], seen: Optional[float]
     ) -> Assessment:
         """Assess a device that was never seen to succeed."""
@@ -178,7 +178,7 @@ class Assessor:
         if is_blocked:
             reason += f"; it is blocked{f', last on {_day(blocked)}' if blocked is not None else ''}"
         score = _UNKNOWN_BLOCKED_SCORE if is_blocked else _UNKNOWN_SCORE
-        return Assessment(UNKNOWN, None, None, score, f"{reason}.", self._step(row, is_blocked))
+        return Assessment(UNKNOWN_STATE, None, None, score, f"{reason}.", self._step(row, is_blocked))
 
     def _step(self, row: Event, is_blocked: bool) -> str:
         fields = self._fields
@@ -187,21 +187,21 @@ class Assessor:
                 f"Find out why the device is silent: {_CHECK}; check its DNS and its route to the "
                 "internet. If it is gone or licensed offline, exclude it or set its model to offline."
             )
-        # Names that come from events: they must not pass for more than a name.
+        # These names come from events, so they are untrusted.
         rule, policy, firewall = (
-            shown(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
+            for_message(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
         )
         where = f"rule {rule}" if rule else "the rule that blocks it"
         where += f" of policy {policy}" if policy else ""
         where += f" on {firewall}" if firewall else ""
-        advice = printable(_text(row.get(fields.advice))[:_LONGEST_ADVICE]).rstrip(".") or _SAFE
+        advice = printable(_text(row.get(fields.advice))[:_MAX_ADVICE_LENGTH]).rstrip(".") or _SAFE
         return f"Change {where}: {advice[0].lower() + advice[1:]}. Then {_CHECK}."
 
     def _clock(self, text: str) -> Clock:
         model = text.lower() or self._model
         clock = self._clocks.get(model)
         if clock is None:
-            raise BadRowError(f"Model '{shown(model)}' is in no row of license_clocks.csv")
+            raise BadRowError(f"Model '{for_message(model)}' is in no row of license_clocks.csv")
         return clock
 
     def _time(self, row: Event, field: str) -> Optional[float]:
@@ -214,27 +214,27 @@ class Assessor:
             time = float(text)
         except ValueError:
             time = math.nan
-        if not 0 < time < _LATEST:
-            raise BadRowError(f"{field} '{shown(text)}' is no time in epoch seconds")
-        if time > self._now + _AHEAD:
-            raise BadRowError(f"{field} {_day(time)} lies in the future")
+        if not 0 < time < _MAX_TIME:
+            raise BadRowError(f"{field} '{for_message(text)}' is not a valid time in epoch seconds")
+        if time > self._now + _MAX_AHEAD:
+            raise BadRowError(f"{field} {_day(time)} is in the future")
         return time
 
 
-# 9900-01-01: a deadline may be a hundred years later, and Python has no dates from 10000 on.
-_LATEST = 250_246_627_200.0
+# 9900-01-01: a deadline may be a hundred years later, and Python's last date is in the year 9999.
+_MAX_TIME = 250_246_627_200.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
 
 
 def _score(state: str, spent: float, left: float, clock: Clock, is_blocked: bool) -> int:
-    """Return the risk: it never falls as time goes by, nor when something is blocked.
+    """Return the risk: it never falls with time, nor because of a block.
 
     Args:
-        state: of the licence.
-        spent: the share of the time until it expires that is over.
+        state: the state of the licence.
+        spent: the elapsed share of the time until it expires.
         left: seconds until it expires.
-        clock: of its model.
+        clock: the clock of its model.
         is_blocked: blocked since the last success.
     """
     if state == DEREGISTERED:
@@ -263,10 +263,10 @@ def _count(row: Event, field: str) -> int:
     except ValueError:
         count = math.nan
     if not (0 <= count < math.inf):
-        raise BadRowError(f"{field} '{shown(text)}' is no count")
+        raise BadRowError(f"{field} '{for_message(text)}' is not a valid count")
     return math.ceil(count)
 
 
 def _day(time: float) -> str:
-    # Windows itself knows no time behind the year 3000.
+    # Windows' own functions end with the year 3000.
     return (_EPOCH + datetime.timedelta(seconds=time)).date().isoformat()

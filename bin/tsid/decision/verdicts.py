@@ -1,4 +1,4 @@
-"""The words for what a connection is."""
+"""The verdicts on a connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RELAYED = "relayed"
 UNVERIFIED = "unverified"
 IMPOSTOR = "impostor"
 
-#: All verdicts, strongest first: the one that counts where an event has several addresses or names. An alias
-#: comes first because it asks for something to be done; then what an address proves, then what speaks against
-#: it, then what proves little.
+#: All verdicts, strongest first: the strongest counts where an event has several addresses or names. An alias
+#: comes first because it needs action; then what an address proves, then the contradictions, then what proves
+#: little.
 VERDICTS = (ALIASED, CANONICAL, IMPOSTOR, FOREIGN, UNNAMED, UNLISTED, RELAYED, UNVERIFIED)

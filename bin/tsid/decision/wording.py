@@ -1,4 +1,4 @@
-"""The sentences in which a verdict is explained and advice is given, as templates."""
+"""The templates of reasons and advice."""
 
 from __future__ import annotations
 

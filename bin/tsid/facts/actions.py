@@ -1,4 +1,4 @@
-"""Classes what a firewall says it did with a connection: allowed, blocked, or nothing that settles it."""
+"""Classifies what a firewall says it did with a connection: allowed, blocked, or unknown."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ACTIONS = TableFormat(
 
 ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
 
-# A value may carry the markup of the page that it was shown on: ``<br/>Block with reset``.
+# A value may contain the markup of the page it was copied from: ``<br/>Block with reset``.
 _MARKUP = re.compile(r"<[^<>]*>")
 _MATCHES = ("exact", "word")
-# Which outcome counts where a multivalue field holds several.
+# Which outcome counts where a multivalue field has several.
 _STRENGTH = {BLOCKED: 2, ALLOWED: 1, UNKNOWN: 0}
 
 
@@ -30,7 +30,7 @@ class Action(NamedTuple):
 
 
 class ActionTable:
-    """The classes of all known action values."""
+    """The outcomes of all known action values."""
 
     def __init__(self, actions: Iterable[Action]) -> None:
         self._exact: dict[str, str] = {}
@@ -39,7 +39,7 @@ class ActionTable:
             (self._exact if action.match == "exact" else self._word)[action.value] = action.outcome
 
     def outcome(self, values: Sequence[str]) -> str:
-        """Return what the values of an action field come to; a block outweighs an allow."""
+        """Return the outcome of an action field's values; a block outweighs an allow."""
         outcomes: list[str] = [self._classify(value) for value in values]
         return max(outcomes, key=_STRENGTH.__getitem__, default=UNKNOWN)
 

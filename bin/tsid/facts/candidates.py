@@ -1,4 +1,4 @@
-"""Builds the search terms of the prefilter: every candidate event holds one of them."""
+"""Builds the search for candidate events: each of them contains one of its terms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tsid.facts.lookups import Lookups
 
 
 def candidate_search(lookups: Lookups) -> str:
-    """Return an SPL expression over raw text that lets every candidate event through, and few others.
+    """Return an SPL expression over raw text that matches every candidate event, and few others.
 
-    It holds the addresses and names of the lookups as quoted terms. A network is represented by the part of
-    its text that all its addresses share, so the expression may let more through than the network holds, but
-    never less. An IPv6 address must stand in the raw text in its compressed form (RFC 5952), as Cisco's
-    firewalls write it.
+    It consists of the addresses and names of the lookups as quoted terms. The term of a network is the part
+    of its text that all its addresses share, so the expression may match addresses outside it, but misses
+    none inside. It finds an IPv6 address only in its compressed form (RFC 5952), which Cisco's firewalls
+    write.
     """
-    terms = {_network_term(IPNetwork(row.values["network"])) for row in lookups.tables["endpoints"]}
+    terms = {_network_term(network) for network, _ in lookups.endpoint_rows}
     terms.update(lookups.canonical)
     terms.update(lookups.aliases)
     return "(" + " OR ".join(map(_quote, sorted(terms))) + ")"

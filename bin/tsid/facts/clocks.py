@@ -15,10 +15,10 @@ CLOCKS = TableFormat(
     key=("model",),
 )
 
-#: The model of a device of which nothing else is known.
+#: The model of a device whose model is not known.
 CLASSIC = "classic"
 
-_MOST_DAYS = 36_500
+_MAX_DAYS = 36_500
 
 
 class Clock(NamedTuple):
@@ -26,11 +26,11 @@ class Clock(NamedTuple):
 
     Attributes:
         model: its name, in lower case.
-        renew: the device renews at least as often.
-        warn: how many days before it expires a warning is due.
-        expire: when the licence, or the right to it, expires; None for one that needs no contact.
+        renew: the longest time between two renewals.
+        warn: how many days before the expiry to warn.
+        expire: when the licence, or the right to it, expires; None for a model that needs no contact.
         deregister: when the device counts as unregistered; None if never.
-        effect: what it means, as a clause.
+        effect: the consequence of expiry, as a clause.
     """
 
     model: str
@@ -61,7 +61,7 @@ def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
     if expire is None:
         if (renew, warn, deregister) != (None, None, None):
             row.refuse(
-                "expire_days is missing", "Give it, or leave all of the days empty for a model without any."
+                "expire_days is missing", "Give it, or leave all days empty for a model without deadlines."
             )
         return (model,), Clock(model, 0, 0, None, None, effect)
     if renew is None or warn is None:
@@ -78,7 +78,10 @@ def _days(row: Row, column: str) -> Optional[int]:
     text = row.values.get(column, "")
     if not text:
         return None
-    days = whole_number(text, 1, _MOST_DAYS)
+    days = whole_number(text, 1, _MAX_DAYS)
     if days is None:
-        row.refuse(f"{column} '{text}' is no number of days", f"Write a whole number from 1 to {_MOST_DAYS}.")
+        row.refuse(
+            f"{column} '{text}' is not a valid number of days",
+            f"Write a whole number from 1 to {_MAX_DAYS}.",
+        )
     return days

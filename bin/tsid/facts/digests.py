@@ -1,4 +1,4 @@
-"""Tells which content the lookup files have here, so that hosts can be compared."""
+"""Computes the digests of the lookup files here, so that hosts can be compared."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tsid.facts.files import patiently
+from tsid.facts.files import retry_while_locked
 
 
-class FileVersion(NamedTuple):
+class FileDigest(NamedTuple):
     """A lookup file: its name, the number of its rows, and the SHA-256 of its content."""
 
     file: str
@@ -18,8 +18,8 @@ class FileVersion(NamedTuple):
     sha256: str
 
 
-def file_versions(folder: Path) -> Iterator[FileVersion]:
+def file_digests(folder: Path) -> Iterator[FileDigest]:
     """Yield every lookup file of a folder, by name."""
     for path in sorted(folder.glob("*.csv")):
-        data = patiently(path.read_bytes)
-        yield FileVersion(path.name, max(0, len(data.splitlines()) - 1), hashlib.sha256(data).hexdigest())
+        data = retry_while_locked(path.read_bytes)
+        yield FileDigest(path.name, max(0, len(data.splitlines()) - 1), hashlib.sha256(data).hexdigest())

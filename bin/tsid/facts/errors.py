@@ -1,4 +1,4 @@
-"""The errors that the library raises on purpose: each says what is wrong, where, and how to mend it."""
+"""The errors that the library raises on purpose: each says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Optional
 
 from tsid.text.sanitize import printable
 
-# It quotes what stands in the file, whatever that is.
-_LONGEST_PROBLEM = 500
+# A problem quotes the file, which may contain anything.
+_MAX_PROBLEM_LENGTH = 500
 
 
 class TsidError(Exception):
-    """Something that the user or the administrator can put right."""
+    """A problem that the user or the administrator can solve."""
 
 
 class LookupTableError(TsidError):
@@ -19,7 +19,7 @@ class LookupTableError(TsidError):
 
     Args:
         file: name of the file below the app, e.g. ``lookups/tsid_aliases.csv``.
-        line: line in the file, counted from 1 (the header); None where the whole file is meant.
+        line: line in the file, counted from 1 (the header); None for the whole file.
         problem: what is wrong, without a full stop.
         cure: what to do about it, a full sentence.
     """
@@ -30,6 +30,6 @@ class LookupTableError(TsidError):
         self.problem = problem
         self.cure = cure
         place = file if line is None else f"{file}, line {line}"
-        if len(problem) > _LONGEST_PROBLEM:
-            problem = f"{problem[: _LONGEST_PROBLEM - 1]}…"
+        if len(problem) > _MAX_PROBLEM_LENGTH:
+            problem = f"{problem[: _MAX_PROBLEM_LENGTH - 1]}…"
         super().__init__(f"{place}: {printable(problem)}. {cure}")

@@ -1,4 +1,4 @@
-"""Knows which fields of an event hold an address, a name, an action and so on."""
+"""Maps roles, such as address, name or action, to the fields of an event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Event = Mapping[str, Value]
 #: The roles whose values together identify a connection.
 CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
 
-_MOST_RANKS = 1_000_000
+_MAX_RANK = 1_000_000
 
 #: What a field can be read for.
 ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes", *CONNECTION)
@@ -30,9 +30,9 @@ class FieldName(NamedTuple):
 
     Attributes:
         role: one of `ROLES`.
-        rank: a smaller one is asked first.
+        rank: fields of smaller rank are read first.
         field: the field's name.
-        of_destination: it tells of the connection's destination, not of the server that was asked for.
+        of_destination: it describes the connection's destination, not the requested server.
     """
 
     role: str
@@ -42,7 +42,7 @@ class FieldName(NamedTuple):
 
 
 class FieldMap:
-    """The fields of each role, in the order in which they are asked."""
+    """The fields of each role, in the order in which they are read."""
 
     def __init__(self, fields: Iterable[FieldName]) -> None:
         by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
@@ -51,7 +51,7 @@ class FieldMap:
             by_role[field.role].append(field)
             if field.of_destination:
                 of_destination.add(field.field)
-        #: The fields that tell of the destination, which is the device where the sides are swapped.
+        #: The fields that describe the destination, which is the device where the sides are swapped.
         self.of_destination = frozenset(of_destination)
         self._fields = {
             role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
@@ -71,7 +71,7 @@ class FieldMap:
 
 
 def values_of(value: Value) -> list[str]:
-    """Return the values of a field that say something: neither empty nor a placeholder like ``-``."""
+    """Return the values of a field that are neither empty nor a placeholder like ``-``."""
     if not value:
         return []
     if isinstance(value, str):
@@ -82,12 +82,12 @@ def values_of(value: Value) -> list[str]:
 def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
     """Read a row of ``tsid_fields``."""
     role, field = row.values["role"], row.values["field"]
-    rank = whole_number(row.values["rank"], 0, _MOST_RANKS)
+    rank = whole_number(row.values["rank"], 0, _MAX_RANK)
     if role not in ROLES:
         row.refuse(f"role '{role}' is unknown", f"Use one of {', '.join(ROLES)}.")
     if rank is None:
         row.refuse(
-            f"rank '{row.values['rank']}' is no number",
+            f"rank '{row.values['rank']}' is not a valid number",
             "Give the place in the order of discovery, 1 for the first.",
         )
     of = row.values.get("of", "")

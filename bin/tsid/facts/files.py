@@ -1,4 +1,4 @@
-"""Does to a file what another process may hinder for an instant, as it can on Windows."""
+"""Retries file operations that another process may block for a moment on Windows."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Callable, TypeVar
 
 T = TypeVar("T")
 
-#: For how many seconds to try: a search or a virus scanner is done by then, an editor is not.
-PATIENCE = 5.0 if sys.platform == "win32" else 0.0
+#: How long to retry, in seconds: a search or a virus scanner is done by then, an editor is not.
+RETRY_SECONDS = 5.0 if sys.platform == "win32" else 0.0
 
-_PAUSE = 0.05
+_PAUSE_SECONDS = 0.05
 
 
-def patiently(act: Callable[[], T]) -> T:
-    """Read or replace a file.
+def retry_while_locked(operation: Callable[[], T]) -> T:
+    """Read or replace a file, and retry for `RETRY_SECONDS` while another process has it locked.
 
-    On Windows a file that another process has open cannot be replaced, and one that is being replaced cannot
-    be opened. Either is over soon, so there it is tried again, for `PATIENCE` seconds.
+    On Windows a file that another process has open cannot be replaced, and a file that is being replaced
+    cannot be opened. Both end soon.
 
     Raises:
-        OSError: as the act does.
+        OSError: the operation failed.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + RETRY_SECONDS
     while True:
         try:
-            return act()
+            return operation()
         except PermissionError:
             if time.monotonic() >= end:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def short_name(path: PurePath) -> str:
-    """Return how messages name a file of the app, on every platform: ``lookups/tsid_aliases.csv``."""
+    """Return a file's name for messages, the same on every platform: ``lookups/tsid_aliases.csv``."""
     return f"{path.parent.name}/{path.name}"

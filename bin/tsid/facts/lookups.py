@@ -5,19 +5,18 @@ from __future__ import annotations
 import bisect
 import calendar
 import datetime
-import os
 import re
-import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from netaddr import IPNetwork
+
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
-from tsid.facts.files import PATIENCE, patiently
-from tsid.facts.tables import Row, Source, TableFormat, read_table
-from tsid.text.addresses import Prefix, PrefixTable, parse_address, parse_prefix
+from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.memo import MAX_HOSTS, BoundedMemo
+from tsid.text.addresses import PrefixTable, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 
 ENDPOINTS = TableFormat(
@@ -34,19 +33,8 @@ CISCO_NETWORKS = TableFormat(
 )
 RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
 
-#: The tables that a refresh replaces, together but one after the other: an alias needs the endpoints of its
-#: host.
+#: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.
 REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
-#: Lies beside them from before the first is replaced until after the last. Splunk leaves *.tmp out of what it
-#: sends to indexers.
-REPLACING = "tsidrefresh.replacing.tmp"
-
-# Replacing takes milliseconds, on Windows as long as a table is in use. If that file is older, in seconds,
-# the refresh was killed in the middle of it.
-_STALE = 10 + len(REFRESHED) * PATIENCE
-# How long to wait for the tables to come to rest, and how often to look, in seconds.
-_LONGEST_WAIT, _PAUSE = 1 + len(REFRESHED) * PATIENCE, 0.005
-
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
 _SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
@@ -63,7 +51,7 @@ class Endpoint(NamedTuple):
         status: ``active``, ``unconfirmed`` or ``retired``.
         valid_from: first second of the row's validity (UTC epoch), None if open.
         valid_until: first second after its validity, None if open.
-        row: the row as it stands in its file.
+        row: the row of its file.
     """
 
     network: str
@@ -75,7 +63,7 @@ class Endpoint(NamedTuple):
     row: Row
 
     def covers(self, time: Optional[float]) -> bool:
-        """Tell whether the row holds at a time (epoch seconds); without a time, retired rows do not."""
+        """Return whether the row is valid at a time (epoch seconds); without a time, retired rows are not."""
         if time is None:
             return self.status != "retired"
         return (self.valid_from is None or self.valid_from <= time) and (
@@ -103,16 +91,16 @@ class Lookups(NamedTuple):
     """All lookups that a verdict needs.
 
     Attributes:
-        endpoints: licensing endpoints by network; rows of one network stand in the order of preference.
+        endpoints: licensing endpoints by network; rows of one network are in order of preference.
         canonical: the hosts of the endpoints.
         aliases: by normalised alias.
         cisco: Cisco's own networks.
-        relays: where a proxy, an On-Prem server or address translation may stand in for Cisco.
+        relays: networks of proxies, On-Prem servers or address translation in front of Cisco.
         fields: which event fields to read.
-        actions: how a firewall's action is classed.
+        actions: the outcome of a firewall's action.
         boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
-        rows: how many rows are in force, over all tables.
+        rows: the number of rows in force in all tables.
         endpoint_rows: the endpoints with their networks, longest prefix first.
     """
 
@@ -126,15 +114,17 @@ class Lookups(NamedTuple):
     boundaries: Sequence[int]
     tables: Mapping[str, Sequence[Row]]
     rows: int
-    endpoint_rows: Sequence[tuple[Prefix, Endpoint]]
+    endpoint_rows: Sequence[tuple[IPNetwork, Endpoint]]
 
     def period(self, time: Optional[float]) -> Optional[int]:
-        """Number the periods between the boundaries: within one, all events meet the same endpoints."""
+        """Return the number of the period between two boundaries: its endpoints are the same throughout."""
         return None if time is None else bisect.bisect_right(self.boundaries, time)
 
 
 def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
-    """Read every lookup of the app: the refreshed tables of one refresh, even while another replaces them.
+    """Read every lookup of the app.
+
+    While a refresh replaces its tables one after the other, some may be old and some new: any mix is valid.
 
     Args:
         folder: the app's ``lookups`` folder.
@@ -143,19 +133,18 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    sources = {**_refreshed(folder), **(instead or {})}
-    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, sources)
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
     def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
-    aliases = read_table(folder, ALIASES, parse_alias, sources)
+    aliases = read_table(folder, ALIASES, parse_alias, instead)
     cisco = read_table(folder, CISCO_NETWORKS, parse_network)
     relays = read_table(folder, RELAYS, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
     actions = read_table(folder, ACTIONS, parse_action)
-    # Where several hosts share a network and the name does not decide, a confirmed row speaks before an
+    # Where several hosts share a network and the name does not decide, a confirmed row comes before an
     # unconfirmed one.
     endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
     cisco.sort(key=_longest_first)
@@ -181,46 +170,12 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     )
 
 
-def _refreshed(folder: Path) -> dict[str, Source]:
-    """Read the refreshed tables when none is being replaced, if such a moment comes within a short time."""
-    deadline = time.monotonic() + _LONGEST_WAIT
-    while True:
-        before = _state(folder)
-        sources = {name: _source(folder / name) for name in REFRESHED}
-        is_whole = before[0] is None and before == _state(folder)
-        if is_whole or time.monotonic() > deadline:
-            return sources
-        time.sleep(_PAUSE)
-
-
-def _state(folder: Path) -> list[Optional[tuple[int, int, int]]]:
-    """Return what changes when a table is replaced, and first whether they are being replaced."""
-    states: list[Optional[tuple[int, int, int]]] = []
-    for name in (REPLACING, *REFRESHED):
-        try:
-            found = (folder / name).stat()
-        except OSError:
-            states.append(None)
-        else:
-            is_stale = name == REPLACING and abs(time.time() - found.st_mtime) > _STALE
-            states.append(None if is_stale else (found.st_ino, found.st_mtime_ns, found.st_size))
-    return states
-
-
-def _source(path: Path) -> Source:
-    try:
-        return patiently(path.read_bytes)
-    except OSError:
-        # Whatever it is but absence, the reader of tables has a message for it.
-        return path if os.path.lexists(path) else None
-
-
-def _longest_first(pair: tuple[Prefix, object]) -> tuple[int, int, int]:
+def _longest_first(pair: tuple[IPNetwork, object]) -> tuple[int, int, int]:
     network = pair[0]
     return (-network.prefixlen, network.version, network.first)
 
 
-def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoint]]:
+def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
     host = parse_host(row)
@@ -232,17 +187,17 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Endpoin
     valid_until = None if last_day is None else last_day + _DAY
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         row.refuse(
-            "valid_until lies before valid_from", "Give valid_until the last day on which the row holds."
+            "valid_until is before valid_from", "Set valid_until to the last day on which the row is valid."
         )
     if status == "retired" and valid_until is None:
         row.refuse(
             "a retired row without valid_until",
-            "Give valid_until the last day on which the row held, so that older events still find it.",
+            "Set valid_until to the last day on which the row was valid, so that older events still find it.",
         )
     service = values.get("service", "")
     if service and not _SERVICE.match(service):
         row.refuse(
-            f"service '{service}' is no word",
+            f"service '{service}' is not a single word",
             "Use letters, digits, underscores, dots and hyphens, such as smart_transport.",
         )
     endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, row)
@@ -253,7 +208,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
     name = parse_name(row.values["alias"])
     if name is None or name.is_address or not name.key or name.key.startswith("'"):
         row.refuse(
-            f"alias '{row.values['alias']}' is no name",
+            f"alias '{row.values['alias']}' is not a valid name",
             "Write the name as the firewall reports it, without https://.",
         )
     host = parse_host(row)
@@ -262,17 +217,17 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
             f"host '{host}' has no endpoint",
             "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
         )
-    # A certificate's Organisational Unit may be no host name at all; then the text itself is the alias.
+    # A certificate's Organisational Unit need not be a host name; then the text itself is the alias.
     return (name.key,), Alias(name.key, host, row)
 
 
-def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[Prefix, Network]]:
+def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Network]]:
     """Read a row of a table of networks."""
     network = _parse_cidr(row)
     return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
 
 
-def _parse_cidr(row: Row) -> Prefix:
+def _parse_cidr(row: Row) -> IPNetwork:
     text = row.values["network"]
     found = parse_prefix(text)
     if found is None:
@@ -288,20 +243,20 @@ def _parse_cidr(row: Row) -> Prefix:
         )
     written, prefix = found
     if written.value != prefix.first:
-        row.refuse(f"network '{text}' has bits set behind its prefix", f"Write {prefix}, or a longer prefix.")
+        row.refuse(f"network '{text}' has bits set after its prefix", f"Write {prefix}, or a longer prefix.")
     return prefix
 
 
-# Many rows name the same host.
-_host_again = lru_cache(1_000)(ascii_host)
+# Many rows contain the same host.
+_hosts = BoundedMemo(ascii_host, MAX_HOSTS)
 
 
 def parse_host(row: Row, column: str = "host") -> str:
-    """Return the host, in the form in which names are compared, that a row's column names."""
+    """Return the host in a row's column, in the form in which names are compared."""
     text = row.values[column]
-    host = _host_again(text)
+    host = _hosts[text]
     if not host:
-        row.refuse(f"{column} '{text}' is no host name", "Write a DNS name such as tools.cisco.com.")
+        row.refuse(f"{column} '{text}' is not a valid host name", "Write a DNS name such as tools.cisco.com.")
     return host
 
 
@@ -310,9 +265,9 @@ def _parse_day(row: Row, column: str) -> Optional[int]:
     if not text:
         return None
     try:
-        # Newer Pythons read more than this; every search head and indexer has to read the same.
+        # Newer Pythons accept more forms; every search head and indexer has to accept the same.
         if not _ISO_DAY.match(text):
             raise ValueError(text)
         return calendar.timegm(datetime.date.fromisoformat(text).timetuple())
     except ValueError:
-        row.refuse(f"{column} '{text}' is no date", "Write it as YYYY-MM-DD, or leave it empty.")
+        row.refuse(f"{column} '{text}' is not a valid date", "Write it as YYYY-MM-DD, or leave it empty.")

@@ -1,4 +1,4 @@
-"""Reads the app's CSV lookups strictly and lays a site's own rows over refreshed rows over shipped rows."""
+"""Reads the app's CSV lookups strictly; local rows replace refreshed rows, which replace shipped rows."""
 
 from __future__ import annotations
 
@@ -6,33 +6,30 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
+from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.facts.errors import LookupTableError
-from tsid.facts.files import patiently, short_name
+from tsid.facts.files import retry_while_locked, short_name
 from tsid.text.sanitize import MISLEADING
 
 T = TypeVar("T")
 
 #: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
-#: of the app replaces what was shipped and leaves what a refresh learned and what a site added.
+#: of the app replaces the shipped rows, and keeps the refreshed rows and a site's own.
 LAYERS = ("", "_refreshed", "_local")
-
-#: Where a file's content comes from: a path, or the content itself; None: there is no such file.
-Source = Union[Path, bytes, None]
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 class Row(NamedTuple):
-    """One row of a lookup file, and where it stands."""
+    """One row of a lookup file, with its file and line."""
 
     values: Mapping[str, str]
     file: str
     line: int
 
     def phrase(self, column: str) -> str:
-        """Return a value that becomes a part of a sentence, on one line; empty if there is none."""
+        """Return a value as part of a sentence, on one line; empty if it is missing."""
         return " ".join(self.values.get(column, "").split())
 
     def refuse(self, problem: str, cure: str) -> NoReturn:
@@ -41,14 +38,14 @@ class Row(NamedTuple):
 
 
 class TableFormat(NamedTuple):
-    """What a table's files must look like.
+    """The format of a table's files.
 
     Attributes:
         name: file name without layer suffix and ending, e.g. ``tsid_aliases``.
-        required: columns that every file must have and that no row may leave empty.
+        required: columns that every file must have, with a value in every row.
         optional: columns that may be missing or empty.
-        key: columns which together identify a row; a stronger layer replaces a weaker one's row of the same
-            key.
+        key: columns that together identify a row; a stronger layer replaces a weaker layer's row with the
+            same key.
     """
 
     name: str
@@ -58,8 +55,8 @@ class TableFormat(NamedTuple):
 
 
 def whole_number(text: str, least: int, most: int) -> Optional[int]:
-    """Return the whole number that a text stands for, within bounds; None if it is none."""
-    # Python refuses to read very long ones, or takes quadratic time.
+    """Return a whole number within bounds; None if the text is not one."""
+    # Python refuses to read very long numbers, or takes quadratic time.
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
         return None
     return int(text) if least <= int(text) <= most else None
@@ -69,18 +66,18 @@ def read_table(
     folder: Path,
     table: TableFormat,
     parse: Callable[[Row], tuple[tuple[object, ...], T]],
-    instead: Optional[Mapping[str, Source]] = None,
+    instead: Optional[Mapping[str, Path]] = None,
 ) -> list[T]:
     """Read all layers of a table.
 
     Args:
         folder: the app's ``lookups`` folder.
-        table: what the files must look like.
-        parse: turns a row into its normalised key and its value; refuses a row that makes no sense.
-        instead: what to read in the place of the files of some names.
+        table: the format of the files.
+        parse: turns a row into its normalised key and its value; refuses an invalid row.
+        instead: files to read in place of those with some names.
 
     Returns:
-        The values, for each key that of the strongest layer.
+        The values; for each key, the value of the strongest layer.
 
     Raises:
         LookupTableError: the shipped file is missing, or a file is broken.
@@ -88,17 +85,12 @@ def read_table(
     merged: dict[tuple[object, ...], T] = {}
     for layer in LAYERS:
         name = f"{table.name}{layer}.csv"
-        path = folder / name
-        source = (instead or {}).get(name, path)
-        if isinstance(source, Path):
-            path = source
-            # A dangling link or a folder of that name is a broken file, not an absent one.
-            if layer and not path.exists() and not path.is_symlink():
-                continue
-        elif source is None:
+        path = (instead or {}).get(name, folder / name)
+        # A dangling link or a folder of that name is a broken file, not a missing one.
+        if layer and not path.exists() and not path.is_symlink():
             continue
         lines: dict[tuple[object, ...], int] = {}
-        for row in read_csv(path, table, source if isinstance(source, bytes) else None):
+        for row in read_csv(path, table):
             key, value = parse(row)
             if key in lines:
                 names = " and ".join(table.key)
@@ -118,22 +110,21 @@ def read_table(
     return list(merged.values())
 
 
-def read_csv(path: Path, table: TableFormat, data: Optional[bytes] = None) -> Iterator[Row]:
+def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
     """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
-    Values are stripped of surrounding white space; empty lines are passed over.
+    Surrounding white space is removed from values; empty lines are skipped.
 
     Args:
         path: the file.
-        table: what it must look like.
-        data: its content, if it has been read already.
+        table: the format of the file.
 
     Raises:
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
             line.
     """
     file = short_name(path)
-    text = _decode(_read(path, file) if data is None else data, file)
+    text = _decode(_read(path, file), file)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     line = 1
@@ -187,7 +178,7 @@ def _refuse_misleading(row: Row) -> None:
 
 def _read(path: Path, file: str) -> bytes:
     try:
-        return patiently(path.read_bytes)
+        return retry_while_locked(path.read_bytes)
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."

@@ -1,8 +1,8 @@
-"""The hot path: takes the body of a chunk and returns it enriched, decoding only what has to be decided.
+"""The hot path: enriches the body of a chunk, and decodes only the rows that need a decision.
 
-Rows that cannot be licensing traffic, which is nearly all, are copied as bytes with one constant suffix: one
-regular expression finds them (`row_pattern`). The others are looked at one by one (`row_enricher`).
-What is not written as splunkd writes it is read by a slower, tolerant reader instead.
+Nearly all rows cannot be licensing traffic. One regular expression finds them (`row_pattern`), and they are
+copied as bytes with a constant suffix. The others are enriched one by one (`row_enricher`). A slower,
+tolerant reader handles bodies that differ from the CSV that splunkd writes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 from tsid.decision.enrich import Enricher
 from tsid.hotpath.csvbytes import CELL, quote, read_rows, split_cells, unquote
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.hotpath.row_enricher import MV, Result, RowEnricher
 from tsid.hotpath.row_pattern import (
     ADDRESS,
@@ -30,25 +30,24 @@ from tsid.hotpath.row_pattern import (
 )
 from tsid.memo import AnswerBudget
 
-#: The best size of a block: large enough for the expression to get going, small enough for the processor's
-#: cache.
+#: The best size of a block: large enough for the expression, small enough for the processor's cache.
 BLOCK = 256 * 1024
 
 #: How many different headers to remember.
-_PLANS = 32
+_MAX_PLANS = 32
 
 #: How many rows to learn from at a time.
-_LESSON = 128
-#: After how many rows to learn again; twice as many after each time, up to a limit.
-_PATIENCE, _MOST_PATIENCE = 2_000, 1_000_000
-# If more than this share of them was looked at in vain.
-_VAIN = 0.05
-# Longer rows, in bytes, are not learned from: they are kept for a while.
-_LONGEST_EXAMPLE = 16 * 1024
+_SAMPLE_ROWS = 128
+#: After how many rows to learn again; the number doubles each time, up to a limit.
+_RELEARN_ROWS, _MAX_RELEARN_ROWS = 2_000, 1_000_000
+# Learn again only if more than this share of them was checked in vain.
+_MAX_FALSE_SHARE = 0.05
+# Longer rows, in bytes, are not learned from, because samples are kept for a while.
+_MAX_SAMPLE_BYTES = 16 * 1024
 
 
 class Counts(NamedTuple):
-    """How many events a chunk held, how many of them are returned, have a verdict, were rewritten."""
+    """The numbers of events in a chunk: all, those returned, with a verdict, rewritten."""
 
     seen: int
     returned: int
@@ -57,13 +56,13 @@ class Counts(NamedTuple):
 
 
 class _Plan:
-    """How to read and write the rows under one header; learns from the rows what to expect.
+    """How to read and write the rows under one header; it learns their usual form.
 
     Args:
         header: the header row, without its line end.
         columns: the names in it, all different.
         enricher: decides.
-        suspicion: tells what need not be decided.
+        prefilter: finds the cells that may belong to licensing traffic.
         budget: limits the memory that remembered answers take.
     """
 
@@ -72,54 +71,54 @@ class _Plan:
         header: bytes,
         columns: Sequence[str],
         enricher: Enricher,
-        suspicion: Suspicion,
+        prefilter: Prefilter,
         budget: AnswerBudget,
     ) -> None:
-        self.rows = RowEnricher(columns, enricher, suspicion, budget)
+        self.rows = RowEnricher(columns, enricher, prefilter, budget)
         self.header = b",".join([header, *map(quote, self.rows.added)]) + b"\n"
-        #: What follows an ordinary row.
+        #: The suffix of an ordinary row.
         self.end = b"," * len(self.rows.added) + b"\n"
         self.pattern = any_pattern(len(columns))
         self._columns = columns
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self._sample: list[list[bytes]] = []
         self._fresh: list[list[bytes]] = []
         self._learns = self._can_learn()
-        self._patience = _PATIENCE
+        self._relearn_rows = _RELEARN_ROWS
         self._looked_at = self._in_vain = 0
 
     def learn(self, others: Sequence[bytes], looked_at: int, in_vain: int) -> None:
-        """Learn from rows, if that promises something.
+        """Learn from rows, if enough of them were checked in vain.
 
         Args:
             others: the rows that were not recognised as ordinary ones.
-            looked_at: how many rows there were in all.
-            in_vain: how many of the others turned out to be nothing special.
+            looked_at: the number of all rows.
+            in_vain: how many of the others turned out not to be licensing traffic.
         """
         if not self._learns:
             return
         self._looked_at += looked_at
         self._in_vain += in_vain
-        usual = [row for row in others if len(row) <= _LONGEST_EXAMPLE]
-        self._fresh += map(split_cells, usual[: _LESSON - len(self._fresh)])
+        usual = [row for row in others if len(row) <= _MAX_SAMPLE_BYTES]
+        self._fresh += map(split_cells, usual[: _SAMPLE_ROWS - len(self._fresh)])
         first = not self._sample
-        due = len(self._fresh) >= _LESSON if first else self._looked_at >= self._patience
+        due = len(self._fresh) >= _SAMPLE_ROWS if first else self._looked_at >= self._relearn_rows
         if not due:
             return
-        if first or self._in_vain > _VAIN * self._looked_at:
-            # What was seen long ago may come no more.
-            self._sample = [*self._sample[-_LESSON:], *self._fresh]
-            self._patience = min(2 * self._patience, _MOST_PATIENCE)
-            words = not self._suspicion.has_words
+        if first or self._in_vain > _MAX_FALSE_SHARE * self._looked_at:
+            # Rows seen long ago may be out of date.
+            self._sample = [*self._sample[-_SAMPLE_ROWS:], *self._fresh]
+            self._relearn_rows = min(2 * self._relearn_rows, _MAX_RELEARN_ROWS)
+            words = not self._prefilter.has_words
             self.pattern = ordinary_pattern(self._roles(), self._sample, words=words)
         self._fresh = []
         self._looked_at = self._in_vain = 0
 
     def _can_learn(self) -> bool:
-        """Tell whether there may be ordinary rows: not if every raw text has to be read."""
+        """Return whether there may be ordinary rows: not if every raw text has to be read."""
         reads_raw = self._enricher.reads_raw and not {"_raw", MV + "_raw"}.isdisjoint(self._columns)
-        return not reads_raw and self._suspicion.keys is not None
+        return not reads_raw and self._prefilter.keys is not None
 
     def _roles(self) -> list[str]:
         fields_of, outputs = self._enricher.fields_of, self._enricher.output_fields
@@ -127,7 +126,7 @@ class _Plan:
         may_swap = self._enricher.may_swap
         devices, ports = (fields_of("device"), fields_of("source_port")) if may_swap else ((), ())
         if not {*addresses, *names, *devices}.isdisjoint(ports):
-            # A field that is read for a port and something else cannot be both to the expression.
+            # The expression cannot treat a field both as a port and as something else.
             addresses = (*addresses, *devices)
         several = {MV + name for name in (*addresses, *names, *devices, *ports, *outputs)}
         roles = []
@@ -167,16 +166,16 @@ class _Source:
 
 
 class ChunkEnricher:
-    """Enriches the bodies of chunks; what it remembers between them does not grow with their number.
+    """Enriches the bodies of chunks; its memory does not grow with their number.
 
     Args:
         enricher: decides the events that may be licensing traffic.
-        suspicion: tells which may.
+        prefilter: finds the cells that may belong to licensing traffic.
     """
 
-    def __init__(self, enricher: Enricher, suspicion: Suspicion) -> None:
+    def __init__(self, enricher: Enricher, prefilter: Prefilter) -> None:
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self._plans: dict[bytes, _Plan] = {}
         self._budget = AnswerBudget()
         self._seen = self._returned = self._enriched = self._rewritten = 0
@@ -188,7 +187,7 @@ class ChunkEnricher:
             body: CSV with a header row, in blocks of any size; empty for a chunk without events.
 
         Returns:
-            The pieces of the new body, in order, none if no event is returned; and the counts.
+            The pieces of the new body in order, none if no event is returned; and the counts.
         """
         self._seen = self._returned = self._enriched = self._rewritten = 0
         source = _Source(body)
@@ -215,15 +214,15 @@ class ChunkEnricher:
             columns = [unquote(cell) for cell in split_cells(header)]
             if len(set(columns)) < len(columns):
                 return None
-            if len(self._plans) >= _PLANS:
+            if len(self._plans) >= _MAX_PLANS:
                 self._plans.clear()
                 self._budget = AnswerBudget()
-            plan = _Plan(header, columns, self._enricher, self._suspicion, self._budget)
+            plan = _Plan(header, columns, self._enricher, self._prefilter, self._budget)
             self._plans[header] = plan
         return plan
 
     def _fast(self, rest: bytes, source: _Source, plan: _Plan, pieces: list[bytes]) -> None:
-        """Enrich well-formed rows; leave the others, and what is behind them, to the tolerant way."""
+        """Enrich well-formed rows; leave the first malformed row and all after it to the tolerant reader."""
         closed = False
         while True:
             found = plan.pattern.expression.findall(rest)
@@ -232,7 +231,7 @@ class ChunkEnricher:
                 if rest:
                     found.pop()
                 self._block(found, plan, pieces)
-            # A row may be larger than a block: the more is left, the more is taken.
+            # A row may be larger than a block, so take as much again as is left.
             more = source.take(len(rest) + 1)
             if more:
                 rest += more
@@ -277,15 +276,15 @@ class ChunkEnricher:
         plan.learn([rows[place] for place in strange], len(rows), in_vain)
 
     def _suspects(self, is_address: bool, cells: Sequence[bytes], keys: Sequence[bytes]) -> list[int]:
-        """Return the places of the cells that may belong to licensing traffic, looking at the keys first."""
-        suspicion = self._suspicion
-        known = suspicion.keys
+        """Return the places of the cells that may belong to licensing traffic; check the keys first."""
+        prefilter = self._prefilter
+        known = prefilter.keys
         if known is None or known.isdisjoint(keys):
             return []
         places = [place for place, key in enumerate(keys) if key in known]
         if is_address:
-            return [place for place in places if suspicion.endpoint_or_name[cells[place]]]
-        return [place for place in places if suspicion.name(cells[place])]
+            return [place for place in places if prefilter.endpoint_or_name[cells[place]]]
+        return [place for place in places if prefilter.name(cells[place])]
 
     def _copy(self, rows: list[bytes], plan: _Plan, pieces: list[bytes]) -> None:
         """Append ordinary rows."""
@@ -294,7 +293,7 @@ class ChunkEnricher:
         pieces.append(plan.end.join(rows))
 
     def _add(self, result: Result, pieces: list[bytes]) -> None:
-        """Append a row that was looked at."""
+        """Append a row that was enriched on its own."""
         self._enriched += result.enriched
         self._rewritten += result.rewritten
         if result.row is not None:
@@ -305,12 +304,13 @@ class ChunkEnricher:
         """Enrich a body of any form, row by row."""
         table = read_rows(body)
         header = [unquote(cell) for cell in next(table, [])]
-        # Of columns of the same name the SDK takes the first if there are multivalue columns, else the last.
+        # Of columns with the same name, the SDK takes the first if there are multivalue columns, else the
+        # last.
         if any(name.startswith(MV) for name in header):
             kept = sorted({name: place for place, name in reversed(list(enumerate(header)))}.values())
         else:
             kept = list({name: place for place, name in enumerate(header)}.values())
-        rows = RowEnricher([header[place] for place in kept], self._enricher, self._suspicion, AnswerBudget())
+        rows = RowEnricher([header[place] for place in kept], self._enricher, self._prefilter, AnswerBudget())
         names = [*(header[place] for place in kept), *rows.added]
         pieces.append(b",".join(map(quote, names)) + b"\n")
         self._tolerant_rows(table, rows, kept, pieces)

@@ -1,6 +1,6 @@
 """CSV at the level of bytes, as Splunk exchanges it with search commands.
 
-A *cell* is a field's bytes as they stand in the body, quotes included.
+A *cell* is a field's bytes in the body, quotes included.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
-# Text that is not valid UTF-8 occurs in logs; this way it comes out as it went in.
+# Logs contain text that is not valid UTF-8; this keeps its bytes.
 _ERRORS = "surrogateescape"
 
-#: Where Python has possessive quantifiers, they save it from remembering what it could try again.
+#: Possessive quantifiers, where Python has them, save the memory for backtracking.
 POSSESSIVE = b"+" if sys.version_info >= (3, 11) else b""
 _TO_QUOTE = rb'[^"]*%b""' % POSSESSIVE
-#: The expression for a quoted cell, quick also where it holds many quotes, as JSON does: eight at a time.
+#: The expression for a quoted cell. Eight quotes at a time make it fast for cells with many, such as JSON.
 QUOTED = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, POSSESSIVE, _TO_QUOTE, POSSESSIVE, POSSESSIVE)
 #: The expression for any well-formed cell.
 CELL = rb'(?:%b|[^",\r\n]*%b)' % (QUOTED, POSSESSIVE)
 
 _QUOTES = re.compile(rb'"+')
-# What stands behind a quoted field, or instead of one, and what ends the field.
+# The text after a quoted field, or instead of one, and the end of the field.
 _TO_COMMA = re.compile(rb"([^,\n]*)(,|\n|\Z)")
 _CELL = re.compile(rb"(%b)(?:,|\Z)" % CELL)
 _DOLLARS = re.compile(r"\$+")
@@ -35,7 +35,7 @@ def quote(text: str) -> bytes:
 
 
 def escape(text: str) -> bytes:
-    """Return what stands for a text between the quotes of a quoted cell."""
+    """Return the bytes of a text between the quotes of a quoted cell."""
     return text.encode("utf-8", _ERRORS).replace(b'"', b'""')
 
 
@@ -45,32 +45,32 @@ def unquote(cell: bytes) -> str:
 
 
 def decode(data: bytes) -> str:
-    """Return the text of some bytes, whatever they are."""
+    """Return the text of any bytes."""
     return data.decode("utf-8", _ERRORS)
 
 
 def encode_multivalue(values: Sequence[str]) -> str:
-    """Return what an ``__mv_`` field holds: ``$a$;$b$``, with each ``$`` in a value doubled."""
+    """Return the content of an ``__mv_`` field: ``$a$;$b$``, with each ``$`` in a value doubled."""
     return ";".join("$" + value.replace("$", "$$") + "$" for value in values)
 
 
 def decode_multivalue(text: str) -> list[str]:
-    """Return the values that an ``__mv_`` field holds."""
+    """Return the values in an ``__mv_`` field."""
     values = text[1:-1].split("$;$")
     if text.startswith("$") and text.endswith("$") and text.count("$") == 2 * len(values):
-        # No value holds one: this way is much faster.
+        # No value contains a dollar: this is much faster.
         return values
     return [text[start:end].replace("$$", "$") for start, end in _values_in(text)]
 
 
 def _values_in(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the values stand in any text.
+    """Yield the start and end of each value in any text.
 
-    A value lies between a dollar and the last one of the next odd run of them, if that ends the text or a
-    semicolon follows. A regular expression for this would take quadratic time where there is none.
+    A value is between a dollar and the last dollar of the next odd run, if that ends the text or a semicolon
+    follows. A regular expression would take quadratic time on text without values.
     """
     runs = [match.span() for match in _DOLLARS.finditer(text)]
-    # By place, that of the next run of an odd number.
+    # For each run, the next run with an odd number of dollars.
     odd: list[Optional[int]] = [None] * (len(runs) + 1)
     for place in range(len(runs) - 1, -1, -1):
         start, end = runs[place]
@@ -90,7 +90,7 @@ def _values_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def split_cells(row: bytes) -> list[bytes]:
-    """Take a well-formed row, without its line end, apart."""
+    """Split a well-formed row, without its line end, into cells."""
     cells: list[bytes] = _CELL.findall(row)
     # The pattern finds one more, empty cell at the end of a row that does not end with an empty cell itself.
     if not row.endswith(b",") and row:
@@ -99,18 +99,18 @@ def split_cells(row: bytes) -> list[bytes]:
 
 
 def split_around(row: bytes, width: int, place: int) -> Optional[list[bytes]]:
-    """Do as `split_cells`, much faster, if no other cell than that at one place holds a comma.
+    """Split a row like `split_cells`, but much faster, if only the cell at one place contains commas.
 
     Args:
         row: a well-formed row, without its line end.
         width: how many cells it has.
-        place: that of the cell which may hold commas.
+        place: the place of the cell that may contain commas.
 
     Returns:
-        The cells; None if another one holds a comma, or if there are not as many.
+        The cells; None if another cell contains a comma, or if the number of cells differs.
     """
     if row.count(b",") == width - 1:
-        # As many commas as separate the cells: none is within a cell.
+        # All commas separate cells: none is within a cell.
         return row.split(b",")
     cells = row.split(b",", place)
     if len(cells) <= place:
@@ -124,7 +124,7 @@ def split_around(row: bytes, width: int, place: int) -> Optional[list[bytes]]:
 
 
 def _splits(part: bytes) -> bool:
-    """Tell whether all of the commas in a part of a row stand between cells."""
+    """Return whether all commas in a part of a row are between cells."""
     # Every other piece between quotes is within a quoted cell, escaped quotes or not.
     pieces = part.split(b'"')
     return len(pieces) % 2 == 1 and b"," not in b"".join(pieces[1::2])
@@ -133,8 +133,8 @@ def _splits(part: bytes) -> bool:
 def read_rows(body: bytes) -> Iterator[list[bytes]]:
     """Yield the rows of any body as well-formed cells; as tolerant as Python's csv module.
 
-    A quoted field may lack its closing quote at the end of the body, or be followed by junk; an unquoted one
-    may hold quotes.
+    A quoted field may lack its closing quote at the end of the body, or be followed by junk; an unquoted
+    field may contain quotes.
     """
     position, cells = 0, []
     while position < len(body):
@@ -166,9 +166,9 @@ def read_rows(body: bytes) -> Iterator[list[bytes]]:
 
 
 def _closing_quote(body: bytes, start: int) -> int:
-    """Return where the quote that ends a field is, else the end of the body.
+    """Return the place of the quote that ends a field; the end of the body if there is none.
 
-    An expression for the whole field would remember each quote in it, which takes a hundred bytes for one.
+    An expression for the whole field would take a hundred bytes of memory for each quote in it.
     """
     for quotes in _QUOTES.finditer(body, start):
         if (quotes.end() - quotes.start()) % 2:

@@ -1,52 +1,35 @@
-"""Tells at little cost which values cannot belong to licensing traffic; it may err on the other side only."""
+"""Finds cells that may belong to licensing traffic, fast: false positives allowed, false negatives not."""
 
 from __future__ import annotations
 
 import re
-from typing import Callable, Optional
+from typing import Optional
 
 from tsid.facts.lookups import Lookups
 from tsid.hotpath.csvbytes import decode, escape, unquote
 from tsid.hotpath.row_pattern import address_key, name_key
+from tsid.memo import MAX_CELLS, BoundedMemo
 from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 
-# A quoted name up to where its authority ends; what is behind it differs from event to event.
+# A quoted name up to the end of its authority; the rest differs from event to event.
 _AUTHORITY = re.compile(rb'"?(?:(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*')
-# Anything else at the start of a name (blanks of all kinds, odd characters) is left to the exact path.
+# Names that start with anything else (blanks of all kinds, odd characters) are left to the exact path.
 _ORDINARY_START = re.compile(rb"[0-9A-Za-z/*_\[]")
 # With a port, such a name would have the key of an IPv6 address.
 _LIKE_IPV6 = re.compile(r"[0-9a-f]+\Z")
 
-#: How many values to remember of each kind. Hostile traffic has unlimited distinct values.
-MEMO_SIZE = 100_000
-#: The longest value to remember, in bytes: a host name and its scheme fit in.
-LONGEST = 300
-#: How many keys to know the endpoints' networks by. More would be networks larger than Cisco is.
-MOST_KEYS = 500_000
+#: How many keys may represent the endpoints' networks. More would mean networks larger than all of Cisco's.
+MAX_KEYS = 500_000
 
-# NAT64 (RFC 6052, section 2.1) puts IPv4 addresses behind this prefix.
+# NAT64 (RFC 6052, section 2.1) puts IPv4 addresses after this prefix.
 _NAT64_KEY = b"64:ff9b"
 
 
-class Question(dict[bytes, bool]):
-    """A question about a cell, and what it was answered with; starts afresh when that has grown too large."""
+class Prefilter:
+    """Finds the cells that may make an event licensing traffic, whatever its other cells contain.
 
-    def __init__(self, question: Callable[[bytes], bool]) -> None:
-        super().__init__()
-        self._question = question
-
-    def __missing__(self, cell: bytes) -> bool:
-        answer = self._question(cell)
-        if len(self) >= MEMO_SIZE:
-            self.clear()
-        if len(cell) <= LONGEST:
-            self[cell] = answer
-        return answer
-
-
-class Suspicion:
-    """Asks of cells whether they could make an event licensing traffic, whatever the rest of it.
+    False positives are allowed, false negatives are not.
 
     Args:
         lookups: the tables that decide.
@@ -55,19 +38,19 @@ class Suspicion:
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
         self._names = lookups.canonical.union(lookups.aliases)
-        self._opened_name = Question(self._may_be_name)
-        #: What `row_pattern` knows suspect cells by, addresses and names: a cell with another key can be
-        #: neither an endpoint's address nor a licensing name. None if keys cannot be relied on.
+        self._opened_name = BoundedMemo(self._may_be_name, MAX_CELLS)
+        #: The keys that `row_pattern` finds for suspect cells, addresses and names: a cell with another key
+        #: can be neither an endpoint's address nor a licensing name. None if keys are not reliable.
         self.keys = self._find_keys()
-        #: Whether a licensing name is all letters and digits, so that splunkd does not quote it.
+        #: Whether a licensing name consists of letters and digits only, so that splunkd does not quote it.
         self.has_words = any(name.isalnum() for name in self._names)
-        #: Could this cell be the address of an endpoint?
-        self.endpoint = Question(self._may_be_endpoint)
-        #: Could this cell be that, or a licensing name?
-        self.endpoint_or_name = Question(self._may_be_endpoint_or_name)
+        #: Whether a cell may be the address of an endpoint.
+        self.endpoint = BoundedMemo(self._may_be_endpoint, MAX_CELLS)
+        #: Whether a cell may be that or a licensing name.
+        self.endpoint_or_name = BoundedMemo(self._may_be_endpoint_or_name, MAX_CELLS)
 
     def name(self, cell: bytes) -> bool:
-        """Tell whether a cell could be a licensing name, or a URL with one."""
+        """Return whether a cell may be a licensing name, or a URL with one."""
         opened = _AUTHORITY.match(cell)
         return bool(cell) and self._opened_name[opened.group() if opened else cell]
 
@@ -80,18 +63,18 @@ class Suspicion:
                 data = escape(text)
                 keys.update((data, address_key(b'"%b"' % data) or data))
         for prefix in self._lookups.endpoints.prefixes(4, 24):
-            if len(keys) > MOST_KEYS:
+            if len(keys) > MAX_KEYS:
                 return None
             keys.add(b"%d.%d.%d" % (prefix >> 16, prefix >> 8 & 255, prefix & 255))
             keys.add(_NAT64_KEY)
         for prefix in self._lookups.endpoints.prefixes(6, 32):
-            if len(keys) > MOST_KEYS:
+            if len(keys) > MAX_KEYS:
                 return None
             keys.add(b"%x:%x" % (prefix >> 16, prefix & 0xFFFF))
         return frozenset(keys)
 
     def _is_other(self, key: Optional[bytes]) -> bool:
-        """Tell whether a cell with this key, None if it has none, is plainly something else."""
+        """Return whether a cell with this key cannot be licensing traffic; None: it has no key."""
         return key is not None and self.keys is not None and key not in self.keys
 
     def _may_be_endpoint(self, cell: bytes) -> bool:

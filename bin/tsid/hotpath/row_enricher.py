@@ -23,8 +23,8 @@ from tsid.hotpath.csvbytes import (
     split_cells,
     unquote,
 )
-from tsid.hotpath.prefilter import Suspicion
-from tsid.memo import AnswerBudget, AnswerMemo
+from tsid.hotpath.prefilter import Prefilter
+from tsid.memo import MAX_CELLS, AnswerBudget, AnswerMemo, BoundedMemo
 from tsid.text.addresses import canonical_address
 from tsid.text.raw_events import read_raw
 from tsid.text.sanitize import MAX_NAME_LENGTH
@@ -42,6 +42,12 @@ _NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
 
 _Cells = tuple[bytes, ...]
 _Getter = Callable[[Sequence[bytes]], _Cells]
+# All that an answer depends on: the cells for addresses, names and actions; those for the responder's bytes;
+# the period of the time; the cells for devices (None if they decide only the device's address); the cells for
+# source ports (None if none of them may be 443). A plain tuple: every row of licensing traffic makes one.
+_Key = tuple[_Cells, _Cells, Optional[int], Optional[_Cells], Optional[_Cells]]
+# The place of the cells for devices in it.
+_DEVICES = 3
 
 
 class Result(NamedTuple):
@@ -76,24 +82,6 @@ class _Remembered(NamedTuple):
     added: Sequence[bytes]
 
 
-class _Key(NamedTuple):
-    """The cells that an answer depends on, and the period of the row's time.
-
-    Attributes:
-        deciding: the cells for addresses, names and actions.
-        sizes: the cells for the responder's bytes; ``1`` for any number but 0.
-        period: the period of ``_time``; None if it does not matter.
-        devices: the cells for devices; None if they decide only the device's address.
-        ports: the cells for source ports; None if none of them may be 443.
-    """
-
-    deciding: _Cells
-    sizes: _Cells
-    period: Optional[int]
-    devices: Optional[_Cells]
-    ports: Optional[_Cells]
-
-
 class _Device(NamedTuple):
     """The cell for the device's address, and the canonical forms of all addresses in the device's fields."""
 
@@ -107,15 +95,15 @@ class RowEnricher:
     Args:
         header: the names of the columns, all different.
         enricher: decides.
-        suspicion: finds the cells that may belong to licensing traffic.
+        prefilter: finds the cells that may belong to licensing traffic.
         budget: limits the memory that remembered answers take.
     """
 
     def __init__(
-        self, header: Sequence[str], enricher: Enricher, suspicion: Suspicion, budget: AnswerBudget
+        self, header: Sequence[str], enricher: Enricher, prefilter: Prefilter, budget: AnswerBudget
     ) -> None:
         self._enricher = enricher
-        self._suspicion = suspicion
+        self._prefilter = prefilter
         self.width = len(header)
         self._places = {name: place for place, name in enumerate(header)}
         #: The fields that the command adds to a row, and those that have a column already.
@@ -211,7 +199,7 @@ class RowEnricher:
         if not answer.kept:
             return Result(None, True, answer.rewritten)
         added = list(answer.added)
-        if key.devices is None:
+        if key[_DEVICES] is None:
             added[slots[0]] = device.cell
         added[slots[1]] = self._connection_of(cells)
         if answer.edits:
@@ -234,7 +222,7 @@ class RowEnricher:
                 devices, ports = self._devices(cells), asked_from
             elif not device.addresses.isdisjoint(self._addresses_of(cells)):
                 devices = self._devices(cells)
-        return _Key(self._deciding(cells), sizes, period, devices, ports)
+        return self._deciding(cells), sizes, period, devices, ports
 
     def _learn_answer(self, key: _Key, cells: list[bytes]) -> _Remembered:
         answer = self._enricher.enrich(self._event(cells))
@@ -248,7 +236,8 @@ class RowEnricher:
             )
         else:
             found = _Remembered(False, False, False, (), ())
-        contents = (*key.deciding, *key.sizes, *(key.devices or ()), *(key.ports or ()))
+        deciding, sizes, _, devices, ports = key
+        contents = (*deciding, *sizes, *(devices or ()), *(ports or ()))
         edited = (cell for _, cell in found.edits)
         return self._answers.put(key, found, (*contents, *edited, *found.added))
 
@@ -271,14 +260,14 @@ class RowEnricher:
         return _event_of(self._columns, self._all_cells(cells))
 
     def _is_suspect(self, cells: list[bytes]) -> bool:
-        suspicion, enricher = self._suspicion, self._enricher
-        if any(map(suspicion.endpoint_or_name.__getitem__, _texts(cells, self._address_places))):
+        prefilter, enricher = self._prefilter, self._enricher
+        if any(map(prefilter.endpoint_or_name.__getitem__, _texts(cells, self._address_places))):
             return True
-        if any(map(suspicion.name, _texts(cells, self._name_places))):
+        if any(map(prefilter.name, _texts(cells, self._name_places))):
             return True
         from_https = enricher.may_swap and b"443" in b"".join(self._ports(cells))
         if (enricher.reads_raw or from_https) and any(
-            map(suspicion.endpoint.__getitem__, _texts(cells, self._device_places))
+            map(prefilter.endpoint.__getitem__, _texts(cells, self._device_places))
         ):
             return True
         if not enricher.reads_raw:
@@ -291,7 +280,7 @@ class RowEnricher:
         """Return whether a raw text may be licensing traffic."""
         fields = read_raw(unquote(cell))
         return any(
-            field in fields and self._suspicion.endpoint_or_name[quote(fields[field])]
+            field in fields and self._prefilter.endpoint_or_name[quote(fields[field])]
             for role in ("address", "name", "device")
             for field in self._enricher.fields_of(role)
         )
@@ -302,7 +291,7 @@ class RowEnricher:
         for places in self._connection:
             for place in places:
                 cell = cells[place]
-                part = cell if cell.isdigit() else _text_in(cell)
+                part = cell if cell.isdigit() else _parts[cell]
                 if part:
                     parts.append(part)
                     break
@@ -395,6 +384,10 @@ def _text_in(cell: bytes) -> bytes:
     """Return a cell's text as it is written within quotes; empty if it is a placeholder."""
     values = values_of(unquote(cell))
     return escape(values[0].strip()) if values else b""
+
+
+# Most parts of a connection's identifier, such as the firewall's UUID, occur again and again.
+_parts = BoundedMemo(_text_in, MAX_CELLS)
 
 
 def _canonical_addresses(event: Event) -> frozenset[str]:

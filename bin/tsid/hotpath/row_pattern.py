@@ -1,11 +1,11 @@
-"""Builds, for the rows under one header, the expression that tells at once which cannot be licensing traffic.
+"""Builds the expression that finds, under one header, the rows that cannot be licensing traffic.
 
-It is made for the forms that cells have been seen to take: a column that was always empty has to be empty,
-one that was always quoted has to be quoted. A row that differs is none the worse for it, it is only looked at
-more closely. So the expression may be as narrow as makes it fast.
+It expects the cells to look like those seen before: a column that was always empty has to be empty, a column
+that was always quoted has to be quoted. A row that differs is not lost, it only takes longer. So the
+expression can be as narrow as is fastest.
 
-Every part of it can match a given text in one way only, because Python has neither atomic groups nor
-possessive quantifiers before 3.11: a row that does not match is given up in linear time.
+Every part of it can match a text in one way only, because Python before 3.11 has neither atomic groups nor
+possessive quantifiers: a row that does not match is given up in linear time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from tsid.hotpath.csvbytes import POSSESSIVE as _P
 
 _WITHOUT_QUOTES = rb'"[^"]*%b"' % _P
 _UNQUOTED = rb'[^",\r\n]*' + _P
-# What an address cell is known by: the first three numbers of an IPv4 address, the first two of an IPv6
-# address in its canonical form, or the whole name.
+# The key of an address cell: the first three numbers of an IPv4 address, the first two of an IPv6 address in
+# its canonical form, or the whole name.
 _KEY = (
     rb"[0-9]+%b\.[0-9]+%b\.[0-9]+%b"
     rb"|[1-9a-f][0-9a-f]*%b:[1-9a-f][0-9a-f]*%b"
     rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
 )
 _ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
-# A port without digits would let a scheme pass for a host. Longer names than 252 characters may be shortened.
+# A port without digits would make a scheme look like a host. Names longer than 252 characters may be
+# shortened.
 _AUTHORITY = rb"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
 _NAME = rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P)
 _NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
@@ -35,8 +36,8 @@ _WORD = rb"[0-9A-Za-z]*" + _P
 _PORT = rb'(?:(?!443[,\n])[0-9]+%b|(?:"(?!443)[0-9][^"]*%b")?)' % (_P, _P)
 _HTTPS = re.compile(rb'"?443')
 
-#: A form counts if it is seen in more than this share of the rows.
-_SELDOM = 0.05
+#: A form is expected if more than this share of the rows has it.
+_MIN_SHARE = 0.05
 _match_address = re.compile(_ADDRESS).fullmatch
 _match_authority = re.compile(rb'"?' + _AUTHORITY).fullmatch
 
@@ -45,24 +46,24 @@ OTHER, REST = -2, -1
 
 
 def address_key(cell: bytes) -> Optional[bytes]:
-    """Return what the expression knows an address cell by; None if it would not match."""
+    """Return the key that the expression finds for an address cell; None if it does not match."""
     found = _match_address(cell)
     return found.group(1) if found else None
 
 
 def name_key(opened: bytes) -> Optional[bytes]:
-    """Do the same for a name's cell up to where its authority ends, in lower case."""
+    """Return the key for the cell of a name, given up to the end of its authority and in lower case."""
     found = _match_authority(opened)
     return found.group(1) if found else None
 
 
 class Suspect(NamedTuple):
-    """A column in which licensing traffic would show.
+    """A column with addresses or names, which decide whether a row may be licensing traffic.
 
     Attributes:
-        is_address: it holds addresses, else names.
-        cell: which of the expression's groups (from 0) is the whole cell.
-        key: which one is what the cell is known by.
+        is_address: it contains addresses, else names.
+        cell: the number of the expression's group (from 0) for the whole cell.
+        key: the number of the group for the cell's key.
     """
 
     is_address: bool
@@ -76,7 +77,7 @@ class RowPattern(NamedTuple):
     Attributes:
         expression: matches one row with its line end. Its groups, from 0: the row if it is ordinary; the
             groups of the suspects; any other well-formed row (`OTHER`); else the rest (`REST`).
-        suspects: the columns in which an ordinary row has to be looked at.
+        suspects: the columns to check in an ordinary row.
     """
 
     expression: re.Pattern[bytes]
@@ -84,31 +85,31 @@ class RowPattern(NamedTuple):
 
 
 def any_pattern(width: int) -> RowPattern:
-    """Return the expression for which no row is an ordinary one.
+    """Return the expression that finds no row ordinary.
 
     Args:
-        width: how many columns there are.
+        width: the number of columns.
     """
     return RowPattern(re.compile(rb"((?!))|(%b)\n|([\s\S]+)" % _any_row(width)), ())
 
 
 def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, words: bool) -> RowPattern:
-    """Return the expression for rows like some that have been seen.
+    """Return the expression for rows like those seen.
 
     Args:
-        roles: what each column is to the expression: `ORDINARY`; `EMPTY`, an ordinary row has nothing in it;
+        roles: the role of each column: `ORDINARY`; `EMPTY`, which is empty in an ordinary row;
             `ADDRESS`; `NAME`; `DEVICE`, an address that counts if a port is 443; or `PORT`.
         rows: the cells of the rows seen.
-        words: an unquoted address or name, all letters and digits, is as good as none.
+        words: treat an unquoted address or name, all letters and digits, as missing.
     """
-    # A row with something where there must be nothing does not match, whatever else is in it.
+    # A row with content in a column that must be empty does not match, whatever its other cells contain.
     empty = [place for place, role in enumerate(roles) if role == EMPTY]
     rows = [row for row in rows if not any(row[place] for place in empty)] or rows
     columns = list(zip(*rows))
-    # Many devices ask from port 443 where ASA events show the sides swapped: then their addresses decide.
+    # Where ASA events show the sides swapped, many devices use port 443: then their addresses decide.
     swapped = sum(
         any(_HTTPS.match(cell) for cell, role in zip(row, roles) if role == PORT) for row in rows
-    ) > _SELDOM * len(rows)
+    ) > _MIN_SHARE * len(rows)
     word = _WORD if words else b""
     parts: list[bytes] = []
     suspects: list[Suspect] = []
@@ -146,28 +147,28 @@ def _any_row(width: int) -> bytes:
 def _same_as(
     place: int, kind: str, firsts: Iterable[tuple[str, int]], columns: Sequence[Sequence[bytes]]
 ) -> Optional[int]:
-    """Return the earlier column whose cell this one's repeats, if there is one."""
+    """Return the earlier column whose cells this column repeats; None if there is none."""
     for other_kind, other in firsts:
         if other_kind == kind:
             pairs = list(zip(columns[place], columns[other]))
             differ = sum(mine != theirs and mine.startswith(b'"') for mine, theirs in pairs)
-            if differ <= _SELDOM * len(pairs):
+            if differ <= _MIN_SHARE * len(pairs):
                 return other
     return None
 
 
 def _form_of(cells: Collection[bytes]) -> bytes:
-    """Return the expression for a column whose text does not matter."""
+    """Return the expression for a column whose content does not matter."""
     quoted = [cell for cell in cells if cell.startswith(b'"')]
     empty = sum(not cell for cell in cells)
-    seldom = _SELDOM * len(cells)
+    few = _MIN_SHARE * len(cells)
     form = _WITHOUT_QUOTES
-    if sum(b'""' in cell[1:-1] for cell in quoted) > seldom:
+    if sum(b'""' in cell[1:-1] for cell in quoted) > few:
         form = QUOTED
-    if len(quoted) <= seldom:
-        return _UNQUOTED if len(cells) - len(quoted) - empty > seldom else b""
-    if len(cells) - len(quoted) <= seldom:
+    if len(quoted) <= few:
+        return _UNQUOTED if len(cells) - len(quoted) - empty > few else b""
+    if len(cells) - len(quoted) <= few:
         return form
-    if len(cells) - len(quoted) - empty <= seldom:
+    if len(cells) - len(quoted) - empty <= few:
         return rb"(?:%b)?" % form + _P
     return rb"(?:%b|%b)" % (form, _UNQUOTED)

@@ -6,13 +6,14 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
+from netaddr import IPNetwork
+
 from tsid.facts.lookups import Endpoint, Lookups
 from tsid.facts.tables import whole_number
 from tsid.refresh.bounds import Bounds, objection
 from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Items, list_names
 from tsid.refresh.resolving import KINDS, DnsAnswer
 from tsid.refresh.rows import (
-    BITS,
     ENDPOINT_COLUMNS,
     cidr,
     is_due,
@@ -24,7 +25,7 @@ from tsid.refresh.rows import (
 )
 from tsid.refresh.settings import Settings
 from tsid.refresh.survey import Survey
-from tsid.text.addresses import Address, Prefix, parse_prefix
+from tsid.text.addresses import Address, contains, parse_prefix
 
 # A row that is valid until then explains no event.
 _NEVER = "1970-01-01"
@@ -35,7 +36,7 @@ _MAX_MISSES = 1_000_000
 class _Entry:
     """A row in force, with the values that it will have."""
 
-    def __init__(self, endpoint: Endpoint, prefix: Prefix) -> None:
+    def __init__(self, endpoint: Endpoint, prefix: IPNetwork) -> None:
         self.endpoint, self.prefix = endpoint, prefix
         self.values = values_of(endpoint.row, ENDPOINT_COLUMNS)
         self.values.update(network=endpoint.network, host=endpoint.host, status=endpoint.status)
@@ -45,8 +46,7 @@ class _Entry:
         self.address = single_address(prefix)
 
     def contains(self, address: Address) -> bool:
-        shift = BITS[self.prefix.version] - self.prefix.prefixlen
-        return address.version == self.prefix.version and address.value >> shift == self.prefix.first >> shift
+        return contains(self.prefix, address)
 
 
 class EndpointPlan:
@@ -280,7 +280,7 @@ def _disagreement(answers: Sequence[DnsAnswer], every: Sequence[DnsAnswer]) -> O
     return "unanswered", f"{failed} did not answer, and all resolvers have to return a new address."
 
 
-def _kind_of(network: Prefix) -> str:
+def _kind_of(network: IPNetwork) -> str:
     """Return the type of the DNS records for a network's addresses."""
     return KINDS[0] if network.version == 4 else KINDS[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tsid.text.sanitize import printable, shown
+from tsid.text.sanitize import for_message, printable
 
 # A certificate may have hundreds.
 _MAX_NAMES = 20
@@ -92,10 +92,10 @@ class Items:
     def add(self, kind: str, table: str, what: str, item: str, host: str, reason: str) -> None:
         """Add a line; texts of strangers in it are made safe to print."""
         text = printable(reason[:1].upper() + reason[1:])
-        self.found.append(Item(kind, table, what, shown(item), host, text))
+        self.found.append(Item(kind, table, what, for_message(item), host, text))
 
 
 def list_names(names: Sequence[str]) -> str:
     """Return the names in a certificate as one text of bounded length."""
     more = len(names) - _MAX_NAMES
-    return ", ".join(map(shown, names[:_MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(for_message, names[:_MAX_NAMES])) + (f" and {more} more" if more > 0 else "")

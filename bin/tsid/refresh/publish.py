@@ -1,4 +1,4 @@
-"""Writes the refreshed tables so that every reader gets the old ones or the new ones, whole."""
+"""Writes the refreshed tables, each in one step: a reader finds a whole file, the old one or the new one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from tsid.facts.files import patiently, short_name
-from tsid.facts.lookups import REFRESHED, REPLACING, load_lookups
+from tsid.facts.files import retry_while_locked, short_name
+from tsid.facts.lookups import REFRESHED, load_lookups
 from tsid.refresh.plan import Plan
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.safe_files import PublishError, create, read_own
@@ -43,8 +43,9 @@ def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Put files into the lookups, each in one step, and keep what they held before as ``*.csv.bak``.
 
-    The loader of the search command takes all of them as they were, or all of them new. It reads them here
-    first, beside the old ones. Nothing is touched where nothing changes.
+    The loader of the search command reads the new files here before they replace the old ones. A command that
+    starts meanwhile may read some old and some new files: any mix is valid. Nothing is touched where nothing
+    changes.
 
     Args:
         folder: the app's ``lookups`` folder, locked by `exclusive_refresh`.
@@ -59,36 +60,29 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """
     files = changed(folder, files)
     temporary = {name: folder / f"{name}.tmp" for name in files}
-    replacing = folder / REPLACING
     written: list[str] = []
     try:
-        # Whoever left it was killed: the folder is this one's now.
-        replacing.unlink(missing_ok=True)
         for name, path in temporary.items():
             _write(path, files[name])
         load_lookups(folder, instead=temporary)
         # What needs room comes before the first table is replaced.
         for name in files:
             _keep(folder / name)
-        if files:
-            # Whoever reads meanwhile would find some of them old and some new, and waits.
-            create(replacing).close()
         for name, path in temporary.items():
             _put(path, folder / name)
             written.append(name)
-        replacing.unlink(missing_ok=True)
         _sync_folder(folder)
     except OSError as error:
         raise _refusal(folder, error, written) from None
     finally:
-        for path in (*temporary.values(), *(folder / f"{name}.bak.tmp" for name in files), replacing):
+        for path in (*temporary.values(), *(folder / f"{name}.bak.tmp" for name in files)):
             with contextlib.suppress(OSError):
                 path.unlink()
     return written
 
 
 def _put(path: Path, target: Path) -> None:
-    patiently(lambda: path.replace(target))
+    retry_while_locked(lambda: path.replace(target))
 
 
 def _write(path: Path, data: bytes, times: Optional[tuple[int, int]] = None) -> None:
@@ -105,7 +99,7 @@ def _keep(path: Path) -> None:
     # A link is not copied: its target may be a file that only root can read.
     if path.is_file() and not path.is_symlink():
         copy, found = path.with_name(f"{path.name}.bak.tmp"), path.stat()
-        _write(copy, patiently(lambda: read_own(path)), (found.st_atime_ns, found.st_mtime_ns))
+        _write(copy, retry_while_locked(lambda: read_own(path)), (found.st_atime_ns, found.st_mtime_ns))
         _put(copy, path.with_name(f"{path.name}.bak"))
 
 
@@ -121,7 +115,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _data_of(path: Path) -> bytes:
     try:
-        return patiently(path.read_bytes)
+        return retry_while_locked(path.read_bytes)
     except FileNotFoundError:
         return b""
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tsid.facts.digests import file_versions
+from tsid.facts.digests import file_digests
 from tsid.facts.lookups import Lookups
 from tsid.refresh.items import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
 from tsid.refresh.plan import Plan
@@ -61,7 +61,7 @@ def rows_of(items: Iterable[Item]) -> Iterator[dict[str, str]]:
 
 def status_rows(folder: Path, lookups: Lookups, today: datetime.date) -> Iterator[dict[str, str]]:
     """Yield a row for every lookup file, with its hash, and for every endpoint and alias, with its age."""
-    for version in file_versions(folder):
+    for version in file_digests(folder):
         yield {
             **_EMPTY,
             "kind": "file",

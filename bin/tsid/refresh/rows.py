@@ -6,8 +6,10 @@ import datetime
 from collections.abc import Iterable
 from typing import Optional
 
+from netaddr import IPNetwork
+
 from tsid.facts.tables import Row
-from tsid.text.addresses import Address, Prefix
+from tsid.text.addresses import Address
 
 #: The columns of the refreshed endpoints. The shipped table lacks the last three: how many checks in a row
 #: have missed the row, since which day, and the time to live (seconds) of the last answer.
@@ -51,7 +53,7 @@ def cidr(address: Address) -> str:
     return f"{address}/{BITS[address.version]}"
 
 
-def single_address(prefix: Prefix) -> Optional[Address]:
+def single_address(prefix: IPNetwork) -> Optional[Address]:
     """Return the address of a network that contains only one."""
     return Address(prefix.version, prefix.first) if prefix.prefixlen == BITS[prefix.version] else None
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from tsid.facts.errors import TsidError
-from tsid.facts.files import patiently, short_name
+from tsid.facts.files import retry_while_locked, short_name
 from tsid.facts.tables import whole_number
 from tsid.text import conf
-from tsid.text.addresses import Address, parse_address, parse_prefix
+from tsid.text.addresses import Address, contains, parse_address, parse_prefix
 from tsid.text.names import ascii_host
 from tsid.text.sanitize import printable
 
@@ -75,7 +75,7 @@ def _matches(exception: str, address: Address, host: str) -> bool:
         return True
     prefix = parse_prefix(exception)
     if prefix is not None:
-        return prefix[1].contains(address)
+        return contains(prefix[1], address)
     domain = exception.lstrip(".")
     return bool(domain) and f".{host}".endswith(f".{domain}")
 
@@ -156,7 +156,7 @@ def _read(path: Path) -> Mapping[str, str]:
     file = short_name(path)
     try:
         # Windows editors put a byte order mark in front; Splunk ignores it.
-        stanzas = conf.parse(patiently(path.read_bytes).decode("utf-8-sig"), file)
+        stanzas = conf.parse(retry_while_locked(path.read_bytes).decode("utf-8-sig"), file)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:

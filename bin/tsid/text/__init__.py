@@ -1,1 +1,1 @@
-"""Reads single texts: addresses, names, raw events, conf files; and sanitizes what strangers wrote."""
+"""Reads single texts (addresses, names, raw events, conf files), and sanitizes untrusted ones."""

@@ -1,17 +1,17 @@
-"""Reads the host out of whatever a firewall reports as a name or URL, and puts another host in its place."""
+"""Finds the host in a name or URL that a firewall reports, and replaces it."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple, Optional
 from urllib.parse import unquote
 
+from tsid.memo import MAX_NAMES, BoundedMemo
 from tsid.text.addresses import parse_address
-from tsid.text.sanitize import INVISIBLE, as_cell
+from tsid.text.sanitize import INVISIBLE, escape_formula
 
-#: What loggers write where they have no name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk and CIM
-#: ``-`` and ``unknown``.
+#: Placeholders that loggers write for a missing name: eNcore ``Unknown`` and ``N/A``, FMC ``None``, Splunk
+#: and CIM ``-`` and ``unknown``.
 PLACEHOLDERS = frozenset({"", "-", "n/a", "none", "null", "unknown"})
 
 #: RFC 1035, section 2.3.4: a name has at most 255 octets on the wire, which leaves 253 characters of text.
@@ -33,11 +33,11 @@ class ReportedName(NamedTuple):
     """The host part of a reported name or URL.
 
     Attributes:
-        observed: the host as reported, lower case, without port, brackets and final dot. Text that is no host
-            name (the Organisational Unit of a certificate, say) is kept, shortened to 253 characters, with an
-            apostrophe before what would be a formula to a spreadsheet.
-        host: the ASCII form to compare with the lookups; empty if the text is no host name.
-        is_address: the host is an IP address and so no name at all.
+        observed: the host as reported, lower case, without port, brackets and final dot. Text that is not a
+            host name (such as a certificate's Organisational Unit) is kept, shortened to 253 characters, with
+            an apostrophe before what would be a formula to a spreadsheet.
+        host: the ASCII form to compare with the lookups; empty if the text is not a valid host name.
+        is_address: the host is an IP address, not a name.
         start: where the host starts in the reported text.
         end: where it ends.
     """
@@ -50,19 +50,19 @@ class ReportedName(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the name is compared by with aliases, among which may be text that is no host name.
+        """The key to compare with aliases, which need not be host names.
 
-        Text that only looks like a host name, because what is odd about it cannot be shown, has none.
+        It is empty for text that looks like a host name only because its odd characters are invisible.
         """
         return self.host or ("" if ascii_host(self.observed) else self.observed)
 
 
-#: What stands for a name that was not reported.
+#: Represents a name that was not reported.
 NO_NAME = ReportedName("", "", False, 0, 0)
 
 
 def is_placeholder(text: str) -> bool:
-    """Tell whether a field's value only says that there is none, such as ``-`` or ``N/A``."""
+    """Return whether a field's value means that there is no value, such as ``-`` or ``N/A``."""
     return text.strip().lower() in PLACEHOLDERS
 
 
@@ -70,13 +70,13 @@ def parse_name(text: str) -> Optional[ReportedName]:
     """Find the host in a reported name.
 
     Args:
-        text: a URL with or without scheme, user info, port and path; a bare host; or anything else that stood
-            in the field.
+        text: a URL with or without scheme, user info, port and path; a bare host; or any other content of
+            the field.
 
     Returns:
-        The host, or None if the text holds none (empty, a placeholder, a URL without authority).
+        The host; None if the text contains none (empty, a placeholder, a URL without authority).
     """
-    return _parse_again(text) if len(text) <= _SHORT else _parse(text)
+    return _parsed[text]
 
 
 def _parse(text: str) -> Optional[ReportedName]:
@@ -105,16 +105,16 @@ def _parse(text: str) -> Optional[ReportedName]:
         observed = unquote(observed).lower()
     host = ascii_host(observed)
     if parse_address(host or observed) is not None:
-        # Only now it shows: ``74%2E16.4.74`` leads where ``74.16.4.74`` does.
+        # Only visible after decoding: ``74%2E16.4.74`` is the address ``74.16.4.74``.
         return _address(host or observed, start, end)
     if host and is_placeholder(host):
         return None
     visible = _visible(observed)
     if visible.endswith("."):
         visible = visible[:-1]
-    visible = as_cell(visible)[:MAX_HOST_LENGTH]
+    visible = escape_formula(visible)[:MAX_HOST_LENGTH]
     if visible != observed and ascii_host(visible) != host:
-        # IDNA drops some of what has no width: the name that would be shown is another one.
+        # IDNA drops some characters without width: the name to show would be another one.
         host = ""
     return ReportedName(visible, host, False, start, end)
 
@@ -128,24 +128,23 @@ def _address(text: str, start: int, end: int) -> ReportedName:
     return ReportedName(observed[:-1] if observed.endswith(".") else observed, "", True, start, end)
 
 
-# Few names make most of the traffic. Longer texts are not kept, so that hostile ones cannot fill the memory.
-_SHORT = 300
-_parse_again = lru_cache(50_000)(_parse)
+# A few names make up most of the traffic.
+_parsed = BoundedMemo(_parse, MAX_NAMES)
 
 
 def ascii_host(text: str) -> str:
-    """Bring a host name into the form in which names are compared.
+    """Return a host name in the form in which names are compared.
 
     Args:
         text: a host name, possibly international (RFC 3490), in any letter case, with or without final dot.
 
     Returns:
-        Lower-case ASCII, or the empty text if this is no host name.
+        Lower-case ASCII; empty if the text is not a valid host name.
     """
     host = text.lower()
     if host.endswith("."):
         host = host[:-1]
-    # The length comes first: the IDNA codec of older Pythons takes quadratic time.
+    # Check the length first: the IDNA codec of older Pythons takes quadratic time.
     if len(host) > MAX_HOST_LENGTH:
         return ""
     if not host.isascii():
@@ -157,5 +156,5 @@ def ascii_host(text: str) -> str:
 
 
 def replace_host(text: str, name: ReportedName, host: str) -> str:
-    """Put `host` where `name` stands in `text`; scheme, user info, port, path and query stay as they are."""
+    """Replace the host `name` in `text` by `host`, and keep scheme, user info, port, path and query."""
     return text[: name.start] + host + text[name.end :]

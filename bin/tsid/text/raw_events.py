@@ -1,4 +1,4 @@
-"""Reads the fields of a connection event out of its raw text: FTD syslog 43000x and eNcore records."""
+"""Reads the fields of a connection event from its raw text: FTD syslog 43000x and eNcore records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Z0-9_]{1,60}){2,4}")
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
-# may hold commas.
+# may contain commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
 # ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key, and can
 # hide one behind a quote that it opens.
