@@ -11,6 +11,9 @@
 import sys
 from pathlib import Path
 
-_BIN = Path(__file__).resolve().parent.parent / "bin"
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository, which is the app."""
+
+_BIN = ROOT / "bin"
 # The app's own library, and the libraries that it carries.
 sys.path[1:1] = [str(_BIN), str(_BIN / "lib")]
