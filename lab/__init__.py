@@ -4,7 +4,7 @@
 * ``spl`` evaluates searches, ``generator`` makes labelled events, ``dashboards`` shows the views
 * ``internet`` is DNS and TLS on loopback, for the refresh
 * ``cli`` is the command line and the demos: ``python -m lab --help``
-* ``fuzz`` looks for bytes that break the app, ``bench`` measures it
+* ``fuzz`` looks for bytes that break the app, ``bench`` measures its speed and its memory
 * ``errors``: everything that is raised on purpose
 """
 
