@@ -107,7 +107,7 @@ def main(app: Path = ROOT) -> int:
         return 1
     problems = [*find_problems(labelled, result.events), *risk.problems()]
     if problems:
-        print(f"demo: the app did not tell the truth, {len(problems)} times:", file=sys.stderr)
+        print(f"demo: the app answered wrongly, {len(problems)} times:", file=sys.stderr)
         for problem in problems:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1
