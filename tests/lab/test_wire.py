@@ -188,7 +188,7 @@ def test_a_frame_is_lengths_in_bytes() -> None:
         (b"chunked 1.0,0,0\n", r"not JSON"),
         (b"chunked 1.0,1,0\n{}", r"not JSON"),
         (b"chunked 1.0,2,0\n[]", r"not a JSON object"),
-        (b"chunked 1.0,9,0\n" + b'{"a":NaN}', r"NaN is no JSON"),
+        (b"chunked 1.0,9,0\n" + b'{"a":NaN}', r"NaN is not valid JSON"),
         (b"chunked 1.0,9,0\n" + b'{"a":"\xff"}', r"not JSON in UTF-8"),
     ],
 )
