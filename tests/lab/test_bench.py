@@ -6,9 +6,11 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+import lab.bench.subjects
 from lab.bench.__main__ import main
 from lab.bench.datasets import (
     CRLF,
@@ -35,7 +37,8 @@ NAMES = (OURS, LARGE_TABLE, IDENTITY, TYPICAL, BYTECOPY)
 
 @pytest.fixture(scope="module")
 def subjects(packaged_app: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
-    return build(packaged_app, tmp_path_factory.mktemp("subjects"))
+    with mock.patch.object(lab.bench.subjects, "LARGE_ROWS", 1_000):
+        return build(packaged_app, tmp_path_factory.mktemp("subjects"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +131,8 @@ def test_a_bound_is_checked(case: Case, other: str, factor: float, memory: int, 
 
 def test_the_whole_benchmark_runs_in_small(packaged_app: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--app", str(packaged_app), "--python", sys.executable, "--events", "50", "--rounds", "1"]
-    assert main([*arguments, "--data", "narrow"]) in (0, 1)
+    with mock.patch.object(lab.bench.subjects, "LARGE_ROWS", 1_000):
+        assert main([*arguments, "--data", "narrow"]) in (0, 1)
     said = capsys.readouterr()
     assert "bench:" not in said.err
     assert len(said.out.splitlines()) == 2 + 4 * len(FORMS) + 1 + 2
