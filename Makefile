@@ -25,7 +25,7 @@ BOOTSTRAP := $(PYTHON) -m tools.bootstrap
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo refresh-demo dashboards screenshots bench fuzz load test test-dashboards docs test-docs \
+.PHONY: help demo refresh-demo dashboards screenshots bench fuzz endurance test test-dashboards docs test-docs \
   readme lint format package inspect release vendor lock clean
 
 help: ## list these targets
@@ -47,17 +47,17 @@ screenshots: vendor $(PAGE) ## take the pictures of README; needs Node.js with n
 	@$(BOOTSTRAP) $(BROWSER) requirements/dashboards.txt
 	@$(BROWSER)/bin/python -m lab.dashboards.screenshots
 
-bench: vendor ## measure the command beside others, about 25 minutes; in small: make bench ARGS=--quick
+bench: package ## compare the command's speed with others, about 25 minutes; in small: make bench ARGS=--quick
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@$(LAB)/bin/python -m lab.bench $(ARGS)
+	@$(LAB)/bin/python -m lab.bench --app "$$(ls -t dist/*.tgz | head -1)" $(ARGS)
 
 fuzz: vendor ## look for inputs that break the app, 60 s a target; Linux, Python 3.11 to 3.13; make fuzz ARGS=--help
 	@$(BOOTSTRAP) $(FUZZ) requirements/fuzz.txt
 	@$(FUZZ)/bin/python -m lab.fuzz $(ARGS)
 
-load: vendor ## put the command under load, about half an hour; in small: make load ARGS='--events 1000000 --seconds 10'
+endurance: package ## send 10 million events through one process; in small: make endurance ARGS='--events 1000000'
 	@$(BOOTSTRAP) $(LAB) requirements/lab.txt
-	@$(LAB)/bin/python -m lab.load $(ARGS)
+	@$(LAB)/bin/python -m lab.bench.endurance --app "$$(ls -t dist/*.tgz | head -1)" $(ARGS)
 
 test: vendor ## run the tests; another Python: make test PYTHON=python3.9; some of them: make test ARGS='-k vendor'
 	@$(BOOTSTRAP) $(TEST) requirements/test.txt

@@ -4,13 +4,16 @@
 * ``spl`` evaluates searches, ``generator`` makes labelled events, ``dashboards`` shows the views
 * ``internet`` is DNS and TLS on loopback, for the refresh
 * ``cli`` is the command line and the demos: ``python -m lab --help``
-* ``fuzz`` looks for bytes that break the app, ``bench`` measures it
+* ``fuzz`` looks for bytes that break the app, ``bench`` measures its speed and its memory
 * ``errors``: everything that is raised on purpose
 """
 
 import sys
 from pathlib import Path
 
-_BIN = Path(__file__).resolve().parent.parent / "bin"
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository, which is the app."""
+
+_BIN = ROOT / "bin"
 # The app's own library, and the libraries that it carries.
 sys.path[1:1] = [str(_BIN), str(_BIN / "lib")]

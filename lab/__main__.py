@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     handler: Callable[[argparse.Namespace], int] = options.handler
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Events may hold any text, and bytes that are none; neither the locale nor the platform shall
-        # change them.
+        # Events may contain any text, and bytes that are not valid text; neither the locale nor the
+        # platform may change them.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
     try:
         return handler(options)

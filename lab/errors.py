@@ -1,4 +1,4 @@
-"""What the lab raises on purpose; every text is one line: what is wrong and, where known, the cure."""
+"""The lab's errors; every text is one line: the problem and, where known, the cure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LabError(Exception):
 
 
 class UsageError(LabError):
-    """What was asked for cannot be run: no such app or command, a command line that Splunk would not take."""
+    """The request cannot be run: no such app or command, or a command line that Splunk would refuse."""
 
 
 class EventError(LabError):

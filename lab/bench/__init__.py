@@ -1,10 +1,9 @@
-"""The benchmark: how fast the command is beside others that get the same bytes through the same pipes.
+"""The benchmark: how fast the command is, and others that get the same bytes through the same pipes.
 
-* ``datasets``: the chunk bodies, encoded once, in files; ``driver``: feeds them to a command and measures it
-* ``subjects``: the commands that are compared; ``competitors``: the sources of those that are not this app
-* ``bench``: the parts, and how much is measured; ``results``: what was measured
-* ``targets``: what has to be reached; ``tables``: the results in rows; ``show``: on the terminal; ``page``:
-  in ``docs/performance.md``; ``machine``: what it all ran on
+* ``datasets``: the chunks, encoded beforehand in each form of CSV; ``driver``: feeds them to a command
+* ``subjects``: the commands that are compared; ``competitors``: the sources of those that are not this app's
+* ``results``: the table, the ratios and their bounds
+* ``endurance``: ten million events through one process
 
-``python -m lab.bench --help`` says how to run it.
+``python -m lab.bench --help`` and ``python -m lab.bench.endurance --help`` show how to run it.
 """

@@ -1,114 +1,127 @@
-"""``python -m lab.bench``: runs the benchmark, shows its tables, and writes them into docs/performance.md."""
+"""``python -m lab.bench``: measures the command and its competitors, and checks the bounds."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from rich.console import Console
-
-from lab.bench import machine, page
-from lab.bench.bench import PARTS, QUICK, Bench, Size
-from lab.bench.datasets import FULL, KINDS, NARROW, Maker
-from lab.bench.results import Results, Run, load
-from lab.bench.show import reported, show
-from lab.bench.subjects import OURS, build
-from lab.bench.tables import tables
+from lab import ROOT
+from lab.bench.datasets import CHUNK_ROWS, FORMS, KINDS, SPLUNKD, columns_for, make_bodies, make_chunks
+from lab.bench.results import LICENSING, ORDINARY, Case, Run, markdown, table
+from lab.bench.subjects import (
+    BYTECOPY,
+    IDENTITY,
+    LARGE_TABLE,
+    OURS,
+    TYPICAL,
+    Subject,
+    build,
+    find_pythons,
+    unpack,
+    version_of,
+)
 from lab.errors import LabError
 
-_REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_BUILD = _REPOSITORY / "build" / "bench"
-_RESULTS = _BUILD / "results.json"
-_PAGE = _REPOSITORY / "docs" / "performance.md"
-
-_KINDS_OF_QUICK = (FULL, NARROW)
-
-_EXAMPLES = """\
-examples:
-  make bench                                    everything, about 25 minutes
-  make bench ARGS=--quick                       full and narrow events in small, about 5 minutes
-  make bench ARGS='--only compare --data full'  one part on one data set
-  make bench ARGS='--last --write'              the last run's tables into docs/performance.md
-"""
+PAGE = ROOT / "docs" / "performance.md"
+_MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run a command line and return the exit status."""
-    options = _parser().parse_args(argv)
-    console = Console()
-    if not console.is_terminal:
-        # Tables in a file or a pipe are as wide as they have to be.
-        console.width = 200
+    """Run a command line; return 1 if a bound is not met."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench",
+        description="Measures the command and its competitors. The machine should have nothing else to do.",
+    )
+    add_common(parser)
+    add = parser.add_argument
+    add("--events", metavar="N", type=int, default=200_000, help="for the fast commands (default: 200,000)")
+    add("--rounds", metavar="N", type=int, default=3, help="how often everything is repeated (default: 3)")
+    add("--quick", action="store_true", help="the same as --events 50000 --rounds 1")
+    add("--data", choices=KINDS, action="append", help="only these events")
+    add("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.events, options.rounds = CHUNK_ROWS, 1
+    runs = []
     try:
-        if options.last:
-            results = load(_RESULTS)
-        else:
-            results = _measured(options, console)
-            results.save(_RESULTS)
-        made = list(tables(results))
-        show(made, console)
-        if options.write:
-            text = page.updated(_PAGE.read_text(encoding="utf-8"), [table for table in made if table.rows])
-            _PAGE.write_text(text, encoding="utf-8")
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            subjects = build(unpack(options.app, Path(name, "package")), Path(name))
+            for run in measure(subjects, pythons(options), options):
+                runs.append(run)
+                what = f"{run.case.data}, {run.case.share:.0%}, {run.case.form}, {run.command}, {run.python}"
+                print(f"{what}: {run.events / run.seconds:,.0f} events/s", file=sys.stderr, flush=True)
     except (LabError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    rows = list(table(runs))
+    print(markdown(rows), end="")
+    if options.write:
+        page = PAGE.read_text("utf-8")
+        PAGE.write_text(_MARKED.sub(lambda mark: mark[1] + markdown(rows) + mark[2], page), "utf-8")
+    return int(any(row.met is False for row in rows))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench",
-        description="Measures the command beside others. The machine should have nothing else to do.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which app runs under which interpreter."""
     add = parser.add_argument
-    add("--quick", action="store_true", help="fewer events, one round")
-    add("--events", metavar="N", type=int, help="events for the fast commands (default: 500,000)")
-    add("--rounds", metavar="N", type=int, help="how often everything is repeated (default: 3)")
-    add("--only", metavar="PART", choices=PARTS, action="append", help=f"of {', '.join(PARTS)}")
-    add("--data", choices=KINDS, action="append", help="only on this data set")
-    add("--python", choices=machine.VERSIONS, action="append", help="only under this Python")
-    add("--last", action="store_true", help="measure nothing, take the last run's results")
-    add("--write", action="store_true", help="put the tables into docs/performance.md")
-    return parser
-
-
-def _measured(options: argparse.Namespace, console: Console) -> Results:
-    size: Size = QUICK if options.quick else Size()
-    changes = {name: getattr(options, name) for name in ("events", "rounds") if getattr(options, name)}
-    size = replace(size, **changes)
-    pythons = machine.pythons(tuple(options.python or machine.VERSIONS))
-    results = Results(
-        machine=machine.describe(),
-        pythons={python.version: python.release for python in pythons},
-        size={name.replace("_", " "): f"{number:,}" for name, number in asdict(size).items()},
+    add(
+        "--app",
+        metavar="PATH",
+        type=Path,
+        default=ROOT,
+        help="the app's package or folder (default: this one)",
     )
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        subjects = build(Path(folder))
-        with subjects[OURS].start(pythons[0].path) as command:
-            required: list[str] = command.getinfo["required_fields"]
-            command.close()
-        bench = Bench(size, pythons, subjects, Maker(_BUILD / "data", required), Path(folder))
-        results.runs.extend(reported(_runs(bench, options), console))
-    return results
+    add("--python", metavar="PATH", action="append", help="an interpreter (default: Python 3.9 and 3.13)")
 
 
-def _runs(bench: Bench, options: argparse.Namespace) -> Iterator[Run]:
-    for name, (part, kinds) in PARTS.items():
-        if options.only and name not in options.only:
-            continue
-        for kind in kinds:
-            if not kind or kind in (options.data or (_KINDS_OF_QUICK if options.quick else KINDS)):
-                yield from part(bench, kind)
+def pythons(options: argparse.Namespace) -> Mapping[str, str]:
+    """Return the chosen interpreters by version.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    return {version_of(path): path for path in options.python} if options.python else find_pythons()
+
+
+def measure(
+    subjects: Mapping[str, Subject], pythons: Mapping[str, str], options: argparse.Namespace
+) -> Iterator[Run]:
+    """Measure every case, the commands interleaved round by round; slow ones get the first chunk only."""
+    with subjects[OURS].start(next(iter(pythons.values()))) as command:
+        required = command.getinfo["required_fields"]
+    for data in options.data or KINDS:
+        columns = columns_for(data, required)
+        for share, forms in ((ORDINARY, FORMS), (LICENSING, (SPLUNKD,))):
+            bodies = make_bodies(columns, options.events, share)
+            for form in forms:
+                commands = (OURS, IDENTITY) if share == LICENSING else (OURS, IDENTITY, TYPICAL, BYTECOPY)
+                if (share, form) == (ORDINARY, SPLUNKD):
+                    commands = (*commands, LARGE_TABLE)
+                chunks = make_chunks(bodies, form)
+                for number in range(options.rounds):
+                    for version, path in pythons.items():
+                        for name in commands:
+                            few = chunks[:1] + chunks[-1:] if name in (IDENTITY, TYPICAL) else chunks
+                            with subjects[name].start(path) as command:
+                                seconds = command.work(few)
+                                usage = command.usage()
+                                command.close()
+                            yield Run(
+                                Case(data, share, form),
+                                name,
+                                version,
+                                number,
+                                sum(chunk.events for chunk in few),
+                                seconds,
+                                usage.processor,
+                                usage.peak,
+                                command.startup,
+                            )
 
 
 if __name__ == "__main__":

@@ -1,110 +1,103 @@
-"""What a benchmark has measured: runs in the order in which they were made, kept as JSON."""
+"""What was measured, as one table: medians, ratios within each round, and the bounds that they must meet."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Callable, Optional
+from typing import NamedTuple, Optional
+
+from lab.bench.datasets import FULL, NARROW, SPLUNKD
+from lab.bench.subjects import BYTECOPY, IDENTITY, LARGE_TABLE, OURS, TYPICAL
+
+ORDINARY, LICENSING = 0.01, 1.0
+"""Shares of licensing traffic."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One command's run.
+class Case(NamedTuple):
+    """The events of a measurement: their kind, the share of licensing traffic, the form of the cells."""
 
-    * ``part``: which part of the benchmark; ``value``: the place on its axis, 0 where it has none
-    * ``data``, ``python``, ``command``, ``round``: what was run, and in which round of the interleaving
-    * ``events``, ``seconds``, ``sent``, ``received``: its work; ``processor``, ``peak``: its cost
-    * ``startup``: seconds from the start to the getinfo reply
-    """
-
-    part: str
     data: str
-    python: str
+    share: float
+    form: str
+
+
+class Run(NamedTuple):
+    """One command over the events of one case: seconds, processor seconds with the start, bytes of memory."""
+
+    case: Case
     command: str
+    python: str
     round: int
-    value: float = 0
-    events: int = 0
-    seconds: float = 0
-    sent: int = 0
-    received: int = 0
-    processor: float = 0
-    peak: int = 0
-    startup: float = 0
-
-    @property
-    def events_per_second(self) -> float:
-        """How fast it was."""
-        return self.events / self.seconds
+    events: int
+    seconds: float
+    processor: float
+    peak: int
+    startup: float
 
 
-Measure = Callable[[Run], float]
+class Bound(NamedTuple):
+    """Limits of the ratio of this command to another: of events a second, of peak memory."""
+
+    min_speed: float = 0
+    max_speed: float = float("inf")
+    max_memory: float = float("inf")
+
+    def __str__(self) -> str:
+        limits = (("speed ≥", self.min_speed), ("speed ≤", self.max_speed), ("memory ≤", self.max_memory))
+        return ", ".join(f"{text} {limit:g}" for text, limit in limits if 0 < limit < float("inf"))
 
 
-def speed(run: Run) -> float:
-    """Events per second."""
-    return run.events_per_second
+BOUNDS = {
+    (Case(FULL, ORDINARY, SPLUNKD), IDENTITY): Bound(min_speed=6, max_memory=0.4),
+    (Case(FULL, ORDINARY, SPLUNKD), TYPICAL): Bound(min_speed=10),
+    (Case(FULL, ORDINARY, SPLUNKD), BYTECOPY): Bound(min_speed=0.35),
+    (Case(FULL, ORDINARY, SPLUNKD), LARGE_TABLE): Bound(max_speed=1.2),
+    (Case(FULL, LICENSING, SPLUNKD), IDENTITY): Bound(min_speed=1.3),
+    (Case(NARROW, ORDINARY, SPLUNKD), IDENTITY): Bound(min_speed=3, max_memory=1),
+    (Case(NARROW, ORDINARY, SPLUNKD), TYPICAL): Bound(min_speed=20),
+    (Case(NARROW, ORDINARY, SPLUNKD), LARGE_TABLE): Bound(max_speed=1.2),
+    (Case(NARROW, LICENSING, SPLUNKD), IDENTITY): Bound(min_speed=0.7),
+}
+HEAD = [
+    *("events", "licensing", "cells", "command", "Python", "events/s", "CPU µs/event", "peak MB", "start ms"),
+    *("speed ratio", "memory ratio", "bound", "met"),
+]
 
 
-def peak(run: Run) -> float:
-    """Peak memory in bytes."""
-    return run.peak
+class Row(NamedTuple):
+    """A line of the table, and whether it meets its bound (None: there is none)."""
+
+    cells: Sequence[str]
+    met: Optional[bool]
 
 
-@dataclass
-class Results:
-    """All runs, and what they ran on: the machine, the release of each Python, the size of the benchmark."""
-
-    machine: dict[str, str] = field(default_factory=dict)
-    pythons: dict[str, str] = field(default_factory=dict)
-    size: dict[str, str] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
-
-    def of(
-        self,
-        part: str,
-        data: Optional[str] = None,
-        python: Optional[str] = None,
-        command: Optional[str] = None,
-        value: Optional[float] = None,
-    ) -> list[Run]:
-        """Return the runs that fit."""
-        return [
-            run
-            for run in self.runs
-            if run.part == part
-            and data in (None, run.data)
-            and python in (None, run.python)
-            and command in (None, run.command)
-            and value in (None, run.value)
+def table(runs: Sequence[Run]) -> Iterator[Row]:
+    """Yield a row for every command, case and Python in the order in which they were first measured."""
+    for case, command, python in dict.fromkeys((run.case, run.command, run.python) for run in runs):
+        mine = [run for run in runs if (run.case, run.command, run.python) == (case, command, python)]
+        ours = {run.round: run for run in runs if (run.case, run.command, run.python) == (case, OURS, python)}
+        pairs = [(ours[run.round], run) for run in mine if run.round in ours and command != OURS]
+        ratios: Sequence[float] = ()
+        if pairs:
+            speed = median(our.events / our.seconds / (run.events / run.seconds) for our, run in pairs)
+            ratios = speed, median(our.peak / run.peak for our, run in pairs)
+        bound = BOUNDS.get((case, command))
+        met = None
+        if bound and ratios:
+            met = bound.min_speed <= ratios[0] <= bound.max_speed and ratios[1] <= bound.max_memory
+        figures = [
+            f"{median(run.events / run.seconds for run in mine):,.0f}",
+            f"{median(run.processor / run.events for run in mine) * 1e6:.1f}",
+            f"{median(run.peak for run in mine) / 1e6:,.0f}",
+            f"{median(run.startup for run in mine) * 1e3:,.0f}",
+            *([f"{ratio:.2f}" for ratio in ratios] or ["", ""]),
         ]
-
-    def ratio(self, ours: list[Run], theirs: list[Run], measure: Measure) -> Optional[float]:
-        """Return the median of the ratios within each round, None where there is no such round."""
-        by_round = {run.round: measure(run) for run in theirs}
-        ratios = [measure(run) / by_round[run.round] for run in ours if by_round.get(run.round)]
-        return median(ratios) if ratios else None
-
-    def save(self, path: Path) -> None:
-        """Write all of it to a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        verdict = {None: "", True: "yes", False: "NO"}[met]
+        known = [case.data, f"{case.share:.0%}", case.form, command, python]
+        yield Row([*known, *figures, str(bound or ""), verdict], met)
 
 
-def load(path: Path) -> Results:
-    """Read what `save` has written."""
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    runs = [Run(**run) for run in saved.pop("runs")]
-    return Results(**saved, runs=runs)
-
-
-def middle(runs: list[Run], measure: Measure) -> Optional[float]:
-    """Return the median over the runs, None if there are none."""
-    return median(map(measure, runs)) if runs else None
-
-
-def values(runs: list[Run]) -> Iterator[float]:
-    """Yield the places on the axis that were measured, in order."""
-    yield from sorted({run.value for run in runs})
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the table in Markdown."""
+    lines = [HEAD, ["---"] * len(HEAD), *(row.cells for row in rows)]
+    return "".join("| {} |\n".format(" | ".join(cells)) for cells in lines)

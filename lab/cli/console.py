@@ -1,4 +1,4 @@
-"""Rich's console, but that it leaves a reader who has gone to its caller."""
+"""Rich's console, except that a closed pipe is left to its caller."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ try:
 except ImportError as error:
     sys.exit(f"demo: the package {error.name!r} is missing: run `make demo`, which knows where it is")
 
+from lab import ROOT
 from lab.cli.console import Console
 from lab.cli.terminal import abandon_stdout, safe_text
 from lab.errors import LabError, UsageError
@@ -35,8 +36,6 @@ from lab.host.events import cell_text
 from lab.host.host import CommandHost
 from lab.host.search import Result
 from lab.host.wire import Record
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 _COMMAND, _OPTIONS = "tsidenrich", "raw=true"
 _SEED = 226091
@@ -87,7 +86,7 @@ class Section(NamedTuple):
     events: list[LabelledEvent]
 
 
-def main(app: Path = REPOSITORY) -> int:
+def main(app: Path = ROOT) -> int:
     """Run the demo with the app in that folder; the exit status is 0 if the command told the truth."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
@@ -108,7 +107,7 @@ def main(app: Path = REPOSITORY) -> int:
         return 1
     problems = [*find_problems(labelled, result.events), *risk.problems()]
     if problems:
-        print(f"demo: the app did not tell the truth, {len(problems)} times:", file=sys.stderr)
+        print(f"demo: the app answered wrongly, {len(problems)} times:", file=sys.stderr)
         for problem in problems:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1

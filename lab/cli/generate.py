@@ -22,7 +22,7 @@ examples:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the subcommand to the lab's command line."""
+    """Add the subcommand to the lab's command line."""
     parser = subparsers.add_parser(
         "generate",
         help="make firewall events that are labelled with the truth",
@@ -74,7 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the subcommand; its exit status."""
+    """Run the subcommand and return the exit status."""
     labelled = generate(
         options.count,
         seed=options.seed,

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import trustme
 
+from lab import ROOT
 from lab.errors import LabError
 from lab.host.app import copy_app
 from lab.host.host import CommandHost
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
 from lab.internet.servers import write_authority
-from tools.common import ROOT
 from tsid.facts.lookups import load_lookups
 
 _ALIAS, _HOST = TOOLS[:2]

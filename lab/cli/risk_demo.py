@@ -58,7 +58,7 @@ class RiskDemo:
             due = None if day is None else _date(self._fleet.start + day * DAY)
             told = reported[address].get("deadline")
             if told != due:
-                yield f"device {address} should lose its licence on {due}, and {told} is said"
+                yield f"device {address} should lose its licence on {due}, and the report says {told}"
 
     def show(self, console: Console) -> None:
         """Print the devices at risk, worst first: one of each state, with reason and next step."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from lab import ROOT
 from lab.cli.render import OUTPUTS, write_events
 from lab.cli.terminal import safe_text
 from lab.errors import Message, ProtocolError, SearchFailed, UsageError
@@ -19,8 +20,6 @@ from lab.host.host import CommandHost
 from lab.host.reply import Metrics
 from lab.host.search import Search
 from lab.host.wire import Record
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 _EXAMPLES = """\
 examples:
@@ -53,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--fields", metavar="A,B,C", default="", help="show these fields only, in this order")
     add("--limit", metavar="N", type=_positive, help="stop after this many events have come back")
     add("--metrics", action="store_true", help="show on stderr what the command measured")
-    add("--app", metavar="DIR", type=Path, default=REPOSITORY, help="the app's folder (default: this app)")
+    add("--app", metavar="DIR", type=Path, default=ROOT, help="the app's folder (default: this app)")
     add("--python", metavar="EXE", default=sys.executable, help="the interpreter (default: this one)")
     add("--chunk-rows", metavar="N", type=_positive, help="events per chunk (default: as Splunk, 50000)")
     add("--timeout", metavar="SECONDS", type=_seconds, default=60.0, help="for each answer (default: 60)")
@@ -139,5 +138,5 @@ def _positive(text: str) -> int:
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no time")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return seconds

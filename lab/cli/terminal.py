@@ -1,4 +1,4 @@
-"""What stands between the lab and those who read it: terminals that obey, pipes that close early."""
+"""Safe output: for terminals that would obey control characters, and pipes that close early."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 
 # What moves, colours or hides: control characters (line ends excepted), line and paragraph separators, and
-# what turns the direction of writing. Surrogates stand for bytes that are no text.
+# what turns the direction of writing. Surrogates are bytes that are not valid UTF-8.
 _ACTIVE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )

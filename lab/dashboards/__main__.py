@@ -7,12 +7,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from lab import ROOT
 from lab.dashboards.sample import make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
 from lab.host.app import copy_app
 
-APP = Path(__file__).resolve().parents[2]
 PORT = 8765
 
 
@@ -21,8 +21,8 @@ def main() -> int:
     print("Making up 100 days of a fleet …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            sample = make_sample(copy_app(APP, Path(folder)))
-            site = Site(APP / "default" / "data" / "ui" / "views", Splunkd(sample.splunk), PORT)
+            sample = make_sample(copy_app(ROOT, Path(folder)))
+            site = Site(ROOT / "default" / "data" / "ui" / "views", Splunkd(sample.splunk), PORT)
         except (LabError, OSError) as error:
             print(f"make dashboards: {error}", file=sys.stderr)
             return 1

@@ -33,7 +33,7 @@ _OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
 
 
 class Panel(NamedTuple):
-    """A panel as it stands on the screen.
+    """A panel as the screen shows it.
 
     Attributes:
         id: its name in the view's definition.
@@ -186,7 +186,7 @@ class View:
         """Save a picture of the whole view, however long it is."""
         size = self.page.viewport_size or {"width": 0, "height": 0}
         height = self.page.evaluate("document.documentElement.scrollHeight")
-        # Panels are painted for the window that they stand in.
+        # Panels are painted for their window.
         self.page.set_viewport_size({"width": size["width"], "height": height})
         self.wait().page.screenshot(path=path)
         self.page.set_viewport_size({"width": size["width"], "height": size["height"]})

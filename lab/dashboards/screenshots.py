@@ -6,15 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lab import ROOT
 from lab.dashboards.browser import View, chromium
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
 from lab.host.app import copy_app
 
-APP = Path(__file__).resolve().parents[2]
 #: Where README shows them from.
-FOLDER = APP / "docs" / "images"
+FOLDER = ROOT / "docs" / "images"
 # View and theme of each picture.
 _PICTURES = (("overview", "dark"), ("device", "light"), ("health", "dark"))
 
@@ -32,8 +32,8 @@ def main(width: int = 1920, height: int = 1080, folder: Path = FOLDER, themes: t
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         try:
-            sample = make_sample(copy_app(APP, Path(temporary)))
-            views = APP / "default" / "data" / "ui" / "views"
+            sample = make_sample(copy_app(ROOT, Path(temporary)))
+            views = ROOT / "default" / "data" / "ui" / "views"
             with Site(views, Splunkd(sample.splunk)) as site, chromium(width, height) as context:
                 for name, usual in _PICTURES:
                     for theme in themes or (usual,):

@@ -75,7 +75,7 @@ class Splunkd:
         return sid
 
     def results(self, sid: str, chain: str, offset: int, count: int) -> dict[str, Any]:
-        """Return a job's results, or those of a chain search behind it, column by column.
+        """Return a job's results, or those of a chain search after it, column by column.
 
         Raises:
             LabError: the search cannot run.

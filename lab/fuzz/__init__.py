@@ -1,8 +1,29 @@
-"""Fuzzing: bytes that nobody would write, into everything that reads what strangers wrote.
+"""Fuzzing: bytes that nobody would write, fed to everything that reads what strangers wrote.
 
-* ``target``: what a target is; ``targets`` finds one by its name
-* ``names``, ``raw``, ``chunks``, ``tables``, ``refresh``: the targets
-* ``engine``: one target under atheris, in a process of its own; ``runner`` starts such processes and reads
-  their reports; ``shrink`` makes a finding small
-* ``python -m lab.fuzz`` is the command line
+* ``target``: what a target consists of; ``names``, ``raw``, ``chunks``, ``tables``, ``refresh``: the targets
+* ``oracle``: the plain SDK implementation, with which answers are compared
+* ``python -m lab.fuzz``: runs targets under atheris
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.fuzz.target import Target
+
+ABOUT = {
+    "names": "host names, URLs and addresses, and the cells in which the fast path looks for them",
+    "raw": "raw lines, read alone, through an event, and through the fast path",
+    "chunks": "the frames and the bodies of chunks, compared with the plain SDK implementation",
+    "tables": "the lookup files of all layers",
+    "refresh": "DNS answers and certificates, up to the plan and the tables that it would write",
+}
+"""What each target feeds, by name."""
+
+
+def load(name: str) -> Target:
+    """Return the target of a name in `ABOUT`. It is imported here, so that atheris can watch its code."""
+    target: Target = import_module(f"lab.fuzz.{name}").TARGET
+    return target

@@ -1,63 +1,51 @@
-"""``python -m lab.fuzz``: fuzzes targets, several at once, and shows what was found."""
+"""``python -m lab.fuzz``: runs targets under atheris, each in its own process, and shows what was found."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Optional
 
-from lab.errors import LabError, UsageError
-from lab.fuzz.runner import EngineError, Report, run
-from lab.fuzz.shrink import failure_of, shrink
-from lab.fuzz.targets import ABOUT, load
+from lab import ROOT
+from lab.fuzz import ABOUT, load
 
-FOUND, FAILED, USAGE, INTERRUPTED = 1, 1, 2, 130
+WATCHED = ("tsid", "tsidsplunk.protocol", "lab.fuzz")
+"""The packages whose branches atheris watches."""
 
-#: The system's share of the work leaves room for one more than there are cores.
 _JOBS = (os.cpu_count() or 1) + 1
-#: How many seconds to spend on making a finding small.
-_SHRINK = 20
-
+_GRACE = 600  # seconds to start, and to finish the last input
+_SLOW = 20  # seconds: an input that takes longer is a finding
+_MEGABYTES = 2048
+_EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*([1-9]\d*)", re.MULTILINE)
+_COVERED = re.compile(r"\bcov: (\d+)")
+_PROBLEM = re.compile(
+    r"=== Uncaught Python exception: ===\n(.*?)(?:\n==\d+==|\Z)|==\d+== ?(ERROR: libFuzzer: .*?)$", re.DOTALL
+)
 _EXAMPLES = """\
 examples:
   make fuzz                                  all targets, 60 seconds each
   make fuzz ARGS='names raw --seconds 600'   two of them for longer
-  make fuzz ARGS=--prove                     each has to find a bug that is planted for it
-  make fuzz ARGS='names --input FILE'        an input again, without the engine
+  make fuzz ARGS=--prove                     each must find a bug that is planted for it
+  make fuzz ARGS='names --input FILE'        an input again, without atheris
 """
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run a command line and return the exit status: 0 if nothing was found, or all that was planted."""
-    options = _parser().parse_args(argv)
-    try:
-        if options.input:
-            return _again(options.targets, options.input, planted=options.prove)
-        if find_spec("atheris") is None:
-            raise UsageError("atheris is missing: use make fuzz, on Linux with Python 3.11 to 3.13")
-        targets = list(dict.fromkeys(options.targets)) or list(ABOUT)
-        return _run_all(targets, options.seconds, options.jobs, planted=options.prove)
-    except UsageError as error:
-        print(f"fuzz: {error}", file=sys.stderr)
-        return USAGE
-    except (LabError, OSError) as error:
-        print(f"fuzz: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-
-
-def _parser() -> argparse.ArgumentParser:
+    """Run a command line; return 0 if nothing was found, or everything that was planted."""
     targets = "\n".join(f"  {name:8} {about}" for name, about in ABOUT.items())
     parser = argparse.ArgumentParser(
         prog="python -m lab.fuzz",
-        description="Feeds the app what nobody would write, and checks what must hold.",
+        description="Feeds the app bytes that nobody would write, and checks what must hold.",
         epilog=f"targets:\n{targets}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,70 +53,129 @@ def _parser() -> argparse.ArgumentParser:
     add("targets", nargs="*", choices=[*ABOUT, []], metavar="TARGET", help="what to fuzz (default: all)")
     add("--seconds", metavar="N", type=int, default=60, help="for each target (default: 60)")
     add("--jobs", metavar="N", type=int, default=_JOBS, help=f"how many at once (default: {_JOBS})")
-    add("--prove", action="store_true", help="plant a bug for each target, which it has to find")
-    add("--input", metavar="FILE", type=Path, nargs="+", help="check some inputs, without the engine")
-    return parser
+    add("--prove", action="store_true", help="plant a bug for each target, which it must find")
+    add("--input", metavar="FILE", type=Path, nargs="+", help="check these inputs of one target")
+    add("--engine", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    names = list(dict.fromkeys(options.targets)) or list(ABOUT)
+    if options.engine:
+        fuzz(names[0], options.engine, options.seconds, planted=options.prove)
+    if options.input:
+        if len(names) != 1:
+            parser.error("--input needs the name of one target")
+        return replay(names[0], options.input, planted=options.prove)
+    if find_spec("atheris") is None:
+        parser.error("atheris is missing: use make fuzz, on Linux with Python 3.11 to 3.13")
+    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        passed = list(pool.map(lambda name: run(name, options.seconds, planted=options.prove), names))
+    return 0 if all(passed) else 1
 
 
-def _run_all(targets: Sequence[str], seconds: int, jobs: int, *, planted: bool) -> int:
-    print(
-        f"{'target':8} {'executions':>11} {'branches':>9} {'features':>9} {'corpus':>7} {'seconds':>8}  found"
-    )
-    missed = 0
-    with ThreadPoolExecutor(max(1, jobs)) as pool:
-        running = {pool.submit(run, name, seconds, planted=planted): name for name in targets}
-        for future in as_completed(running):
-            name = running[future]
-            try:
-                report = future.result()
-            except EngineError as error:
-                print(f"fuzz: {error}", file=sys.stderr)
-                missed += 1
-                continue
-            _show(name, report)
-            if planted and report.finding is None:
-                print(f"fuzz: {name} does not find the planted bug", file=sys.stderr)
-                missed += 1
-            elif not planted and report.finding is not None:
-                missed += 1
-                _explain(name, report)
-    return FOUND if missed else 0
+def run(name: str, seconds: int, *, planted: bool) -> bool:
+    """Fuzz a target in a process of its own, show what it found, and return whether it passed."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        command = [sys.executable, "-m", "lab.fuzz", name, "--engine", folder, "--seconds", str(seconds)]
+        done = subprocess.run(
+            [*command, *(["--prove"] if planted else [])],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": folder},  # the target's own files go with the folder
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds + _GRACE,
+        )
+        kinds = ("crash", "timeout", "oom")
+        found = [path.read_bytes() for kind in kinds for path in sorted(Path(folder).glob(f"{kind}-*"))]
+    log = done.stdout.decode("utf-8", "replace")
+    return report(name, log, done.returncode, found[0] if found else None, planted=planted)
 
 
-def _show(name: str, report: Report) -> None:
-    found = report.finding.kind if report.finding else "nothing"
-    print(
-        f"{name:8} {report.executions:11,} {report.branches:9,} {report.features:9,} {report.corpus:7,} "
-        f"{report.seconds:8.0f}  {found}",
-        flush=True,
-    )
+def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
+    """Fuzz a target in this process, which libFuzzer ends; its log goes to stderr.
+
+    Args:
+        name: the target's name.
+        folder: an empty folder, for the corpus and for what is found.
+        seconds: how long.
+        planted: with the target's planted bug.
+    """
+    import atheris  # noqa: PLC0415 - replaying an input works without it
+
+    with atheris.instrument_imports(include=WATCHED):
+        from lab.fuzz.target import dictionary  # noqa: PLC0415
+
+        target = load(name)
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for number, seed in enumerate(target.seeds()):
+        (corpus / f"seed-{number}").write_bytes(seed[: target.longest])
+    (folder / "words").write_text("\n".join([*dictionary(target.words), ""]), "ascii")
+    flags = {
+        "artifact_prefix": f"{folder}/",
+        "dict": folder / "words",
+        "max_len": target.longest,
+        "max_total_time": seconds,
+        "print_final_stats": 1,
+        "rss_limit_mb": _MEGABYTES,
+        "timeout": _SLOW,
+    }
+
+    def check(data: bytes) -> None:
+        try:
+            target.check(data)
+        except Exception:
+            # libFuzzer writes the input too, unless the interpreter fails while it ends.
+            (folder / "crash-input").write_bytes(data)
+            raise
+
+    atheris.Setup([sys.argv[0], *(f"-{flag}={value}" for flag, value in flags.items()), str(corpus)], check)
+    with target.plant() if planted else nullcontext():
+        atheris.Fuzz()
 
 
-def _explain(name: str, report: Report) -> None:
-    """Show a finding, as small as it can be made, in a form to be pasted into tests/lab/test_fuzz.py."""
-    finding = report.finding
-    if finding is None:
-        return
-    data = finding.data
-    if finding.kind == "crash":
-        data = shrink(load(name).check, data, _SHRINK)
-    print(
-        f"\n{finding.error}\n\nFor FOUND in tests/lab/test_fuzz.py:\n\n    ({name!r}, {data!r}),\n",
-        flush=True,
-    )
+def report(name: str, log: str, status: int, found: Optional[bytes], *, planted: bool) -> bool:
+    """Show what came of a target; return whether it found nothing, or the planted bug.
+
+    Args:
+        name: the target's name.
+        log: what libFuzzer wrote.
+        status: the exit status.
+        found: the input on which a check failed.
+        planted: whether a bug was planted.
+    """
+    executed, covered = _EXECUTED.search(log), _COVERED.findall(log)
+    if found is None and (status or not executed or not covered):
+        last = log.strip().splitlines()[-1:] or ["it wrote nothing"]
+        print(f"fuzz: {name}: atheris failed: {last[0]}", file=sys.stderr)
+        return False
+    counts = f"{executed[1] if executed else '?'} executions, {covered[-1] if covered else '?'} branches"
+    if found is None:
+        print(f"{name}: {counts}, nothing found", flush=True)
+        return not planted
+    print(f"{name}: {counts}, found {'the planted bug' if planted else 'a failing input'}", flush=True)
+    if not planted:
+        problem = _PROBLEM.search(log)
+        text = next(filter(None, problem.groups()), "") if problem else log[-2000:]
+        print(f"\n{text.strip()}\n\nFor FOUND in tests/lab/test_fuzz.py:\n\n    ({name!r}, {found!r}),\n")
+    return planted
 
 
-def _again(targets: Sequence[str], paths: Sequence[Path], *, planted: bool) -> int:
-    if len(targets) != 1:
-        raise UsageError("--input needs the name of one target")
-    target = load(targets[0])
+def replay(name: str, paths: Sequence[Path], *, planted: bool) -> int:
+    """Check inputs without atheris; return 1 if one of them fails."""
+    target = load(name)
     failed = 0
     with target.plant() if planted else nullcontext():
         for path in paths:
-            failure = failure_of(target.check, path.read_bytes())
-            failed += failure is not None
-            print(f"{path}:", "{} at {}, line {}".format(*failure) if failure else "passes")
-    return FOUND if failed else 0
+            try:
+                target.check(path.read_bytes())
+            except Exception as error:
+                failed = 1
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                print(f"{path}: {type(error).__name__} at {place.filename}, line {place.lineno}")
+            else:
+                print(f"{path}: passes")
+    return failed
 
 
 if __name__ == "__main__":

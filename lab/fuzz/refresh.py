@@ -21,7 +21,8 @@ import dns.rcode
 import dns.rrset
 import trustme
 
-from lab.fuzz.target import LOOKUPS, ROOT, SEPARATOR, Target, scratch
+from lab import ROOT
+from lab.fuzz.target import LOOKUPS, SEPARATOR, Target, scratch
 from tsid.facts.lookups import Lookups, load_lookups
 from tsid.refresh import certificates, report, resolving, rows, survey
 from tsid.refresh.bounds import Bounds, load_bounds

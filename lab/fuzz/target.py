@@ -1,4 +1,4 @@
-"""What a fuzz target is: a check of any bytes, what to start from, and a bug that it has to find."""
+"""What a fuzz target consists of: a check of any bytes, inputs to start from, and a bug that it must find."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+from lab import ROOT
 from tsid.facts.lookups import Lookups, load_lookups
 from tsid.hotpath.prefilter import Prefilter
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 LOOKUPS = ROOT / "lookups"
 
 #: Separates the parts of an input that has several. No text that is compared holds it.

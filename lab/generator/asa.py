@@ -90,7 +90,7 @@ def _asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
 
 
 def _name(flow: Flow, dice: Dice) -> Optional[Spelling]:
-    """What stands in the place of the server's address, if anything does."""
+    """Return the text in the place of the server's address, if there is any."""
     if not flow.to.address:
         return bare(flow.to.reported, dice)._replace(after="")
     if not flow.to.verdict and not flow.to.source and dice.chance(_SHARE_OF_CONFIGURED_NAMES):

@@ -49,7 +49,7 @@ class Atlas:
 
     * ``sites``: the endpoints in force from ``start`` to ``end`` (epoch seconds)
     * ``hosts``: the canonical hosts; ``aliases``: the aliases of each
-    * ``names``: every licensing name, with the canonical host that it stands for
+    * ``names``: every licensing name, with its canonical host
     * ``cisco``: addresses in Cisco's own networks that are no endpoints; ``neighbours``: those next to one
     * ``relays``: addresses where something may stand in for Cisco
     """

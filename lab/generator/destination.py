@@ -41,14 +41,14 @@ class Destination(NamedTuple):
     * ``port``
     * ``reported``: the host that certificate or URL name; ``asked``: the one that the client asked for
     * ``url``: the reported host, or an address, as a URL; None if there is none
-    * ``source``: an address that stands on the other side in the place of a device
+    * ``source``: an address on the other side, in the place of a device
     * ``query``: the name that the client asks this DNS server for
 
     What is true of it:
 
     * ``scenario``: how the connection was made up; ``verdict``: empty for ordinary traffic
     * ``host``: the licensing host, empty for an impostor; ``site``: the licensing endpoint, if it is one
-    * ``network``: the row of the lookups that the address lies in
+    * ``network``: the row of the lookups that contains the address
     """
 
     scenario: str

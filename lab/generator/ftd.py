@@ -14,7 +14,7 @@ from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape
 
 # -------------------------------------------------------- cisco:ftd:syslog, Cisco Security Cloud 3.6.6
 
-# Raw key to the fields that the add-on makes of it, beside the key itself.
+# Raw key to the fields that the add-on makes of it, in addition to the key itself.
 _CSC_ALIASES = (
     ("SrcIP", ("src_ip", "InitiatorIP")),
     ("DstIP", ("dest_ip", "ResponderIP")),

@@ -123,7 +123,7 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
     for key, name in names.items():
         pairs[key] = name.text
     if dice.chance(0.4):
-        # Where addresses are translated, the line goes on behind the name.
+        # Where addresses are translated, the line goes on after the name.
         pairs.update(
             NAT_InitiatorPort=flow.port,
             NAT_ResponderPort=to.port,

@@ -8,7 +8,7 @@ from lab.generator.dice import Dice
 
 
 class Spelling(NamedTuple):
-    """A name as it stands in a field: the host, and the text around it."""
+    """A name as a field contains it: the host, and the text around it."""
 
     before: str
     host: str
@@ -32,7 +32,7 @@ class Spelling(NamedTuple):
 
 _UNCHANGED, _UPPER, _TITLE, _DOTTED = range(4)
 
-# What stands before the host, how the host is written, what stands after it.
+# The text before the host, how the host is written, the text after it.
 _USUAL_URL = ("https://", _UNCHANGED, "")
 _OTHER_URLS = (
     ("https://", _UNCHANGED, "/"),

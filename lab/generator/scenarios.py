@@ -89,7 +89,7 @@ def _unverified(atlas: Atlas, dice: Dice) -> Destination:
     return _elsewhere(UNVERIFIED, atlas, dice)._replace(masked=dice.pick(masked or ["x.x.x.x"]))
 
 
-#: One maker for each verdict that says something, weights first: how often it comes, beside the others.
+#: One maker for each verdict that says something, weights first: how often it comes, relative to the others.
 SCENARIOS: dict[str, tuple[int, Maker]] = {
     CANONICAL: (3, _canonical),
     ALIASED: (3, _aliased),
@@ -123,7 +123,7 @@ _LOOK_ALIKES = (
     "t00ls.cisco.com",
     "cisco.com",
 )
-# The licensing host stands in the URL, but is not the host that is asked.
+# The URL contains the licensing host, but that is not the host that is asked.
 _MENTIONS = (
     ("https://", "www.example.com", "/redirect?to=https://tools.cisco.com/"),
     ("https://", "mirror.example.org", "/tools.cisco.com/toos.cisco.com"),

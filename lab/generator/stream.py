@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lab import ROOT
 from lab.errors import UsageError
 from lab.generator import asa, encore, estreamer, ftd, plain
 from lab.generator.atlas import Atlas
@@ -25,7 +26,7 @@ ALL_SCENARIOS = tuple(SCENARIOS)
 #: 2025-12-01 00:00:00 UTC, about when the KB's events were seen.
 START = 1764547200
 
-_LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
+_LOOKUPS = ROOT / "lookups"
 _SHARE_OF_MULTIVALUES = 0.04
 # Beside these, another name or address in the same field changes nothing: theirs is the strongest verdict.
 _STRONGER_THAN_ANOTHER_NAME = (CANONICAL, ALIASED, IMPOSTOR, UNLISTED, RELAYED)

@@ -38,7 +38,7 @@ class Truth(NamedTuple):
     Attributes:
         shape: how it was delivered.
         scenario: how it was made up; says for ordinary traffic how it came close to licensing.
-        needs_raw: some of this stands in ``_raw`` only; the command must be told to read it (``raw=true``).
+        needs_raw: some of this is in ``_raw`` only; the command must be told to read it (``raw=true``).
         verdict: what the command must say, as are the nine that follow: see its output fields.
         field: the field that the server's name came from; empty if it came from no field.
         rewritten: that field's value after the command has run.

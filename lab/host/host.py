@@ -74,7 +74,7 @@ class CommandHost:
                 streamed pipeline. timeout: seconds, for every reply and for the exit. info: what getinfo
                 says about the search. absent_fields: in selected-fields mode, send a required field that no
                 event has as an empty column,
-                as recorded from Splunk 8.2.1; False leaves it out, which a command had better survive as
+                as recorded from Splunk 8.2.1; False leaves it out, which a command must survive as
                 well.
 
         Raises:

@@ -22,16 +22,16 @@ _BYTECODE = shutil.ignore_patterns("__pycache__", "*.pyc")
 def install_on_peer(app: Path, root: Path) -> Path:
     """Copy the app, read-only, to ``<root>/var/run/searchpeers/<bundle>/apps/<app id>``; return that path.
 
-    ``root`` stands for SPLUNK_HOME. Only what the bundle carries is copied: bin, default, lookups, metadata,
+    ``root`` is SPLUNK_HOME. Only what the bundle carries is copied: bin, default, lookups, metadata,
     but no bytecode; a link becomes what it points to. Everything from the bundle's folder down loses its
     write permission. Root may write all the same, so compare ``tree_digest`` before and after.
     ``make_writable`` undoes it.
 
     Raises:
-        UsageError: this is no app with commands.
+        UsageError: the folder is not an app with commands.
     """
     if not (app / "bin").is_dir():
-        raise UsageError(f"{app} is no app with commands: it has no bin")
+        raise UsageError(f"{app} is not an app with commands: it has no bin")
     bundle = root / "var" / "run" / "searchpeers" / BUNDLE
     installed = bundle / "apps" / app_id(app)
     for name in _CARRIED:
@@ -59,7 +59,7 @@ def make_writable(path: Path) -> None:
 
 
 def tree_digest(path: Path) -> str:
-    """Return a hash of the names and contents of all that lies below: the same until something is written.
+    """Return a hash of the names and contents of everything below: the same until something is written.
 
     Python's own bytecode cache is left out: the interpreter writes it wherever it can, whatever the command
     does.

@@ -33,7 +33,7 @@ class Reply(NamedTuple):
 
 
 class _EndOfOutput(NamedTuple):
-    """What stands behind the last reply: nothing (None), or something that is no frame."""
+    """What follows the last reply: nothing (None), or something that is not a frame."""
 
     error: ProtocolError | None
 

@@ -98,7 +98,7 @@ def decode_frames(data: bytes) -> list[Frame]:
 
 def _decode_metadata(data: bytes) -> dict[str, Any]:
     def refuse(name: str) -> Any:
-        raise ValueError(f"{name} is no JSON")
+        raise ValueError(f"{name} is not valid JSON")
 
     try:
         metadata = json.loads(data.decode("utf-8"), parse_constant=refuse)
@@ -156,7 +156,7 @@ def encode_body(events: Sequence[Event], columns: Sequence[str]) -> bytes:
     """
     for name in columns:
         if not isinstance(name, str) or not name:
-            raise EventError(f"{name!r} is no field name")
+            raise EventError(f"{name!r} is not a valid field name")
         if name.startswith(MULTIVALUE_PREFIX):
             raise EventError(f"the field name {name!r} is taken: splunkd sends multivalues in such columns")
     if events and not columns:
@@ -256,7 +256,7 @@ def decode_body(body: bytes) -> Table:
 
 
 def plain_columns(columns: Iterable[str]) -> list[str]:
-    """Return the field names behind a table's columns, which have some fields twice."""
+    """Return the field names of a table's columns, which have some fields twice."""
     return list(dict.fromkeys(map(_field_of, columns)))
 
 
@@ -310,4 +310,4 @@ def _strictly(records: Iterator[Record]) -> Iterator[Record]:
 
 
 def _body_error(error: TableError) -> ProtocolError:
-    return ProtocolError(f"the body is no CSV table: line {error.line}: {error}")
+    return ProtocolError(f"the body is not a valid CSV table: line {error.line}: {error}")

@@ -50,7 +50,7 @@ def _find_nsd() -> str | None:
 
 
 def has_nsd() -> bool:
-    """Tell whether the server is installed."""
+    """Return whether the server is installed."""
     return _find_nsd() is not None
 
 

@@ -107,7 +107,7 @@ def silent_server(trickle: bytes = b"") -> Iterator[int]:
     """Run a server that takes connections and never does a handshake; yield its port.
 
     Args:
-        trickle: what it sends, slowly and byte by byte, with zeros behind it; nothing at all if empty.
+        trickle: what it sends, slowly and byte by byte, followed by zeros; nothing at all if empty.
     """
     over = threading.Event()
 
@@ -130,7 +130,7 @@ def proxy(routes: Mapping[tuple[str, int], int], *, authorization: str = "") -> 
     """Run an HTTP proxy that takes CONNECT; yield its port.
 
     Args:
-        routes: which port of loopback stands for an address and port; it refuses all others.
+        routes: the port of loopback for an address and port; it refuses all others.
         authorization: the value of Proxy-Authorization without which it refuses.
     """
 
@@ -139,7 +139,7 @@ def proxy(routes: Mapping[tuple[str, int], int], *, authorization: str = "") -> 
             _, target, _ = lines.readline().decode("ascii").split(" ", 2)
             headers = [line.rstrip(b"\r\n").lower() for line in iter(lines.readline, b"\r\n")]
         host, _, port = target.rpartition(":")
-        # IPv6 stands in brackets (RFC 9110, section 9.3.6, with RFC 3986).
+        # IPv6 is written in brackets (RFC 9110, section 9.3.6, with RFC 3986).
         in_form = (":" in host) == host.startswith("[")
         known = routes.get((host.strip("[]"), int(port))) if in_form else None
         wanted = f"proxy-authorization: {authorization}".lower().encode("ascii")

@@ -1,1 +1,1 @@
-"""A strict evaluator for the SPL that the app ships: what it does not know is an error, never a guess."""
+"""A strict evaluator for the SPL that the app ships: whatever it does not know is an error, never a guess."""

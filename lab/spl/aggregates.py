@@ -39,7 +39,7 @@ def parse(arguments: str, context: Context) -> Plan:
     """Parse the arguments of `stats`.
 
     Raises:
-        SplError: they are none, or use what is not known here.
+        SplError: they are not valid, or use something that is not known here.
     """
     parts: list[Part] = []
     fields: set[str] = set()
@@ -70,7 +70,7 @@ def parse(arguments: str, context: Context) -> Plan:
 
 
 def _inside(source: str) -> tuple[str, str]:
-    """Return what stands in the brackets at the start, and what follows them."""
+    """Return the text in the brackets at the start, and the text after them."""
     depth, quoted = 0, False
     for place, character in enumerate(source):
         quoted ^= character == '"'

@@ -87,7 +87,7 @@ def _eval(engine: Engine, table: Table, arguments: str) -> Table:
 
 
 def _set(row: Row, name: str, value: Value) -> None:
-    """Give a field a value; numbers become text, as in results; a field of null is no field.
+    """Give a field a value; numbers become text, as in results; a null value removes the field.
 
     Raises:
         SplError: it is an empty text: to eval that is a value, to a lookup or a command none.

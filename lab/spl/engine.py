@@ -92,7 +92,7 @@ class Splunk:
         """Run a search over the events of a time range.
 
         Args:
-            search: as it stands in the search bar.
+            search: as typed in the search bar.
             earliest: epoch seconds, included.
             latest: epoch seconds, excluded; None for now.
 
@@ -269,7 +269,7 @@ def _outside_quotes(source: str) -> str:
 
 
 def _bracketed(source: str) -> str:
-    """Return what stands between the bracket at the start and the one that closes it."""
+    """Return the text between the bracket at the start and the one that closes it."""
     blanked, depth = _outside_quotes(source), 0
     for place, character in enumerate(blanked):
         depth += (character == "[") - (character == "]")

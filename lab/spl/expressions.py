@@ -34,7 +34,7 @@ class Expression(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a search may ask for beside its rows, in epoch seconds.
+    """What a search may ask for in addition to its rows, in epoch seconds.
 
     Attributes:
         now: when it runs.
@@ -261,7 +261,7 @@ def _combine(operator: str, left: Expression, right: Expression) -> Expression:
         return Expression(_LOGIC[operator](left.evaluate, right.evaluate), fields, True)
     for side in (left, right):
         if side.is_boolean:
-            raise SplError(f"a condition beside {operator}")
+            raise SplError(f"a condition next to {operator}")
     if operator in _COMPARISONS:
         sign = _COMPARISONS[operator]
         return Expression(lambda row: _compare(sign, left.evaluate(row), right.evaluate(row)), fields, True)
@@ -309,7 +309,7 @@ _LOGIC: Mapping[str, Callable[[Evaluator, Evaluator], Evaluator]] = {
 
 def _single(value: Value, operator: str) -> Value:
     if isinstance(value, list):
-        raise SplError(f"a field with several values beside {operator}: what it means is not documented")
+        raise SplError(f"a field with several values next to {operator}: its meaning is not documented")
     return value
 
 

@@ -35,7 +35,7 @@ class Function(NamedTuple):
     body: Callable[[Row, Sequence[Part], float], Value]
 
     def wants_boolean(self, place: int) -> bool:
-        """Tell whether an argument has to be a condition."""
+        """Return whether an argument must be a condition."""
         return place % 2 == 0 if self.name == "case" else place in self.conditions
 
     def apply(self, row: Row, parts: Sequence[Part], now: float) -> Value:
@@ -129,7 +129,7 @@ def _extreme(largest: bool) -> Callable[..., Value]:
         kept = [value for value in values if value is not None]
         numbers = [number(value) for value in kept]
         if any(value is None for value in numbers):
-            raise SplError("min or max of what is no number")
+            raise SplError("min or max of what is not a number")
         return (max if largest else min)(value for value in numbers if value is not None)
 
     return body
@@ -203,7 +203,7 @@ def _substr(value: Value, start: Value, length: Value = None) -> Value:
 def _whole(value: Value) -> int:
     found = number(value)
     if found is None or found != int(found):
-        raise SplError(f"{value!r} is no whole number")
+        raise SplError(f"{value!r} is not a whole number")
     return int(found)
 
 

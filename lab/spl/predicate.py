@@ -1,8 +1,8 @@
 """Conditions of the `search` command (Splunk, Search Reference, "search").
 
-OR comes before AND, which stands between terms that nothing joins. A comparison is true if one of the field's
-values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1`` does not. Texts
-are compared without regard to letter case, and ``*`` stands for anything.
+OR binds closer than AND, which joins terms that are written next to each other. A comparison is true if one
+of the field's values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1``
+does not. Texts are compared without regard to letter case, and ``*`` matches anything.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parse_predicate(source: str) -> Predicate:
     """Parse the arguments of `search`; without any everything is let through.
 
     Raises:
-        SplError: they are none, or use what is not known here.
+        SplError: they are not valid, or use something that is not known here.
     """
     tokens, position, end = [], 0, len(source.rstrip())
     while position < end:
@@ -182,7 +182,7 @@ def _membership(source: str) -> Predicate:
 
 
 def _matcher(wanted: str) -> Callable[[str], bool]:
-    """Return a test for a field's value: equal as a number, or as a text in which * stands for anything."""
+    """Return a test for a field's value: equal as a number, or as a text in which * matches anything."""
     pattern = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.IGNORECASE | re.DOTALL)
     as_number = number(wanted)
 

@@ -1,6 +1,6 @@
 """Takes searches apart: macros, pipes, and the arguments of a command.
 
-Macros: Splunk, macros.conf.spec. A macro stands between backticks, its arguments in parentheses behind its
+Macros: Splunk, macros.conf.spec. A macro is written between backticks, its arguments in parentheses after its
 name; its definition may hold macros itself.
 """
 
@@ -64,7 +64,7 @@ def _definition(name: str, arguments: str | None, macros: Mapping[str, Mapping[s
 
 @lru_cache(maxsize=1024)
 def split(source: str, separator: str) -> Sequence[str]:
-    """Split a text at a character that stands neither in quotes nor in brackets.
+    """Split a text at a character that is neither in quotes nor in brackets.
 
     Raises:
         SplError: a quote or bracket is open at the end.
@@ -141,7 +141,7 @@ def options(arguments: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
 
 
 def words(arguments: str) -> Iterator[str]:
-    """Yield words that stand between blanks and commas, quoted or not."""
+    """Yield the words between blanks and commas, quoted or not."""
     rest = arguments.strip()
     while rest:
         found = _WORD.match(rest)

@@ -23,7 +23,7 @@ def bin_times(table: Table, arguments: str) -> Table:
     """Put each row's `_time` back to the start of its span."""
     given, rest = options(arguments, ("span",))
     names = list(words(rest))
-    # The option may stand behind the field.
+    # The option may follow the field.
     given.update(options(" ".join(names[1:]), ("span",))[0])
     if names[:1] != ["_time"] or "span" not in given:
         raise SplError(f"bin {arguments}: only bin _time span=… is known here")
@@ -118,5 +118,5 @@ def _starts(context: Context, span: int) -> list[float]:
 def _start(row: Row, span: int) -> float:
     time = number(row["_time"])
     if time is None:
-        raise SplError(f"_time {row['_time']!r} is no number")
+        raise SplError(f"_time {row['_time']!r} is not a number")
     return time // span * span

@@ -33,12 +33,12 @@ def text(value: Value) -> str:
     """Return the text of a single value: whole numbers without a point, others with 15 digits at most.
 
     Raises:
-        SplError: it is no single value.
+        SplError: it is not a single value.
     """
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or value is None or isinstance(value, list):
-        raise SplError(f"{value!r} is no single text or number")
+        raise SplError(f"{value!r} is not a single text or number")
     if math.isfinite(value) and value == int(value):
         return str(int(value))
     return f"{value:.15g}"

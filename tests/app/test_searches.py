@@ -11,7 +11,6 @@ from typing import NamedTuple, Optional
 
 import pytest
 
-from lab.cli.examples import labelled_events, searches_of, searches_of_help, splunk_for_examples
 from lab.generator import START, LabelledEvent
 from lab.generator.fleet import BLOCKED_FOR_GOOD, DAY, EXCLUDED, Device, Fleet, make_fleet
 from lab.generator.licences import deadline_day, renewal_days, state_of, watched
@@ -20,6 +19,7 @@ from lab.host.host import CommandHost
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
+from tests.app.examples import labelled_events, searches_of, searches_of_help, splunk_for_examples
 from tsid.text import conf
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -56,7 +56,7 @@ def read(folder: Path, name: str, data: bytes, file_format: str | None = None) -
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n', mtime=0), [{"a": "1"}]),
     ],
 )
-def test_files_are_read(tmp_path: Path, name: str, data: bytes, events: list[Record]) -> None:
+def test_every_format_of_file_is_read(tmp_path: Path, name: str, data: bytes, events: list[Record]) -> None:
     assert read(tmp_path, name, data) == events
 
 
@@ -89,12 +89,12 @@ def test_bad_input_is_named_with_file_line_and_cure(
         read(tmp_path, name, data)
 
 
-def test_the_format_may_be_given(tmp_path: Path) -> None:
+def test_a_given_format_overrides_the_ending(tmp_path: Path) -> None:
     assert read(tmp_path, "a.txt", b"a,b\n1,2\n", "csv") == [{"a": "1", "b": "2"}]
     assert read(tmp_path, "b.json", b"a\tb\n1\t2\n", "tsv") == [{"a": "1", "b": "2"}]
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EventError, match=r"gone\.csv: cannot be opened: No such file"):
         list(read_events([str(tmp_path / "gone.csv")]))
 
@@ -149,7 +149,7 @@ def test_csv_has_every_field_or_the_chosen_ones(fields: list[str], table: str) -
     assert out.getvalue() == table
 
 
-def test_text_is_written_as_it_is() -> None:
+def test_text_is_written_unchanged() -> None:
     out = io.StringIO(newline="\n")
     write_jsonl([{"a": "Jürgen \udcff", "b": ["1", "2"]}], out)
     assert out.getvalue() == '{"a": "Jürgen \udcff", "b": ["1", "2"]}\n'

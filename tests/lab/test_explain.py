@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.lab.test_cli import ROOT
-
-
-def explain(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": ""}
-    return subprocess.run(
-        [sys.executable, "-m", "lab", "explain", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from lab.__main__ import main
 
 
 def rows(text: str) -> list[str]:
@@ -40,30 +25,37 @@ def rows(text: str) -> list[str]:
         (("nonsense", "tools.cisco.com"), "unverified", []),
     ],
 )
-def test_the_verdict_comes_with_its_rows(arguments: tuple[str, ...], verdict: str, files: list[str]) -> None:
-    done = explain(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"verdict     {verdict}, ")
-    assert rows(done.stdout) == [f"lookups/{name}" for name in files]
+def test_the_verdict_comes_with_the_rows_that_decide(
+    arguments: tuple[str, ...], verdict: str, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith(f"verdict     {verdict}, ")
+    assert rows(said.out) == [f"lookups/{name}" for name in files]
 
 
-def test_a_row_says_where_it_comes_from_and_since_when() -> None:
-    (line,) = [line for line in explain("72.163.4.38").stdout.splitlines() if line.startswith("row ")]
+def test_a_row_shows_its_source_and_when_it_was_last_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["explain", "72.163.4.38"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("row ")]
     assert "source Cisco KB 226091" in line
     assert "last_seen 20" in line
 
 
-def test_other_traffic_has_no_verdict() -> None:
-    assert "this is no licensing traffic" in explain("192.0.2.1", "www.example.com").stdout
+def test_other_traffic_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "192.0.2.1", "www.example.com"]) == 0
+    assert capsys.readouterr().out.startswith("verdict     none: neither the address nor the name belongs to")
 
 
-def test_a_wrong_day_is_refused() -> None:
-    done = explain("192.0.2.1", "--at", "yesterday")
-    assert done.returncode == 2
-    assert "yesterday is no day" in done.stderr
+def test_a_date_in_another_form_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "192.0.2.1", "--at", "yesterday"])
+    assert ended.value.code == 2
+    assert "yesterday is not a date" in capsys.readouterr().err
 
 
-def test_without_libraries_it_says_what_to_do(tmp_path: Path) -> None:
-    done = explain("192.0.2.1", "--app", str(tmp_path))
-    assert done.returncode == 2
-    assert "make vendor" in done.stderr
+def test_an_app_without_lookups_is_refused_with_a_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "192.0.2.1", "--app", str(tmp_path)]) == 2
+    assert "cisco_licensing_endpoints.csv: the file is missing" in capsys.readouterr().err

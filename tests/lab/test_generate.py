@@ -84,7 +84,7 @@ def test_count_is_the_number_of_events(count: int) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
-def test_licensing_share_is_kept(share: float) -> None:
+def test_the_licensing_share_is_kept(share: float) -> None:
     count = 20_000
     labelled = sum(truth.verdict != "" for _, truth in generate(count, licensing_share=share))
     # Where a connection's begin does not have the name yet, an impostor's looks ordinary.
@@ -378,7 +378,7 @@ def test_the_kb_events_with_the_alias_get_the_true_name_back(packaged_app: Path)
 # ----------------------------------------------------------------------------------------------- differences
 
 
-def test_differences_finds_whatever_is_wrong() -> None:
+def test_differences_finds_every_wrong_field() -> None:
     event, truth = next(seed_events(alias="toos.cisco.com"))
     right = {**event, "URL": "https://tools.cisco.com", "tsid_reason": "because", **answers(truth)}
     assert list(differences(truth, event, right)) == []
@@ -413,7 +413,9 @@ def answers(truth: Truth) -> dict[str, str]:
         ({"lookups": Path("nowhere")}, "cannot read nowhere"),
     ],
 )
-def test_nonsense_is_refused_at_once(arguments: dict[str, object], problem: str) -> None:
+def test_invalid_arguments_are_refused_before_the_first_event(
+    arguments: dict[str, object], problem: str
+) -> None:
     with pytest.raises(UsageError, match=problem):
         generate(**{"count": 1, **arguments})  # type: ignore[arg-type]
 
@@ -471,7 +473,7 @@ def test_command_line_writes_csv(capsys: pytest.CaptureFixture[str]) -> None:
     assert start + 19 * 60 <= int(rows[-1]["_time"]) < start + 20 * 60
 
 
-def test_command_line_says_what_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_refuses_what_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = lab(capsys, "--shape", "cisco:asa", "--scenario", "aliased")
     assert (status, out, err) == (2, "", "lab: cisco:asa cannot express aliased\n")
 

@@ -164,7 +164,7 @@ def test_getinfo_tells_the_search(make_host: MakeHost) -> None:
     assert list(searchinfo) == recorded.split()
 
 
-def test_getinfo_is_what_the_caller_says(make_host: MakeHost) -> None:
+def test_getinfo_contains_the_callers_search_info(make_host: MakeHost) -> None:
     info = SearchInfo(sid="1.2", owner="ana", maxresultrows=7, earliest_time="17", search="index=fw | sample")
     searchinfo = json.loads(texts(make_host(MIRROR, info=info).run([]))[0])["searchinfo"]
     assert searchinfo["sid"] == "1.2"
@@ -295,7 +295,7 @@ def test_a_chunk_has_the_columns_of_its_own_events(make_host: MakeHost) -> None:
     assert texts(result)[1:] == ['a,"__mv_a"\n1,\n', 'b,"__mv_b"\n2,\n', 'b,"__mv_b"\n']
 
 
-def test_no_events_are_no_bytes(make_host: MakeHost) -> None:
+def test_without_events_no_bytes_are_sent(make_host: MakeHost) -> None:
     assert texts(make_host(MIRROR).run([]))[1:] == [""]
 
 
@@ -333,7 +333,7 @@ def test_a_command_that_is_no_longer_wanted_is_ended(make_host: MakeHost) -> Non
     assert not is_running(search.pid)
 
 
-def test_bodies_may_be_brought_along(make_host: MakeHost) -> None:
+def test_prepared_bodies_may_be_sent(make_host: MakeHost) -> None:
     with make_host(ECHO).start() as search:
         assert search.exchange(b"a\n1\n", finished=False) == b"a\n1\n"
         assert search.exchange(b"a\n", finished=True) == b"a\n"
@@ -438,7 +438,7 @@ def test_an_answer_that_cannot_be_joined_is_refused(make_host: MakeHost, answer:
 
 
 @pytest.mark.parametrize("required", [["*"], ["ip", "*"]])
-def test_a_star_selects_every_field(make_host: MakeHost, required: list[str]) -> None:
+def test_a_star_as_required_field_selects_every_field(make_host: MakeHost, required: list[str]) -> None:
     script = MIRROR.replace('"type": "streaming"', f'"type": "streaming", "required_fields": {required}')
     result = make_host(script).run(FULL)
     assert result.events == FULL
@@ -469,7 +469,7 @@ def test_only_the_last_of_a_transforming_commands_requests_is_finished(make_host
 
 
 @needs_sdk
-def test_a_generating_command_on_the_sdk(make_host: MakeHost) -> None:
+def test_a_generating_command_on_the_sdk_makes_its_own_events(make_host: MakeHost) -> None:
     body = "def generate(self):\n    for n in range(7):\n        yield {'n': n, 'both': ['a', n]}"
     host = make_host(sdk_command("GeneratingCommand", body), info=SearchInfo(maxresultrows=3))
     result = host.run()
@@ -565,7 +565,9 @@ def test_an_error_in_the_metadata_ends_the_search(make_host: MakeHost, metadata:
         ("", "def stream(self, records):\n    raise ValueError('odd row')", r"ValueError at .* : odd row"),
     ],
 )
-def test_searches_that_fail_on_the_sdk(make_host: MakeHost, arguments: str, body: str, failure: str) -> None:
+def test_an_error_on_the_sdk_fails_the_search(
+    make_host: MakeHost, arguments: str, body: str, failure: str
+) -> None:
     result = make_host(sdk_command("StreamingCommand", body)).run([{"n": "1"}], arguments)
     with pytest.raises(SearchFailed, match=failure):
         result.raise_for_error()
@@ -573,7 +575,7 @@ def test_searches_that_fail_on_the_sdk(make_host: MakeHost, arguments: str, body
 
 
 @needs_sdk
-def test_what_came_before_the_failure_is_kept(make_host: MakeHost) -> None:
+def test_events_before_a_failure_are_kept(make_host: MakeHost) -> None:
     body = """
     def stream(self, records):
         for record in records:
@@ -679,7 +681,7 @@ VIOLATIONS = [
     (
         "open quote",
         ANSWERS + "write({'finished': False}, b'a\\n\"1\\n')",
-        "no CSV table: .*unexpected end of data",
+        "not a valid CSV table: .*unexpected end of data",
     ),
     ("broken multivalue", ANSWERS + "write({'finished': False}, b'a,__mv_a\\n1,$x\\n')", "not in the form"),
     ("gone after getinfo", "start()", r"execute request 1: no reply: it ended \(exit code 0\)"),
@@ -699,7 +701,7 @@ VIOLATIONS = [
 @pytest.mark.parametrize(
     ("script", "complaint"), [pytest.param(*case[1:], id=case[0].replace(" ", "-")) for case in VIOLATIONS]
 )
-def test_a_violation_is_named(make_host: MakeHost, script: str, complaint: str) -> None:
+def test_a_violation_of_the_protocol_is_named(make_host: MakeHost, script: str, complaint: str) -> None:
     with pytest.raises(ProtocolError, match=f"^sample, .*{complaint}"):
         make_host("from scp import *\n" + script).run([{"a": "1"}, {"a": "2"}])
 
@@ -772,18 +774,18 @@ def test_a_command_that_refuses_and_then_hangs_is_killed(make_host: MakeHost) ->
         ("[sample\n", r"commands\.conf:1: .* is not a stanza header"),
     ],
 )
-def test_commands_that_splunkd_could_not_run_so(app: Path, conf: str, complaint: str) -> None:
+def test_a_command_that_splunkd_could_not_run_is_refused(app: Path, conf: str, complaint: str) -> None:
     (app / "default" / "commands.conf").write_text(conf)
     with pytest.raises(UsageError, match=complaint):
         CommandHost(app, "sample")
 
 
-def test_a_folder_that_is_no_app(tmp_path: Path) -> None:
+def test_a_folder_without_commands_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read .*commands\.conf: No such file"):
         CommandHost(tmp_path, "sample")
 
 
-def test_an_interpreter_that_is_not_there(make_host: MakeHost) -> None:
+def test_a_missing_interpreter_is_refused(make_host: MakeHost) -> None:
     with pytest.raises(UsageError, match="cannot start /no/python: No such file"):
         make_host(ECHO, python="/no/python").run([])
 
@@ -855,7 +857,7 @@ def test_a_command_runs_on_a_peer_and_leaves_it_as_it_was(
         assert tree_digest(installed) == before
 
 
-def test_a_command_that_writes_on_a_peer_is_found_out(
+def test_a_command_that_writes_on_a_peer_is_noticed(
     make_host: MakeHost, full_app: Path, tmp_path: Path
 ) -> None:
     make_host(WRITES)

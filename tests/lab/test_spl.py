@@ -214,7 +214,7 @@ def test_commands(splunk: Splunk, commands: str, rows: Any) -> None:
         ("* | stats latest(b) AS l BY nope", "xxx"),
     ],
 )
-def test_what_is_not_known_is_an_error(splunk: Splunk, search: str, words: str) -> None:
+def test_an_unknown_command_function_or_option_is_an_error(splunk: Splunk, search: str, words: str) -> None:
     if words == "xxx":
         # A field that no event has is none that no event could have: before a transforming command that is no error.
         assert splunk.run(search) == []
@@ -237,11 +237,11 @@ def test_pipes_in_quotes_and_brackets_belong_to_their_command() -> None:
 class TestLookups:
     """Search Reference, "lookup", "inputlookup", "outputlookup"; transforms.conf.spec."""
 
-    def test_by_network_the_first_row_that_matches(self, splunk: Splunk) -> None:
+    def test_a_lookup_by_network_takes_the_first_row_that_matches(self, splunk: Splunk) -> None:
         search = '| makeresults | eval ip="72.163.4.38" | lookup cisco_licensing_endpoints network AS ip OUTPUT host'
         assert splunk.run(search)[0]["host"] == "tools.cisco.com"
 
-    def test_without_regard_to_letter_case_where_the_definition_says_so(self, splunk: Splunk) -> None:
+    def test_a_lookup_ignores_letter_case_where_its_definition_says_so(self, splunk: Splunk) -> None:
         search = '| makeresults | eval x="TOOS.cisco.com", host="mine" | lookup tsid_aliases alias AS x OUTPUTNEW host'
         assert splunk.run(search)[0]["host"] == "mine"
         assert splunk.run(search.replace("OUTPUTNEW", "OUTPUT"))[0]["host"] == "tools.cisco.com"
@@ -310,12 +310,12 @@ class TestTimechart:
         assert rows == [{"_time": "0", "count": "1"}, {"_time": "2000", "count": "2"}]
         assert rows == splunk.run("* | bin span=2000s _time | stats count BY _time")
 
-    def test_a_chain_goes_on_from_a_base(self, splunk: Splunk) -> None:
+    def test_a_chain_search_continues_a_base_search(self, splunk: Splunk) -> None:
         base = splunk.table("* | bin _time span=1000s | stats count BY _time a", 500, 4000)
         rows = splunk.chain(base, "| timechart span=2000s sum(count) AS count BY a", 500, 4000).rows
         assert rows == [{"_time": "0", "1": "1"}, {"_time": "2000", "2": "1"}]
 
-    def test_of_nothing_it_makes_nothing(self, splunk: Splunk) -> None:
+    def test_appendpipe_of_no_rows_makes_no_rows(self, splunk: Splunk) -> None:
         """Not documented; so searches that want a zero have to add it, and nothing may rely on rows."""
         assert splunk.run("a=none | timechart span=1h count", earliest=1, latest=3600) == []
         zero = "a=none | timechart span=1h count | appendpipe [stats count | where count=0]"
@@ -341,11 +341,11 @@ class TestAppending:
         assert splunk.run(f"{one} | appendpipe [{inner}]") == [{"a": "1"}, {"a": "1"}]
 
     @pytest.mark.parametrize("tail", ["append 5", "append maxout=1 [| makeresults]", "appendpipe [| nosuch]"])
-    def test_other_forms_are_refused(self, splunk: Splunk, tail: str) -> None:
+    def test_other_forms_of_append_and_appendpipe_are_refused(self, splunk: Splunk, tail: str) -> None:
         with pytest.raises(SplError):
             splunk.run(f"| makeresults | {tail}")
 
-    def test_to_events_nothing_is_appended(self, splunk: Splunk) -> None:
+    def test_append_to_events_is_refused(self, splunk: Splunk) -> None:
         with pytest.raises(SplError, match="append to events"):
             splunk.run("* | append [| makeresults]")
 

@@ -84,7 +84,7 @@ def test_a_body_is_written_as_splunkd_writes_it(
     assert encode_body(events, columns_of(events)) == body
 
 
-def test_columns_without_events_are_a_header_row() -> None:
+def test_columns_without_events_make_a_header_row() -> None:
     # As recorded from Splunk 8.2.1: the last request of a search in selected-fields mode.
     assert encode_body([], ["age", "_chunked_idx"]) == b'age,"_chunked_idx","__mv_age","__mv__chunked_idx"\n'
 
@@ -96,12 +96,12 @@ def test_columns_without_events_are_a_header_row() -> None:
         ({"a": None}, "None is neither"),
         ({"a": ["x", 2]}, "neither"),
         ({"a": b"x"}, "neither"),
-        ({"": "x"}, "'' is no field name"),
+        ({"": "x"}, "'' is not a valid field name"),
         ({"__mv_a": "x"}, "the field name '__mv_a' is taken"),
         ({"a": "\ud800"}, r"'\\ud800', which UTF-8 cannot hold"),
     ],
 )
-def test_what_cannot_be_sent_is_refused(event: dict[str, str], complaint: str) -> None:
+def test_an_event_that_cannot_be_sent_is_refused(event: dict[str, str], complaint: str) -> None:
     with pytest.raises(EventError, match=complaint):
         encode_body([event], columns_of([event]))
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_sent_is_refused(event: dict[str, str], complaint: str) -
         (b'a,b\nx"y,"p\rq"\n', [{"a": 'x"y', "b": "p\rq"}]),
     ],
 )
-def test_bodies_that_a_command_may_write(body: bytes, records: list[Record]) -> None:
+def test_every_body_that_a_command_may_write_is_read(body: bytes, records: list[Record]) -> None:
     assert list(decode_body(body).records) == records
 
 
@@ -161,7 +161,7 @@ def test_bodies_that_are_ambiguous_are_refused(body: bytes, complaint: str) -> N
 
 
 @given(st.dictionaries(TEXT, TEXT | st.integers() | st.booleans() | st.none()), st.binary())
-def test_frames_come_back(metadata: dict[str, object], body: bytes) -> None:
+def test_frames_are_decoded_as_they_were_encoded(metadata: dict[str, object], body: bytes) -> None:
     frame = encode_frame(metadata, body)
     assert decode_frames(frame + frame) == [(metadata, body), (metadata, body)]
 
@@ -188,7 +188,7 @@ def test_a_frame_is_lengths_in_bytes() -> None:
         (b"chunked 1.0,0,0\n", r"not JSON"),
         (b"chunked 1.0,1,0\n{}", r"not JSON"),
         (b"chunked 1.0,2,0\n[]", r"not a JSON object"),
-        (b"chunked 1.0,9,0\n" + b'{"a":NaN}', r"NaN is no JSON"),
+        (b"chunked 1.0,9,0\n" + b'{"a":NaN}', r"NaN is not valid JSON"),
         (b"chunked 1.0,9,0\n" + b'{"a":"\xff"}', r"not JSON in UTF-8"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
-from lab.cli.examples import search_in
+from tests.app.examples import search_in
 from tools.common import ToolError
 from tools.pages import Code, code_of
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import trustme
 
-from lab.cli.examples import splunk_for_examples
 from lab.errors import LabError
 from lab.host.app import copy_app
 from lab.internet.cisco import addresses_in, internet, records_of, servers_of
 from lab.internet.servers import write_authority
+from tests.app.examples import splunk_for_examples
 from tools.common import ROOT, ToolError
 from tsid.facts.lookups import load_lookups
 from tsid.text import conf

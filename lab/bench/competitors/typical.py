@@ -1,6 +1,6 @@
 """Names licensing traffic as a search command is usually written: SDK, netaddr, one event after the other.
 
-It looks at two fields and takes the address for proof, so it does much less than the app's own command.
+It reads two fields and trusts the address alone, so it does much less than the app's own command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from splunklib.searchcommands import (  # noqa: E402
     Option,
     StreamingCommand,
     dispatch,
-    validators,
 )
 
 LOOKUPS = BIN.parent / "lookups"
@@ -63,7 +62,6 @@ class TypicalCommand(StreamingCommand):  # type: ignore[misc]
     ip_field = Option(default="dest_ip")
     url_field = Option(default="url")
     device_field = Option(default="src_ip")
-    cache = Option(default=False, validate=validators.Boolean())
 
     def prepare(self) -> None:
         """Load the lookups."""
@@ -71,9 +69,9 @@ class TypicalCommand(StreamingCommand):  # type: ignore[misc]
         self.networks.sort(key=lambda pair: -pair[0].prefixlen)
         self.hosts = {row["host"]: row["host"] for _, row in self.networks}
         self.hosts.update({row["alias"]: row["host"] for row in rows_of("tsid_aliases")})
-        self.find: Callable[[str], Optional[Endpoint]] = self.endpoint_of
-        if self.cache:
-            self.find = cached(LRUCache(maxsize=CACHE_SIZE))(self.endpoint_of)
+        self.find: Callable[[str], Optional[Endpoint]] = cached(LRUCache(maxsize=CACHE_SIZE))(
+            self.endpoint_of
+        )
 
     def endpoint_of(self, text: str) -> Optional[Endpoint]:
         """Return the endpoint at an address, if there is one."""

@@ -1,0 +1,288 @@
+"""Hostile text costs linear time: in every regular expression of the app, and in what reads such text.
+
+The expressions are found in the modules, and the hostile texts are made from each expression's own source: an
+example that leads into it, then its characters and words repeated, then an end that does not match.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import itertools
+import pkgutil
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Union
+
+import tsidsplunk
+from tsidsplunk.protocol import ChunkError, read_request
+
+import pytest
+
+import tsid
+from tsid.decision.enrich import Enricher, Options
+from tsid.facts.errors import LookupTableError
+from tsid.facts.lookups import ALIASES, Lookups
+from tsid.facts.tables import read_csv
+from tsid.hotpath.chunk_enricher import ChunkEnricher
+from tsid.hotpath.csvbytes import CELL, decode_multivalue, encode_multivalue, quote, read_rows, split_cells
+from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.row_pattern import (
+    ADDRESS,
+    DEVICE,
+    EMPTY,
+    NAME,
+    ORDINARY,
+    PORT,
+    any_pattern,
+    ordinary_pattern,
+)
+from tsid.text.addresses import parse_address
+from tsid.text.names import parse_name
+from tsid.text.raw_events import read_raw
+from tsid.text.sanitize import as_cell, as_name, printable, shown
+
+parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+
+Text = Union[str, bytes]
+BIN = Path(__file__).resolve().parents[2] / "bin"
+SMALL, LARGE = 8 << 10, 32 << 10  # characters
+NEGLIGIBLE = 0.01  # seconds: at this size a quadratic search takes many times as long
+SUPERLINEAR = 8  # four times the text: linear takes 4 times as long, quadratic 16 times
+ROW = [b'"198.51.100.1"', b'"https://www.example.com/"', b'"10.0.0.1"', b"40000", b'"a ""b"""', b"c", b""]
+ROLES = [ADDRESS, NAME, DEVICE, PORT, ORDINARY, ORDINARY, EMPTY]
+SAMPLES = ([ROW], [[*ROW[:3], b"443", *ROW[4:]]], [ROW, [b"", b'"x"', *ROW[2:5], b'"d"', b""]])
+is_well_formed = re.compile(rb"%b(?:,%b)*" % (CELL, CELL)).fullmatch
+
+
+def expressions() -> Iterator[tuple[str, re.Pattern[Any]]]:
+    """Yield every expression in a module or a class of the app, and those made for rows, with their names."""
+    known = set()
+    packages = [(package.__path__, f"{package.__name__}.") for package in (tsid, tsidsplunk)]
+    names = [info.name for path, prefix in packages for info in pkgutil.walk_packages(path, prefix)]
+    for name in (*names, *(path.stem for path in BIN.glob("*.py"))):
+        module = importlib.import_module(name)
+        for holder in (module, *(each for each in vars(module).values() if isinstance(each, type))):
+            for attribute, value in vars(holder).items():
+                found = getattr(value, "__self__", value)
+                if isinstance(found, re.Pattern) and found not in known:
+                    known.add(found)
+                    yield f"{name}.{attribute}", found
+    for number, sample in enumerate(SAMPLES):
+        yield f"ordinary_pattern {number}", ordinary_pattern(ROLES, sample, words=True).expression
+    yield from ((f"any_pattern {width}", any_pattern(width).expression) for width in (1, 9, 200))
+
+
+def is_searched(name: str) -> bool:
+    """Return whether the app looks for an expression anywhere in a text, not only at its start."""
+    uses = rf"\b{name.rpartition('.')[2]}\.(search|sub|subn|split|finditer|findall)\b"
+    return " " in name or any(re.search(uses, path.read_text("utf-8")) for path in sources())
+
+
+def sources() -> list[Path]:
+    return [*BIN.glob("*.py"), *BIN.glob("tsid/**/*.py"), *BIN.glob("tsidsplunk/*.py")]
+
+
+def examples(items: Any, groups: dict[int, str]) -> Iterator[str]:
+    """Yield, for each item of a parsed expression, a text that it matches."""
+    for operation, value in items:
+        kind, text = str(operation), ""
+        if kind == "LITERAL":
+            text = chr(value)
+        elif kind == "IN":
+            text = member(value)
+        elif kind in ("NOT_LITERAL", "ANY"):
+            text = "a"
+        elif kind == "BRANCH":
+            text = max("".join(examples(branch, groups)) for branch in value[1])
+        elif kind.endswith("REPEAT"):
+            text = "".join(examples(value[2], groups)) * max(1, value[0])
+        elif kind in ("SUBPATTERN", "ATOMIC_GROUP"):
+            text = "".join(examples(value[-1] if kind == "SUBPATTERN" else value, groups))
+            groups[value[0] if kind == "SUBPATTERN" else -1] = text
+        elif kind == "GROUPREF":
+            text = groups[value]
+        yield text
+
+
+def member(members: Any) -> str:
+    kind, value = members[0]
+    if str(kind) == "NEGATE":
+        unwanted = {value for kind, value in members[1:] if str(kind) == "LITERAL"}
+        return next(letter for letter in "a0 " if ord(letter) not in unwanted)
+    if str(kind) == "CATEGORY":
+        return {"SPACE": " ", "DIGIT": "0"}.get(str(value).rpartition("_")[2], "w")
+    return chr(value[0] if str(kind) == "RANGE" else value)
+
+
+def units(items: Any) -> Iterator[str]:
+    """Yield an example of every part of a parsed expression, the smallest parts first."""
+    for item in items:
+        for part in parts(item[1]):
+            yield from units(part)
+    yield from examples(items, Groups())
+    yield "".join(examples(items, Groups()))
+
+
+class Groups(dict[int, str]):
+    def __missing__(self, group: int) -> str:
+        return "a"
+
+
+def parts(value: Any) -> Iterator[Any]:
+    if isinstance(value, parser.SubPattern):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        yield from itertools.chain.from_iterable(map(parts, value))
+
+
+def hostile(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield openings, what to repeat after them, and ends."""
+    source = pattern.pattern
+    tree = parser.parse(source, pattern.flags & ~re.UNICODE)
+    openings = ["", *itertools.accumulate(examples(tree, Groups()))][:8]
+    small = [unit for unit in dict.fromkeys(["x", "\n", '"', *units(tree)]) if 0 < len(unit) <= 40][:14]
+    pairs = [one + other for one, other in itertools.permutations(small[:4], 2)]
+    return itertools.product(dict.fromkeys(openings), dict.fromkeys([*small, *pairs]), ("", "\x01"))
+
+
+def repeated(parts: tuple[str, str, str], size: int) -> str:
+    opening, unit, end = parts
+    return opening + unit * (size // len(unit)) + end
+
+
+def grows(use: Callable[[Any], object], make: Callable[[int], Any]) -> bool:
+    """Return whether the time to use a text grows faster than the text."""
+    for size in (24, 1 << 10, LARGE):  # what grows without measure is found in the short texts
+        took = seconds(use, make(size))
+        if took > NEGLIGIBLE * 20:
+            return True
+    if took < NEGLIGIBLE or took < SUPERLINEAR * seconds(use, make(SMALL)):
+        return False
+    return least(use, make(LARGE)) > SUPERLINEAR * least(use, make(SMALL))  # whatever else the machine does
+
+
+def seconds(use: Callable[[Any], object], text: Any) -> float:
+    started = time.process_time()
+    use(text)
+    return time.process_time() - started
+
+
+def least(use: Callable[[Any], object], text: Any) -> float:
+    return min(seconds(use, text) for _ in range(3))
+
+
+def slow_text(pattern: re.Pattern[Any], *, searched: bool, is_fit: Callable[[Any], object] = bool) -> object:
+    """Return a text for which an expression takes more than linear time, None if there is none."""
+
+    def use(text: Any) -> None:
+        if searched and is_fit(text):
+            pattern.sub(text[:0], text)
+        elif not searched:
+            pattern.match(text)
+            pattern.fullmatch(text)
+
+    def made(parts: tuple[str, str, str], size: int) -> Text:
+        text = repeated(parts, size)
+        return text if isinstance(pattern.pattern, str) else text.encode("latin-1")
+
+    return next((parts for parts in hostile(pattern) if grows(use, partial(made, parts))), None)
+
+
+@pytest.mark.parametrize(("name", "pattern"), [pytest.param(*each, id=each[0]) for each in expressions()])
+def test_an_expression_takes_linear_time(name: str, pattern: re.Pattern[Any]) -> None:
+    is_fit = is_well_formed if name == "tsid.hotpath.csvbytes._CELL" else bool  # it is used on such rows only
+    assert slow_text(pattern, searched=is_searched(name), is_fit=is_fit) is None
+
+
+def test_expressions_of_modules_classes_and_bound_methods_are_found() -> None:
+    found = {name for name, _ in expressions()}
+    assert {
+        "tsid.text.names._HOST",
+        "tsidenrich._PATTERN",
+        "tsid.hotpath.row_pattern._match_address",
+    } <= found
+
+
+@pytest.mark.parametrize("expression", ["a*a*b", "x(?:[a-z]+)+y"])
+def test_an_expression_that_takes_more_than_linear_time_is_noticed(expression: str) -> None:
+    assert slow_text(re.compile(expression), searched=False)
+
+
+def request(body: bytes) -> object:
+    with suppress(ChunkError):
+        return read_request(io.BytesIO(b"chunked 1.0," + body))
+    return None
+
+
+def table(body: bytes, path: Path) -> object:
+    path.write_bytes(b"alias,host\n" + body)
+    with suppress(LookupTableError):
+        return list(read_csv(path, ALIASES))
+    return None
+
+
+READERS: dict[str, tuple[Callable[[Any], object], tuple[str, ...]]] = {
+    "parse_name": (parse_name, ("https://", "//a@", "xn--")),
+    "parse_address": (parse_address, ("1.", "[", "::")),
+    "read_raw": (read_raw, ("%FTD-1-430003: ", "rec_type=71 ", 'rec_type=71 a="')),
+    "decode_multivalue": (decode_multivalue, ("$",)),
+    "sanitize": (lambda text: [use(text) for use in (as_cell, as_name, printable, shown)], ("-",)),
+    "read_rows": (lambda text: list(read_rows(text.encode())), ('"',)),
+    "split_cells": (lambda text: split_cells(quote(text)), (",",)),
+    "read_request": (lambda text: request(text.encode()), ("1,", "1,1")),
+}
+UNITS = [
+    *"a.:/@%[\\=-$;, \n\r\u202e\u3002",
+    '"',
+    '""',
+    '",',
+    '"a\n',
+    "a,b\n",
+    "$;$",
+    "A: b, ",
+    ' a="',
+    " a=b",
+    "%2e",
+]
+
+
+@pytest.mark.parametrize("name", [*READERS, "read_csv"])
+def test_a_function_that_reads_hostile_text_takes_linear_time(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "tsid_aliases.csv"
+    read, openings = READERS.get(name, (lambda text: table(text.encode(), file), ('"',)))
+    assert [
+        parts
+        for parts in itertools.product(("", *openings), UNITS, ("", "\x01"))
+        if grows(read, partial(repeated, parts))
+    ] == []
+
+
+def different(count: int) -> dict[str, list[str]]:
+    return {
+        "dest_ip": [f"2001:db8::{number:x}" for number in range(count)],
+        "url": [f"https://{number}.example/" for number in range(count // 2)]
+        + ["toos.cisco.com"] * (count // 2),
+    }
+
+
+def test_an_event_with_many_addresses_and_names_takes_linear_time(lookups: Lookups) -> None:
+    def enrich(event: Any) -> object:
+        return Enricher(lookups, Options()).enrich(event)
+
+    assert not grows(enrich, lambda size: different(size // 64))
+
+
+def test_a_row_with_many_addresses_and_names_takes_linear_time(lookups: Lookups) -> None:
+    def body(size: int) -> list[bytes]:
+        event = different(size // 64)
+        cells = [*map("\n".join, event.values()), *map(encode_multivalue, event.values())]
+        return [b"dest_ip,url,__mv_dest_ip,__mv_url\n" + b",".join(map(quote, cells)) + b"\n"]
+
+    prefilter = Suspicion(lookups)
+    assert not grows(lambda body: ChunkEnricher(Enricher(lookups, Options()), prefilter).enrich(body), body)

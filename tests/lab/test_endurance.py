@@ -1,0 +1,67 @@
+"""Endurance in small: every event comes back, memory stays flat, and growth is noticed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.bench.datasets import FULL, NARROW
+from lab.bench.endurance import HOSTILE, KINDS, Reading, Source, check_flat, endure
+from lab.bench.subjects import OURS, Subject
+from lab.errors import LabError
+from lab.host.wire import decode_body
+
+ROWS = 1_000
+
+
+@pytest.fixture(scope="module")
+def command(packaged_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """Return the command with smaller memories, so that few events fill them."""
+    app = tmp_path_factory.mktemp("endurance") / "tsidenrich"
+    shutil.copytree(packaged_app, app)
+    shrunk = 0
+    for path in (app / "bin" / "tsid").rglob("*.py"):
+        text, memories = re.subn(r"\b96 << 20\b", "4 << 20", path.read_text("utf-8"))
+        text, memos = re.subn(r"\b(?:50|100)_000\b", "1_000", text)
+        path.write_text(text, "utf-8")
+        shrunk += memories + memos
+    assert shrunk >= 4
+    return Subject(OURS, app / "bin" / "tsidenrich.py")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_events_but_licensing_traffic_are_alike(kind: str) -> None:
+    *chunks, last = Source(kind, ["dest_ip", "url", "src_ip"], ROWS).chunks(4 * ROWS, 2)
+    assert ([chunk.events for chunk in chunks], last.events) == ([2 * ROWS] * 2, 0)
+    records = [each for chunk in chunks for each in decode_body(chunk.frame.partition(b"}")[2]).records]
+    different = {(str(record.get("dest_ip")), str(record.get("url"))) for record in records}
+    assert len(records) == 4 * ROWS
+    assert len(different) == 4 * ROWS if kind == HOSTILE else len(different) > 3.9 * ROWS
+
+
+@pytest.mark.parametrize(("kind", "events"), [(NARROW, 50_000), (FULL, 50_000), (HOSTILE, 25_000)])
+def test_all_events_come_back_and_memory_stays_flat(command: Subject, kind: str, events: int) -> None:
+    with command.start(sys.executable) as started:
+        readings = list(endure(started, kind, events, filling=10_000, rows=ROWS))
+    assert readings[-1].events == events
+    check_flat(readings)
+
+
+def test_hostile_events_are_all_decided(command: Subject) -> None:
+    with command.start(sys.executable) as started:
+        chunks = Source(HOSTILE, started.getinfo["required_fields"], ROWS).chunks(2 * ROWS, 1)
+        replies = [started.exchange(chunk).body for chunk in chunks]
+        started.close()
+    verdicts = [record["tsid_verdict"] for body in replies for record in decode_body(body).records]
+    assert verdicts == ["impostor", "foreign"] * ROWS
+
+
+def test_memory_that_grows_is_noticed() -> None:
+    readings = [Reading(1, 100, 100), Reading(2, 109, 50)]
+    check_flat(readings)
+    with pytest.raises(LabError, match="grew from 100 bytes after 1 events to 120 after 3"):
+        check_flat([*readings, Reading(3, 120, 50)])
