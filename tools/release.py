@@ -1,6 +1,6 @@
 """Makes a release: package, SHA-256 and AppInspect's report, from a commit that says what it releases.
 
-Usage: `python3 -m tools.release --prepare VERSION`, commit, then `python3 -m tools.release`
+Usage: `python3 -m tools.release --prepare VERSION`, commit, then `make release`
 
 The version's place is app.conf's [id]. Splunk wants it in two more places: they are written here, and
 tests/app/test_appcheck.py compares all three.

@@ -176,11 +176,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no libraries": (
         lambda tree: shutil.rmtree(tree / vendor.LIB),
-        "VENDORED.txt does not exist\n.*make vendor",
-    ),
-    "a patched library": (
-        lambda tree: (tree / vendor.LIB / "netaddr/core.py").write_bytes(b""),
-        "netaddr/core.py was changed\n.*make vendor",
+        "bin/lib was not built from .*\n.*make vendor",
     ),
     "no version": (
         lambda tree: (tree / "app.conf").write_bytes(b"[id]\n"),
