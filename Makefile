@@ -114,8 +114,8 @@ release: $(LIB) $(INSPECT)/.made ## make the package with its SHA-256 and AppIns
 	@$(INSPECT)/bin/python -m tools.release
 
 mutate: $(LIB) $(MUTATION)/.made ## find changes of the code that no test notices; make mutate ARGS='tsid.text.names*'
-	@$(MUTATION)/bin/mutmut run $(ARGS)
-	@$(MUTATION)/bin/mutmut results
+	@mkdir -p mutants && ln -sfn bin src && ln -sfn src mutants/bin
+	@$(MUTATION)/bin/mutmut run $(ARGS) && $(MUTATION)/bin/mutmut results
 
 nightly: ## everything that takes long: many examples, long fuzzing, README in a bare Debian, bench, load
 	$(MAKE) test ARGS=--hypothesis-profile=nightly
@@ -137,5 +137,5 @@ lock: $(LOCK)/.made ## pin the newest versions that requirements/*.in allow
 	done
 
 clean: ## remove everything that was made
-	rm -rf .venv build dist mutants bin/lib $(WEB)/node_modules $(WEB)/dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist mutants src bin/lib $(WEB)/node_modules $(WEB)/dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bin lab tools tests -name __pycache__ -prune -exec rm -rf {} +
