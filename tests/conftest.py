@@ -57,3 +57,8 @@ def folder(tmp_path: Path) -> Path:
         if not path.stem.endswith(("_local", "_refreshed")):
             shutil.copy(path, copy)
     return copy
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Keep backslashes out of the names of tests: mutmut cannot select a test by a name with one."""
+    return val.replace("\\", "/") if isinstance(val, str) and "\\" in val else None
