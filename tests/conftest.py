@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,22 +13,14 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tools import package
-from tools.common import sha256
 from tsid.facts.lookups import Lookups, load_lookups
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOKUPS = ROOT / "lookups"
 
-TINY = {
-    "tiny.py": "NUMBER = 7\n",
-    "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-    "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "tiny-1.0.dist-info/RECORD": "",
-}
-"""A wheel's files, by name."""
-
 settings.register_profile("default", deadline=None, max_examples=100)
-settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=50, print_blob=True)
+settings.register_profile("nightly", deadline=None, max_examples=300, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
@@ -91,15 +82,6 @@ def folder(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    """Return a requirement file of one project, whose wheel lies beside it."""
-    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, content in TINY.items():
-            archive.writestr(name, content)
-    path = tmp_path / "tiny.txt"
-    path.write_text(
-        f"--no-index\n--find-links {tmp_path}\ntiny==1.0 --hash=sha256:{sha256(wheel)}\n", encoding="utf-8"
-    )
-    return path
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Keep backslashes out of the names of tests: mutmut cannot select a test by a name with one."""
+    return val.replace("\\", "/") if isinstance(val, str) and "\\" in val else None

@@ -1,6 +1,6 @@
 """Runs Splunk's AppInspect over the package, and accepts nothing but the warnings that nobody can avoid.
 
-Usage: `python3 -m tools.appinspect [PACKAGE]`
+Usage: `.venv/inspect/bin/python -m tools.appinspect [PACKAGE]` (`make inspect`)
 """
 
 from __future__ import annotations
@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from tools import bootstrap, interpreters, package
-from tools.common import ROOT, ToolError, run
-
-PYTHONS = ("3.11", "3.12", "3.13", "3.10", "3.9")
-"""Versions for which its pinned requirements can be installed without a compiler, best known first."""
+from tools import package
+from tools.common import ToolError, run
 
 EXPECTED: Mapping[str, str] = {
     "check_python_sdk_version": (
@@ -51,18 +49,12 @@ def inspect(path: Path, kept: Optional[Path] = None) -> list[Finding]:
     Raises:
         ToolError: AppInspect cannot run here.
     """
-    found = (interpreters.find(version) for version in PYTHONS)
-    python = next((path for path in found if path is not None), None)
-    if python is None:
-        raise ToolError(
-            f"AppInspect needs one of Python {', '.join(sorted(PYTHONS))}", "install one, or put it on PATH"
-        )
-    inside = bootstrap.ensure(ROOT / ".venv" / "inspect", [ROOT / "requirements" / "inspect.txt"], python)
-    if subprocess.run([inside, "-c", "import magic"], check=False, stderr=subprocess.DEVNULL).returncode:
+    magic = [sys.executable, "-c", "import magic"]
+    if subprocess.run(magic, check=False, stderr=subprocess.DEVNULL).returncode:
         raise ToolError("AppInspect needs the C library libmagic", "Debian: apt install libmagic1")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        program = inside.with_name("splunk-appinspect")
+        program = Path(sys.executable).with_name("splunk-appinspect")
         options = ["--mode", "precert", "--ci", "--skip-trusted-libraries-update"]
         ran = subprocess.run(
             [program, "inspect", path, *options, "--data-format", "json", "--output-file", report],

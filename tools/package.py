@@ -11,12 +11,11 @@ import io
 import os
 import subprocess
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools import appcheck, vendor
+from tools import vendor
 from tools.common import ROOT, ToolError, run, sha256
 from tsid.text import conf
 
@@ -66,27 +65,9 @@ def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
     content = {name: (root / name).read_bytes() for name in _names(root)}
     path = path_of(root, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_gzip(_tar(content, mtime_of(_version(root)))))
+    path.write_bytes(_gzip(_tar(content, mtime_of(version_of(root)))))
     path.with_name(f"{path.name}.sha256").write_bytes(f"{sha256(path)}  {path.name}\n".encode("ascii"))
     return path
-
-
-def build_checked(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
-    """Make the package as build() does, and keep it only if it obeys the app's own rules.
-
-    Raises:
-        ToolError: it breaks one, or cannot be made.
-    """
-    package = build(root, folder)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        problems = appcheck.check(unpack(package, Path(elsewhere)))
-    if problems:
-        package.unlink()
-        package.with_name(f"{package.name}.sha256").unlink()
-        raise ToolError(
-            "the package breaks these rules:\n" + "\n".join(f"  {problem}" for problem in problems)
-        )
-    return package
 
 
 def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
@@ -95,7 +76,7 @@ def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
     Raises:
         ToolError: app.conf has no version.
     """
-    return folder / f"{APP}-{_version(root)}.tgz"
+    return folder / f"{APP}-{version_of(root)}.tgz"
 
 
 def mtime_of(version: str) -> int:
@@ -107,7 +88,12 @@ def mtime_of(version: str) -> int:
     return YEAR[zlib.crc32(version.encode("ascii")) % len(YEAR)]
 
 
-def _version(root: Path) -> str:
+def version_of(root: Path = ROOT) -> str:
+    """Return the version that app.conf names.
+
+    Raises:
+        ToolError: it names none.
+    """
     try:
         return conf.read(root / LINK)["id"]["version"]
     except (OSError, conf.ConfError, KeyError) as error:
@@ -131,9 +117,6 @@ def unpack(package: Path, folder: Path) -> Path:
 
 def _names(root: Path) -> list[str]:
     """Return the files to package, sorted, relative to the repository's root."""
-    stale = vendor.problems(root)
-    if stale:
-        raise ToolError("; ".join(stale), "make vendor")
     names = packaged_names(root) + [f"{vendor.LIB.as_posix()}/{name}" for name in vendor.files_of(root)]
     missing = {*TOP, LINK.as_posix(), "metadata/default.meta"} - set(names)
     if missing:
@@ -206,11 +189,11 @@ def _gzip(data: bytes) -> bytes:
 
 
 def main() -> None:
-    """Build the package and keep it, if it obeys the app's own rules."""
+    """Build the package."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.package", description="Make the app's package.")
     parser.add_argument("--unpack", type=Path, metavar="FOLDER", help="also unpack it into this folder")
     options = parser.parse_args()
-    package = build_checked()
+    package = build()
     if options.unpack:
         unpack(package, options.unpack)
     print(f"{sha256(package)}  {package.relative_to(ROOT)}")

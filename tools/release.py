@@ -1,9 +1,9 @@
 """Makes a release: package, SHA-256 and AppInspect's report, from a commit that says what it releases.
 
-Usage: `python3 -m tools.release --prepare VERSION`, commit, then `python3 -m tools.release`
+Usage: `python3 -m tools.release --prepare VERSION`, commit, then `make release`
 
-The version's place is app.conf's [id]. Splunk wants it in two more: those are written here, and held against
-the first by tools/appcheck.py.
+The version's place is app.conf's [id]. Splunk wants it in two more places: they are written here, and
+tests/app/test_appcheck.py compares all three.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import appcheck, appinspect, package
+from tools import appinspect, package
 from tools.common import ROOT, ToolError, run
-from tsid.text import conf
+from tools.package import version_of
 
 CHANGELOG = "CHANGELOG.md"
+SEMANTIC_VERSION = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+)
 _HEADING = re.compile(r"(?m)^## \[([^\]]+)\](?: - (.*))?$")
-
-
-def version_of(root: Path = ROOT) -> str:
-    """Return the version that app.conf names."""
-    return conf.read(root / package.LINK)["id"]["version"]
 
 
 def changelog_problems(text: str, version: str) -> list[str]:
@@ -70,7 +68,7 @@ def prepare(root: Path, version: str, day: datetime.date) -> None:
     Raises:
         ToolError: the version is none or not a later one, or a file has not the expected form.
     """
-    if not appcheck.SEMVER.fullmatch(version):
+    if not SEMANTIC_VERSION.fullmatch(version):
         raise ToolError(f"{version} is no semantic version", "give one such as 1.2.0")
     old = version_of(root)
     if _rank(version) <= _rank(old):
@@ -141,7 +139,7 @@ def _release() -> None:
     problems = changelog_problems(_text(ROOT / CHANGELOG), version)
     if problems:
         raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "python3 -m tools.release --prepare VERSION")
-    path = package.build_checked()
+    path = package.build()
     report = path.with_suffix(".appinspect.json")
     wrong = appinspect.complaints(appinspect.inspect(path, report))
     if wrong:

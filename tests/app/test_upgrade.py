@@ -31,7 +31,7 @@ from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from tests.app.test_package import copy_of_the_tree
 from tools import package
-from tools.release import version_of
+from tools.package import version_of
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.publish import as_csv

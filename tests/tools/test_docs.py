@@ -92,6 +92,14 @@ def test_every_option_is_told() -> None:
     assert first_words(table("docs/commands.md", "option")) == re.findall(r"<tsidenrich-(\w+)>", syntax)
 
 
+def test_readme_shows_the_syntax_of_the_help() -> None:
+    helps = conf.read(ROOT / "default" / "searchbnf.conf")
+    syntax = helps["tsidenrich-command"]["syntax"]
+    for name, option in helps.items():
+        syntax = syntax.replace(f"<{name}>", option.get("syntax", ""))
+    assert f"\n    {' '.join(syntax.split())}\n" in read("README.md")
+
+
 def test_every_clock_is_told() -> None:
     told = {row[0].strip("`"): row[1] for row in table("docs/commands.md", "model")}
     for row in rows_of("license_clocks"):
