@@ -84,7 +84,7 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
             "cisco_licensing_endpoints_local.csv",
             b"network,host\n10.0.0.1/32,not a host\n",
             2,
-            ["'not a host'", "no host name"],
+            ["'not a host'", "not a valid host name"],
         ),
         (
             "cisco_licensing_endpoints_local.csv",
