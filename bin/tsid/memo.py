@@ -25,8 +25,8 @@ MAX_CELLS = 100_000
 MAX_TEXT_LENGTH = 300
 #: How many bytes all remembered answers for rows may take, roughly.
 MAX_ANSWER_BYTES = 96 << 20
-# The size of an entry in addition to the bytes of its cells: the objects for key, answer and cells.
-_ENTRY_BYTES = 1_200
+# The memory that an entry takes in addition to the bytes of its cells: for itself, and for each cell.
+_ENTRY_BYTES, _CELL_BYTES = 600, 40
 
 
 class BoundedMemo(dict[Text, V], Generic[Text, V]):
@@ -69,7 +69,7 @@ class AnswerMemo(dict[K, V], Generic[K, V]):
             value: the value.
             cells: all cells in key and value, for their size.
         """
-        self._budget.spend(_ENTRY_BYTES + sum(map(len, cells)))
+        self._budget.spend(_ENTRY_BYTES + sum(len(cell) + _CELL_BYTES for cell in cells))
         self[key] = value
         return value
 
