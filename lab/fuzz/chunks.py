@@ -74,9 +74,9 @@ def _check_frames(data: bytes) -> None:
 
 def _check_bodies(options: Options, sizes: int, bodies: Sequence[bytes]) -> None:
     """Check that the hot path says what the slow ways say, whatever it has learned and however it is fed."""
-    lookups, suspicion = shipped()
+    lookups, prefilter = shipped()
     with learning_after(_LESSONS[sizes >> 2 & 3]):
-        chunks = ChunkEnricher(Enricher(lookups, options), suspicion)
+        chunks = ChunkEnricher(Enricher(lookups, options), prefilter)
         answers: list[bytes] = []
         for body in [*bodies, *bodies]:
             pieces, counts = chunks.enrich(cut(body, _BLOCKS[sizes & 3]))
@@ -100,9 +100,9 @@ def _texts_in(body: bytes) -> list[list[str]]:
 
 def _slowly(options: Options, body: bytes) -> bytes:
     """Return what becomes of a body where every row is decoded and decided."""
-    lookups, suspicion = shipped()
+    lookups, prefilter = shipped()
     with mock.patch.object(ChunkEnricher, "_plan", lambda *_: None):
-        return b"".join(ChunkEnricher(Enricher(lookups, options), suspicion).enrich([body])[0])
+        return b"".join(ChunkEnricher(Enricher(lookups, options), prefilter).enrich([body])[0])
 
 
 def _check_passage(options: Options, body: bytes, answer: bytes, seen: int, returned: int) -> None:

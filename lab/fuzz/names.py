@@ -12,7 +12,7 @@ from unittest import mock
 from lab.fuzz.target import Target, shipped, text_of
 from lab.generator import generate
 from tsid.decision.judge import Judge
-from tsid.hotpath import prefilter as suspicion
+from tsid.hotpath import prefilter
 from tsid.hotpath.csvbytes import quote
 from tsid.hotpath.row_pattern import address_key, name_key
 from tsid.text import names
@@ -35,7 +35,7 @@ def check(data: bytes) -> None:
     address = _check_address(text)
     _check_prefix(text)
     _check_name(text)
-    _check_suspicion(text, address)
+    _check_prefilter(text, address)
 
 
 def _check_address(text: str) -> Optional[Address]:
@@ -130,7 +130,7 @@ def _check_verdict(name: ReportedName) -> None:
     assert decisions[0] == decisions[1], "the verdict on another name is remembered"
 
 
-def _check_suspicion(text: str, address: Optional[Address]) -> None:
+def _check_prefilter(text: str, address: Optional[Address]) -> None:
     """Check that the fast path looks at whatever the exact path would find."""
     lookups, suspects = shipped()
     cell = quote(text)
@@ -145,7 +145,7 @@ def _check_suspicion(text: str, address: Optional[Address]) -> None:
     key = address_key(cell)
     if key is not None and address is not None:
         assert key in _keys_of(address), "the fast path knows an address by another key"
-    opened = suspicion._AUTHORITY.match(cell)
+    opened = prefilter._AUTHORITY.match(cell)
     key = name_key(opened.group().lower()) if opened else None
     if key is not None and name is not None and name.host:
         assert key in (name.host.encode(), name.host.encode() + b"."), "the fast path knows another name"

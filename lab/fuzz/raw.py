@@ -35,9 +35,9 @@ class _Parts(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _parts() -> _Parts:
-    lookups, suspicion = shipped()
+    lookups, prefilter = shipped()
     plain, reading = Enricher(lookups, Options()), Enricher(lookups, Options(raw=True))
-    return _Parts(plain, reading, ChunkEnricher(reading, suspicion))
+    return _Parts(plain, reading, ChunkEnricher(reading, prefilter))
 
 
 def check(data: bytes) -> None:

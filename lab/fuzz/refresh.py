@@ -131,7 +131,7 @@ def _look(
             (certificates, "_context", lambda _: None),
             (certificates, "_look", looked),
             (certificates, "_connect", lambda *_: nullcontext()),
-            (certificates, "_handshake_deadline", lambda *_: nullcontext()),
+            (certificates, "_Deadline", lambda *_: nullcontext()),
             (certificates, "ThreadPoolExecutor", _OneByOne),
         ):
             stack.enter_context(mock.patch.object(module, name, stand_in))

@@ -20,7 +20,7 @@ from tsid.facts.errors import LookupTableError
 from tsid.facts.fields import FIELDS
 from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
 from tsid.facts.tables import LAYERS
-from tsid.hotpath import prefilter as suspicion
+from tsid.hotpath import prefilter
 from tsid.hotpath.csvbytes import quote
 from tsid.hotpath.prefilter import Prefilter
 from tsid.refresh.bounds import DOMAINS, SINKHOLES, load_bounds
@@ -103,7 +103,7 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
 
 def _check_use(lookups: Lookups) -> None:
     """Check that what was loaded is found again by those who look for it."""
-    with mock.patch.object(suspicion, "MAX_KEYS", _MOST_KEYS):
+    with mock.patch.object(prefilter, "MAX_KEYS", _MOST_KEYS):
         suspects = Prefilter(lookups)
     written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
     # A server of the site's own may have no name; then an address stands for its host.

@@ -31,7 +31,7 @@ from tsid.facts.lookups import ALIASES, Lookups
 from tsid.facts.tables import read_csv
 from tsid.hotpath.chunk_enricher import ChunkEnricher
 from tsid.hotpath.csvbytes import CELL, decode_multivalue, encode_multivalue, quote, read_rows, split_cells
-from tsid.hotpath.prefilter import Suspicion
+from tsid.hotpath.prefilter import Prefilter
 from tsid.hotpath.row_pattern import (
     ADDRESS,
     DEVICE,
@@ -45,7 +45,7 @@ from tsid.hotpath.row_pattern import (
 from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 from tsid.text.raw_events import read_raw
-from tsid.text.sanitize import as_cell, as_name, printable, shown
+from tsid.text.sanitize import escape_formula, for_message, printable, safe_device_name
 
 parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
@@ -232,7 +232,10 @@ READERS: dict[str, tuple[Callable[[Any], object], tuple[str, ...]]] = {
     "parse_address": (parse_address, ("1.", "[", "::")),
     "read_raw": (read_raw, ("%FTD-1-430003: ", "rec_type=71 ", 'rec_type=71 a="')),
     "decode_multivalue": (decode_multivalue, ("$",)),
-    "sanitize": (lambda text: [use(text) for use in (as_cell, as_name, printable, shown)], ("-",)),
+    "sanitize": (
+        lambda text: [use(text) for use in (escape_formula, safe_device_name, printable, for_message)],
+        ("-",),
+    ),
     "read_rows": (lambda text: list(read_rows(text.encode())), ('"',)),
     "split_cells": (lambda text: split_cells(quote(text)), (",",)),
     "read_request": (lambda text: request(text.encode()), ("1,", "1,1")),
@@ -284,5 +287,5 @@ def test_a_row_with_many_addresses_and_names_takes_linear_time(lookups: Lookups)
         cells = [*map("\n".join, event.values()), *map(encode_multivalue, event.values())]
         return [b"dest_ip,url,__mv_dest_ip,__mv_url\n" + b",".join(map(quote, cells)) + b"\n"]
 
-    prefilter = Suspicion(lookups)
+    prefilter = Prefilter(lookups)
     assert not grows(lambda body: ChunkEnricher(Enricher(lookups, Options()), prefilter).enrich(body), body)
