@@ -474,6 +474,33 @@ class TestRights:
         assert "root:" not in message.text + result.stderr
 
 
+LOGGING = """[loggers]
+keys = root
+[handlers]
+keys = file
+[formatters]
+keys =
+[logger_root]
+handlers = file
+[handler_file]
+class = FileHandler
+args = (__import__("pathlib").Path({marker!r}).touch() or {marker!r}, "a")
+"""
+
+
+@pytest.mark.parametrize("command", ["tsidenrich", "tsidlookup", "tsidrisk", "tsidrefresh"])
+def test_a_logging_configuration_in_the_app_is_not_executed(tmp_path: Path, command: str) -> None:
+    """The SDK would find and execute it when it is imported: whoever can write the file would run code."""
+    app, marker = copy_app(ROOT, tmp_path / "app"), tmp_path / "executed"
+    names = ("logging.conf", "splunklib.logging.conf", f"{command}.logging.conf")
+    for folder in (app / "local", app / "default"):
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            (folder / name).write_text(LOGGING.format(marker=str(marker)), encoding="utf-8")
+    CommandHost(app, command).run([], "table=x" if command == "tsidrefresh" else "")
+    assert not marker.exists()
+
+
 FAILING = {
     "a wrong option": ("tsidenrich", "keep=some"),
     "another's option": ("tsidenrich", "record=t"),

@@ -6,6 +6,9 @@ import inspect
 import io
 import json
 import re
+from pathlib import Path
+
+from tsidsplunk import environment
 
 import splunklib
 from splunklib.searchcommands import StreamingCommand
@@ -91,3 +94,14 @@ def test_no_more_is_asked_of_searchinfo_than_is_checked() -> None:
         "sid",
         "splunk_version",
     }, CURE + "searchinfo; see check_getinfo in bin/tsidsplunk/protocol.py"
+
+
+def test_the_sdk_asks_its_environment_for_nothing_else_than_the_stand_in_has() -> None:
+    folder = Path(splunklib.__file__).parent / "searchcommands"
+    source = "".join(path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "environment.py")
+    asked = set(re.findall(r"\benvironment\.([a-z_]+)\b(?!\s*\()", source)) | {"configure_logging"}
+    own = (folder / "environment.py").read_text("utf-8").partition("__all__ = [")[2]
+    exported = set(re.findall(r'"(\w+)"', own))
+    assert exported == set(environment.__all__), CURE + "what environment exports"
+    assert asked & set(vars(environment)) >= {"configure_logging", "splunklib_logger", "splunk_home"}, CURE
+    assert {name for name in asked if not hasattr(environment, name)} <= {"get"}, CURE + "environment"
