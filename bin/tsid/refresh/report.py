@@ -66,8 +66,9 @@ def status_rows(folder: Path, lookups: Lookups, today: datetime.date) -> Iterato
             **_EMPTY,
             "kind": "file",
             "file": version.file,
-            "rows": str(version.rows),
+            "rows": "" if version.rows is None else str(version.rows),
             "sha256": version.sha256,
+            "reason": version.problem,
         }
     for table, key in (("endpoints", "network"), ("aliases", "alias")):
         for row in lookups.tables[table]:
@@ -109,7 +110,11 @@ def as_text(plan: Plan) -> str:
 
 def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
     """Return the rows of `status_rows` as text."""
-    files = [(row["file"], row["rows"], row["sha256"]) for row in rows if row["kind"] == "file"]
+    files = [
+        (row["file"], row["rows"] or "-", row["sha256"] or row["reason"])
+        for row in rows
+        if row["kind"] == "file"
+    ]
     found = [
         (row["item"], row["host"], row["status"] or "-", row["last_seen"] or "never", row["age_days"] or "-")
         + (row["misses"] or "0", row["file"], row["source"])
