@@ -497,7 +497,7 @@ def test_a_count_that_is_not_a_number_is_refused(folder: Path, count: str) -> No
         ("tsid_aliases-local.csv", "tsid_aliases_local.csv"),
         ("tsid_aliases_local.CSV", "tsid_aliases_local.csv"),
         ("tsid_aliases_locl.csv", "tsid_aliases_local.csv"),
-        ("cisco_endpoints_local.csv", "cisco_licensing_endpoints_local.csv"),
+        ("cisco_licensing_endpoint_local.csv", "cisco_licensing_endpoints_local.csv"),
         ("cisco_network_local.csv", "cisco_networks_local.csv"),
         ("licence_clocks_local.csv", "license_clocks_local.csv"),
     ],

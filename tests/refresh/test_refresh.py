@@ -430,6 +430,8 @@ def test_an_answer_has_the_addresses_behind_cnames_or_a_problem(
     assert bool(problem) == bool(answer.problem)
     assert answer.ttl == (77 if addresses else None)
     assert (other.kind, other.addresses) == ("AAAA", ())
+    # A CNAME to a host with IPv4 addresses only is a complete answer about IPv6.
+    assert bool(other.problem) == bool(problem and "addresses" not in problem)
 
 
 def test_a_bundle_that_is_not_valid_pem_is_refused_with_a_cure(
