@@ -45,7 +45,8 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         plan = found.plan
         if self.table == REPORT:
             yield from report.rows_of(plan.items)
-            yield from report.status_rows(LOOKUPS, found.lookups, today())
+            yield from report.file_rows(LOOKUPS)
+            yield from report.age_rows(found.lookups, today())
             return
         if not plan.checked:
             self.stop(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tsid.facts.errors import TsidError
+from tsid.facts.errors import LookupTableError, TsidError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.items import ADVICE
@@ -196,12 +196,19 @@ def _show(found: Refresh, written: Sequence[str], status: int, options: argparse
 
 
 def _show_status(folder: Path, options: argparse.Namespace) -> int:
-    rows = list(report.status_rows(folder, load_lookups(folder), today()))
+    rows, problem = report.file_rows(folder), None
+    try:
+        rows += report.age_rows(load_lookups(folder), today())
+    except LookupTableError as error:
+        # Which files there are is worth knowing then above all.
+        problem = error
     with _printing():
         if options.json:
             _print_json(rows)
         else:
             print(report.status_as_text(rows))
+    if problem is not None:
+        raise problem
     return report.FRESH
 
 
