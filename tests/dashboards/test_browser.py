@@ -295,7 +295,7 @@ def test_hostile_text_as_a_time_never_becomes_a_part_of_a_search(
     for time in times:
         # Splunk refuses such a time, so that some panels stay empty.
         with contextlib.suppress(LabError):
-            show(sample.splunk, view, patience=5, **{time: HOSTILE[0]})
+            show(sample.splunk, view, timeout=5, **{time: HOSTILE[0]})
         assert site.splunkd.searches
         assert [search for search in site.splunkd.searches if MARK in search] == []
 
@@ -343,7 +343,7 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
 def test_a_broken_panel_is_reported(sample: Sample, show: Show, name: str) -> None:
     change, told = FAILURES[name]
     with pytest.raises((AssertionError, LabError)) as caught:
-        in_order(show(sample.splunk, "overview", change=change, patience=10), "overview")
+        in_order(show(sample.splunk, "overview", change=change, timeout=10), "overview")
     assert re.search(told, str(caught.value))
 
 
