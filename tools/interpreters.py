@@ -17,7 +17,7 @@ from tools.common import ToolError, run
 
 
 def find(version: str) -> Optional[str]:
-    """Return the path of an interpreter of a version such as "3.9", or None where none starts."""
+    """Return the path of a working interpreter of a version such as "3.9"; None if there is none."""
     if version == "{}.{}".format(*sys.version_info[:2]):
         return sys.executable
     return next((path for path in _candidates(version) if _runs(path, version)), None)
@@ -33,7 +33,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _runs(path: str, version: str) -> bool:
-    """Tell whether it starts: pyenv puts a stand-in on PATH even for versions that are not chosen."""
+    """Return whether it starts: pyenv puts a stand-in on PATH even for versions that are not chosen."""
     program = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     try:
         asked = subprocess.run([path, "-c", program], check=False, capture_output=True, text=True, timeout=30)
@@ -43,7 +43,7 @@ def _runs(path: str, version: str) -> bool:
 
 
 def main() -> None:
-    """Print the path of the interpreter that is asked for."""
+    """Print the path of the requested interpreter."""
     if len(sys.argv) != 2:
         raise ToolError("one version is expected, such as 3.9")
     found = find(sys.argv[1])

@@ -180,7 +180,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no version": (
         lambda tree: (tree / "app.conf").write_bytes(b"[id]\n"),
-        "app.conf does not tell the version",
+        "app.conf does not contain the version",
     ),
 }
 
