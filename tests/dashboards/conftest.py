@@ -43,7 +43,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def show(context: BrowserContext, site: Site) -> Iterator[Show]:
-    """Return a function that opens a view over a Splunk, in the place of the one before."""
+    """Return a function that opens a view over a Splunk, instead of the previous one."""
     with ExitStack() as stack:
 
         def opened(
