@@ -1,6 +1,6 @@
 """Finds the Python interpreters of this machine: on PATH, and among pyenv's.
 
-Usage: `python3 -m tools.interpreters 3.9` prints its path, or exits with 1.
+Usage: `python3 -m tools.interpreters 3.9 3.13` prints their paths, or exits with 1 if one is missing.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ def _runs(path: str, version: str) -> bool:
 
 
 def main() -> None:
-    """Print the path of the requested interpreter."""
-    if len(sys.argv) != 2:
-        raise ToolError("one version is expected, such as 3.9")
-    found = find(sys.argv[1])
-    if found is None:
-        raise ToolError(f"no Python {sys.argv[1]} on PATH or among pyenv's versions")
-    print(found)
+    """Print the paths of the requested interpreters."""
+    found = {version: find(version) for version in sys.argv[1:]}
+    missing = [version for version, path in found.items() if path is None]
+    if not found:
+        raise ToolError("versions are expected, such as 3.9 3.13")
+    if missing:
+        raise ToolError(f"no Python {' or '.join(missing)} on PATH or among pyenv's versions")
+    print(*found.values(), sep="\n")
 
 
 if __name__ == "__main__":
