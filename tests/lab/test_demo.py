@@ -1,4 +1,4 @@
-"""The demo: it runs the real command, fits the screen, and fails when the command does not tell the truth."""
+"""The demo runs the real command, fits the screen, and fails if an answer is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = (
     "import sys; from pathlib import Path; from lab.cli import demo; sys.exit(demo.main(Path(sys.argv[1])))"
 )
-# As `make demo` has it.
+# The environment of `make demo`.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "bin" / "lib")}
 
 

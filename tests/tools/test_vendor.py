@@ -1,4 +1,4 @@
-"""The libraries that the app carries: complete, with their licences, and enough by themselves."""
+"""The vendored libraries: complete, with their licences, and independent of other packages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ for name in ("cachetools", "dns", "netaddr", "splunklib"):
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_the_libraries_need_nothing_but_python(python: str) -> None:
+def test_the_libraries_need_only_python(python: str) -> None:
     lib = str(ROOT / vendor.LIB)
     ran = subprocess.run(
         [python, "-S", "-E", "-s", "-B", "-W", "error", "-c", PROGRAM, lib],
@@ -46,7 +46,7 @@ def test_the_libraries_need_nothing_but_python(python: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-def test_it_holds_modules_and_licences_only() -> None:
+def test_bin_lib_contains_only_modules_and_licences() -> None:
     assert {Path(name).suffix for name in vendor.files_of()} == {".py", ".txt"}
 
 
@@ -84,7 +84,7 @@ def test_files_that_the_app_does_not_need_are_left_out(name: str) -> None:
     assert not (ROOT / vendor.LIB / name).exists()
 
 
-def test_libraries_of_other_requirements_are_refused(tmp_path: Path) -> None:
+def test_libraries_built_from_other_requirements_are_refused(tmp_path: Path) -> None:
     for name in (vendor.REQUIREMENTS, vendor.LIB / vendor.RECORD):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
