@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.fuzz import oracle
@@ -59,11 +59,15 @@ def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = ro
 def same(
     lookups: Lookups, options: Options, bodies: list[bytes], folder: Path, block: int = rows.BLOCK
 ) -> None:
-    """Check that hot path and oracle agree on every chunk."""
-    for mine, sdk in zip(
-        hot(lookups, options, bodies, block), oracle.enrich(lookups, options, bodies, folder)
-    ):
-        assert events_in(mine) == events_in(sdk)
+    """Check that hot path and oracle agree on every chunk.
+
+    The oracle, which answers each event by itself, gets equal chunks once.
+    """
+    different = list(dict.fromkeys(bodies))
+    answers = map(events_in, oracle.enrich(lookups, options, different, folder))
+    expected = dict(zip(different, answers))
+    for body, mine in zip(bodies, hot(lookups, options, bodies, block)):
+        assert events_in(mine) == expected[body]
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,6 @@ OPTIONS = st.builds(
 )
 
 
-@settings(max_examples=400)
 @given(
     st.lists(bodies(), min_size=1, max_size=3),
     OPTIONS,
