@@ -204,7 +204,7 @@ def test_expressions_of_modules_classes_and_bound_methods_are_found() -> None:
     found = {name for name, _ in expressions()}
     assert {
         "tsid.text.names._HOST",
-        "tsidenrich._PATTERN",
+        "tsidsplunk.options._PATTERN",
         "tsid.hotpath.row_pattern._match_address",
     } <= found
 
