@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import tracemalloc
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.fuzz import oracle
-from lab.fuzz.oracle import cut, events_in, learning_after
+from lab.fuzz.oracle import cut, learning_after
 from lab.generator import ALL_SHAPES, generate
 from lab.generator.shape import Event
 from lab.host.wire import columns_of, encode_body
@@ -41,6 +41,9 @@ from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 
 LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
+
+#: Equal answers are read once.
+events_in = lru_cache(maxsize=16)(oracle.events_in)
 
 
 def hot(lookups: Lookups, options: Options, bodies: list[bytes], block: int = rows.BLOCK) -> list[bytes]:
