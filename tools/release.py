@@ -77,7 +77,7 @@ def prepare(root: Path, version: str, day: datetime.date) -> None:
     def replaced(pattern: str, new: str | Callable[[re.Match[str]], str], text: str, count: int) -> str:
         text, found = re.subn(pattern, new, text)
         if found != count:
-            raise ToolError(f"{pattern} occurs {found} times instead of {count}", "mend the file by hand")
+            raise ToolError(f"{pattern} occurs {found} times instead of {count}", "fix the file by hand")
         return text
 
     conf_text = _text(root / "app.conf")

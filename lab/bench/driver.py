@@ -18,7 +18,7 @@ from lab.host.wire import Frame, encode_frame
 
 _MEMORY = re.compile(r"Vm(HWM|RSS):\s+(\d+) kB")
 _TICKS = os.sysconf("SC_CLK_TCK")
-TIMEOUT = 600.0
+TIMEOUT_SECONDS = 600.0
 """Seconds for each reply."""
 
 
@@ -51,7 +51,7 @@ class Command:
     def __init__(self, argv: Sequence[str], environment: Optional[Mapping[str, str]] = None) -> None:
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         self._process = CommandProcess(
-            argv, cwd=Path("/"), environment={**inherited, **(environment or {})}, timeout=TIMEOUT
+            argv, cwd=Path("/"), environment={**inherited, **(environment or {})}, timeout=TIMEOUT_SECONDS
         )
         self._process.send(encode_frame(_getinfo()))
         try:

@@ -60,8 +60,16 @@ _OUTCOMES = ("allowed", "blocked", "unknown")
 
 _NAMES = "reported → true host"
 # The columns of the events' table with their widths, on a screen of 120 columns and on a narrower one.
-_WIDE = {"time": 11, "device": 14, "outcome": 7, _NAMES: 37, "address": 19, "verdict": 10, "confidence": 10}
-_NARROW = {"device": 12, "outcome": 7, _NAMES: 25, "address": 18, "verdict": 10}
+_WIDE_COLUMNS = {
+    "time": 11,
+    "device": 14,
+    "outcome": 7,
+    _NAMES: 37,
+    "address": 19,
+    "verdict": 10,
+    "confidence": 10,
+}
+_NARROW_COLUMNS = {"device": 12, "outcome": 7, _NAMES: 25, "address": 18, "verdict": 10}
 _PIPED_WIDTH = 120
 
 NEXT = (
@@ -75,7 +83,7 @@ NEXT = (
         "the command over them, or over your own",
     ),
     ("make package", "the app as Splunk installs it"),
-    ("index=… | tsidenrich keep=flagged", "and in Splunk, what an analyst should look at"),
+    ("index=… | tsidenrich keep=flagged", "and in Splunk, the events that an analyst should look at"),
 )
 
 
@@ -107,7 +115,7 @@ def main(app: Path = ROOT) -> int:
         return 1
     problems = [*find_problems(labelled, result.events), *risk.problems()]
     if problems:
-        print(f"demo: the app answered wrongly, {len(problems)} times:", file=sys.stderr)
+        print(f"demo: {len(problems)} wrong answers of the app:", file=sys.stderr)
         for problem in problems:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1
@@ -173,7 +181,7 @@ def _show(console: Console, sections: Sequence[Section], result: Result) -> None
         console.print(f"\n{section.title}", style="bold")
         console.print(_event_table(console, list(zip(section.events, answers))))
     _show_reasons(console, named)
-    console.print("\nIn sum", style="bold")
+    console.print("\nSummary", style="bold")
     console.print(_summary(named))
 
 
@@ -192,12 +200,12 @@ def _show_headline(console: Console, count: int, named: Sequence[Record], result
         f"{count} firewall events through the real command, without a Splunk, in {seconds:.1f} s. "
         f"{len(named)} are Cisco licensing traffic, or pretend to be: {tally['aliased']} under a wrong name, "
         f"{tally['blocked']} blocked, {tally['impostor']} from impostors. "
-        "Every answer agrees with what was known of its event beforehand."
+        "Every answer agrees with the truth about its event."
     )
 
 
 def _event_table(console: Console, rows: Sequence[tuple[LabelledEvent, Record]]) -> Table:
-    columns = _WIDE if console.width >= _PIPED_WIDTH else _NARROW
+    columns = _WIDE_COLUMNS if console.width >= _PIPED_WIDTH else _NARROW_COLUMNS
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for column, width in columns.items():
         table.add_column(column, width=width, overflow="fold")
@@ -237,7 +245,7 @@ def _names(observed: str, host: str, width: int) -> Text:
 
 def _show_reasons(console: Console, named: Sequence[Record]) -> None:
     """Reason and advice for one event of each verdict that an analyst should look at, best a blocked one."""
-    console.print("\nWhat the command says of them, one of each", style="bold")
+    console.print("\nReason and advice, one event of each verdict", style="bold")
     for verdict in _FLAGGED:
         found = [answer for answer in named if answer["tsid_verdict"] == verdict]
         found.sort(

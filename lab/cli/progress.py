@@ -10,8 +10,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lab.host.wire import Record
 
-_SHOWN_AFTER = 1.0
-_LOOKED_AT_EVERY = 256
+_DELAY_SECONDS = 1.0
+_EVENTS_PER_CHECK = 256
 
 
 def counted(events: Iterable[Record]) -> Iterator[Record]:
@@ -30,7 +30,7 @@ def counted(events: Iterable[Record]) -> Iterator[Record]:
     try:
         for number, event in enumerate(events, 1):
             yield event
-            if number % _LOOKED_AT_EVERY == 0 and time.monotonic() - started > _SHOWN_AFTER:
+            if number % _EVENTS_PER_CHECK == 0 and time.monotonic() - started > _DELAY_SECONDS:
                 bar.start()
                 bar.update(task, completed=number)
     finally:

@@ -43,8 +43,10 @@ def _show(folder: Path) -> int:
     app = copy_app(ROOT, folder / "app")
     addresses = addresses_in(load_lookups(app / "lookups"))
     known, moved = [address for address in addresses[_HOST] if ":" not in address][:2]
-    _forget(app / "lookups" / "cisco_licensing_endpoints.csv", lambda row: row["network"] == f"{moved}/32")
-    _forget(app / "lookups" / "tsid_aliases.csv", lambda row: row["alias"] == _ALIAS)
+    _remove_rows(
+        app / "lookups" / "cisco_licensing_endpoints.csv", lambda row: row["network"] == f"{moved}/32"
+    )
+    _remove_rows(app / "lookups" / "tsid_aliases.csv", lambda row: row["alias"] == _ALIAS)
     authority = trustme.CA()
     bundle = write_authority(authority, folder / "authority.pem")
     print(f"This app knows neither the name {_ALIAS} nor the address {moved}. A firewall reports:\n")
@@ -59,11 +61,11 @@ def _show(folder: Path) -> int:
     if (before, after) != ("foreign", "aliased"):
         print(f"refresh-demo: the verdict was {before} and is {after}", file=sys.stderr)
         return 1
-    print(f"\nThe name is known for what it is: {before} has become {after}.")
+    print(f"\nThe command recognizes the name now: {before} has become {after}.")
     return 0
 
 
-def _forget(path: Path, unwanted: Callable[[Row], bool]) -> None:
+def _remove_rows(path: Path, unwanted: Callable[[Row], bool]) -> None:
     """Take rows out of a lookup."""
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)

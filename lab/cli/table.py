@@ -14,7 +14,7 @@ from lab.cli.terminal import safe_text
 from lab.host.events import cell_text
 from lab.host.wire import Record
 
-_NARROWEST_COLUMN = 12
+_MIN_COLUMN_WIDTH = 12
 _UNBOUNDED = 1 << 20
 
 
@@ -24,7 +24,7 @@ def print_table(events: Sequence[Record], columns: Sequence[str], out: TextIO) -
     In a file or a pipe no line is folded, however wide the table is.
     """
     console = Console(file=out)
-    if console.is_terminal and len(columns) * _NARROWEST_COLUMN > console.width:
+    if console.is_terminal and len(columns) * _MIN_COLUMN_WIDTH > console.width:
         _print_blocks(console, events, columns)
     else:
         _print_grid(console, events, columns)

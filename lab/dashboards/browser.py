@@ -27,7 +27,7 @@ _FLAGS = (
     "--disable-sync",
 )
 #: A complete page sends no request for this many milliseconds.
-_QUIET = 700
+_QUIET_MILLISECONDS = 700
 #: Every address outside of this machine and of the page.
 _OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
 
@@ -133,15 +133,15 @@ class View:
         self._timeout = timeout
         self.page: Page = context.new_page()
         self.problems: list[str] = []
-        self.page.on("console", self._hear)
+        self.page.on("console", self._note_console_error)
         self.page.on("pageerror", lambda error: self.problems.append(f"page: {error}"))
-        self.page.on("request", self._see)
+        self.page.on("request", self._note_foreign_request)
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _note_console_error(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.problems.append(f"console: {message.text}")
 
-    def _see(self, request: Request) -> None:
+    def _note_foreign_request(self, request: Request) -> None:
         if _OUTSIDE.match(request.url):
             self.problems.append(f"left the machine: {request.url}")
 
@@ -171,7 +171,7 @@ class View:
                 missing = [panel.id for panel in self.panels().values() if not panel.painted]
                 raise LabError(f"not painted: {', '.join(missing)}: {error}; {self.problems}") from error
             asked = self.site.asked
-            self.page.wait_for_timeout(_QUIET)
+            self.page.wait_for_timeout(_QUIET_MILLISECONDS)
             if asked == self.site.asked == self.site.answered and self.page.evaluate(f"({ready})()"):
                 return self
             if time.monotonic() > end:
@@ -211,7 +211,7 @@ def chromium(width: int = 1920, height: int = 1080) -> Iterator[BrowserContext]:
     path = _find_chromium()
     if path is None:
         raise LabError(
-            "there is no Chromium: apt install chromium, or name it in the environment variable CHROMIUM"
+            "Chromium is missing: apt install chromium, or set the environment variable CHROMIUM to its path"
         )
     with sync_playwright() as playwright:
         # With a folder for its cache it keeps scripts compiled. An unnamed one playwright makes and removes.

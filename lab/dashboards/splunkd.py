@@ -32,7 +32,7 @@ _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 # The files that `make` has built, and their types.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
 # Seconds.
-_REST_WITHIN = 60
+_REST_TIMEOUT_SECONDS = 60
 
 
 class Job(NamedTuple):
@@ -156,7 +156,7 @@ class Site:
         Raises:
             LabError: that takes too long.
         """
-        end = time.monotonic() + _REST_WITHIN
+        end = time.monotonic() + _REST_TIMEOUT_SECONDS
         while self.asked != self.answered:
             if time.monotonic() > end:
                 raise LabError(f"{self.answered} of {self.asked} requests answered")

@@ -23,9 +23,9 @@ WATCHED = ("tsid", "tsidsplunk.protocol", "lab.fuzz")
 """The packages whose branches atheris watches."""
 
 _JOBS = (os.cpu_count() or 1) + 1
-_GRACE = 600  # seconds to start, and to finish the last input
-_SLOW = 20  # seconds: an input that takes longer is a finding
-_MEGABYTES = 2048
+_EXTRA_SECONDS = 600  # seconds to start, and to finish the last input
+_INPUT_TIMEOUT_SECONDS = 20  # seconds: an input that takes longer is a finding
+_MAX_MEGABYTES = 2048
 _EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*([1-9]\d*)", re.MULTILINE)
 _COVERED = re.compile(r"\bcov: (\d+)")
 _PROBLEM = re.compile(
@@ -83,7 +83,7 @@ def run(name: str, seconds: int, *, planted: bool) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=seconds + _GRACE,
+            timeout=seconds + _EXTRA_SECONDS,
         )
         kinds = ("crash", "timeout", "oom")
         found = [path.read_bytes() for kind in kinds for path in sorted(Path(folder).glob(f"{kind}-*"))]
@@ -109,16 +109,16 @@ def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, seed in enumerate(target.seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed[: target.longest])
+        (corpus / f"seed-{number}").write_bytes(seed[: target.max_length])
     (folder / "words").write_text("\n".join([*dictionary(target.words), ""]), "ascii")
     flags = {
         "artifact_prefix": f"{folder}/",
         "dict": folder / "words",
-        "max_len": target.longest,
+        "max_len": target.max_length,
         "max_total_time": seconds,
         "print_final_stats": 1,
-        "rss_limit_mb": _MEGABYTES,
-        "timeout": _SLOW,
+        "rss_limit_mb": _MAX_MEGABYTES,
+        "timeout": _INPUT_TIMEOUT_SECONDS,
     }
 
     def check(data: bytes) -> None:

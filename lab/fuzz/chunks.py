@@ -22,7 +22,7 @@ from tsid.hotpath.csvbytes import decode_multivalue, encode_multivalue, read_row
 from tsid.hotpath.row_enricher import MV
 
 _BLOCKS = (1, 7, 64, BLOCK)
-_LESSONS = (0, 1, 2, 5)
+_SAMPLE_SIZES = (0, 1, 2, 5)
 
 
 _folder = lru_cache(maxsize=1)(scratch)
@@ -74,7 +74,7 @@ def _check_frames(data: bytes) -> None:
 def _check_bodies(options: Options, sizes: int, bodies: Sequence[bytes]) -> None:
     """Check that the hot path and the slow ways agree, for any sample of learned rows and any block size."""
     lookups, prefilter = shipped()
-    with learning_after(_LESSONS[sizes >> 2 & 3]):
+    with learning_after(_SAMPLE_SIZES[sizes >> 2 & 3]):
         chunks = ChunkEnricher(Enricher(lookups, options), prefilter)
         answers: list[bytes] = []
         for body in [*bodies, *bodies]:
@@ -87,7 +87,7 @@ def _check_bodies(options: Options, sizes: int, bodies: Sequence[bytes]) -> None
     half = len(bodies)
     for body, first, second in zip(bodies, answers[:half], answers[half:]):
         assert first == second, "learning changes the answer"
-        assert _texts_in(first) == _texts_in(_slowly(options, body)), "the tolerant way differs"
+        assert _texts_in(first) == _texts_in(_slow_answer(options, body)), "the tolerant way differs"
     if all(map(_is_fit_for_sdk, bodies)):
         for mine, sdk in zip(answers, oracle.enrich(lookups, options, list(bodies), _folder())):
             assert events_in(mine) == events_in(sdk), "the SDK's way differs"
@@ -97,7 +97,7 @@ def _texts_in(body: bytes) -> list[list[str]]:
     return [[unquote(cell) for cell in row] for row in read_rows(body)]
 
 
-def _slowly(options: Options, body: bytes) -> bytes:
+def _slow_answer(options: Options, body: bytes) -> bytes:
     """Return the answer to a body with the fast path disabled: every row is decoded and decided."""
     lookups, prefilter = shipped()
     with mock.patch.object(ChunkEnricher, "_plan", lambda *_: None):

@@ -28,7 +28,7 @@ class Target(NamedTuple):
         check: takes any bytes; an exception is a finding.
         seeds: makes the first inputs.
         words: the texts that a mutation may insert.
-        longest: the maximum number of bytes of an input.
+        max_length: the maximum number of bytes of an input.
         plant: a context in which the app has a plausible bug, in this process.
         witness: an input that shows the planted bug; no seed does, so the engine must find one like it.
     """
@@ -36,7 +36,7 @@ class Target(NamedTuple):
     check: Callable[[bytes], None]
     seeds: Callable[[], Iterable[bytes]]
     words: Sequence[bytes]
-    longest: int
+    max_length: int
     plant: Callable[[], AbstractContextManager[object]]
     witness: bytes
 

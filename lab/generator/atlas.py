@@ -21,7 +21,7 @@ _SPOTS_PER_NETWORK = 16
 # The end of the year 9999: no lookup has a later date.
 _LATEST = 253402300799
 # Far more addresses than a run needs, and within the range of `Dice.below`.
-_WIDEST = 2**48
+_MAX_ADDRESSES = 2**48
 
 
 class Site(NamedTuple):
@@ -80,7 +80,7 @@ class Atlas:
         avoided = [*self._endpoints, *but]
         for network in networks:
             for _ in range(_SPOTS_PER_NETWORK):
-                address = network[dice.below(min(network.num_addresses, _WIDEST))]
+                address = network[dice.below(min(network.num_addresses, _MAX_ADDRESSES))]
                 if not any(address in other for other in avoided):
                     containing = [other for other in networks if address in other]
                     longest = max(containing, key=lambda other: other.prefixlen)

@@ -29,7 +29,7 @@ HEALTHY, BLOCKED_FOR_GOOD, SILENT, FIXED, SWAPPED, OFFLINE, EXCLUDED, DOUBLED, N
 _SHAPES = {shape.name: shape for module in (estreamer, ftd, encore, asa, plain) for shape in module.SHAPES}
 # Only these have a time and the outcome of every connection.
 _USUAL = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:data", "cisco:firepower:syslog")
-_LONGEST_PAUSE = 20
+_MAX_PAUSE_DAYS = 20
 
 
 class Device(NamedTuple):
@@ -140,7 +140,7 @@ def _device(number: int, days: int, dice: Dice) -> Device:
     fate = _FATES[number % len(_FATES)]
     turn = 2 + dice.below(max(days * 3 // 4, 1))
     back = turn + 1 + dice.below(max(min(days - turn - 1, 20), 1))
-    pause = 1 + dice.below(_LONGEST_PAUSE)
+    pause = 1 + dice.below(_MAX_PAUSE_DAYS)
     contacts = tuple(range(dice.below(2), days, pause))
     allowed: tuple[int, ...] = contacts
     blocked: tuple[int, ...] = ()
@@ -206,11 +206,11 @@ class _Maker:
     def complain(self, day: int, device: str, *, recovers: bool) -> None:
         """Make a router's own messages about a failure, and about its end."""
         time = self._start + day * DAY + 12 * 3600
-        self._say(time, device, self._dice.pick(_FAILED))
+        self._log_message(time, device, self._dice.pick(_FAILED))
         if recovers:
-            self._say(time + 60, device, _RESTORED)
+            self._log_message(time + 60, device, _RESTORED)
 
-    def _say(self, time: int, device: str, message: str) -> None:
+    def _log_message(self, time: int, device: str, message: str) -> None:
         event: Event = {
             "_time": str(time),
             "_raw": f"<189>{self._dice.below(9999)}: {message}",

@@ -13,7 +13,7 @@ _STATES = {
     "fmc": {1: "healthy", 31: "overdue", 61: "expiring", 91: "deregistered"},
     "slp_perpetual": {1: "healthy", 336: "expiring", 366: "expired"},
 }
-_LIFE = {"classic": 90, "fmc": 90, "slp_perpetual": 365}
+_LIFE_DAYS = {"classic": 90, "fmc": 90, "slp_perpetual": 365}
 _RENEWAL = {"classic": 30, "fmc": 30, "slp_perpetual": 365}
 _DEFAULT = "classic"
 
@@ -31,7 +31,7 @@ def state_of(device: Device, day: int) -> str:
 def deadline_day(device: Device, day: int) -> Optional[int]:
     """The day on which its licence expires, if it was ever seen to succeed."""
     last = device.last_allowed(day)
-    return None if last is None else last + _LIFE[device.model or _DEFAULT]
+    return None if last is None else last + _LIFE_DAYS[device.model or _DEFAULT]
 
 
 def renewal_days(device: Device) -> int:

@@ -140,7 +140,7 @@ def _check(
     for kind, asked, known in (("shape", shapes, ALL_SHAPES), ("scenario", scenarios, ALL_SCENARIOS)):
         for name in asked:
             if name not in known:
-                raise UsageError(f"there is no {kind} {name!r}; there are {', '.join(known)}")
+                raise UsageError(f"unknown {kind} {name!r}; known are {', '.join(known)}")
         if not asked:
             raise UsageError(f"name at least one {kind}: {', '.join(known)}")
     if licensing_share and not any(_weighted(_SHAPES[name], scenarios) for name in shapes):

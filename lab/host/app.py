@@ -61,7 +61,7 @@ def find_script(app: Path, command: str) -> Path:
         raise UsageError(f"{where} has no filename")
     script = app / "bin" / settings["filename"]
     if not script.is_file():
-        raise UsageError(f"{where} names {script}, which is not there")
+        raise UsageError(f"{where} names {script}, which does not exist")
     return script
 
 

@@ -17,21 +17,21 @@ ChunkRows = Union[int, Iterable[int]]
 CHUNK_INDEX = "_chunked_idx"
 
 
-def chunks(events: Iterable[Event], rows: ChunkRows | None, most: int) -> Iterator[list[Event]]:
-    """Yield the events in lists of the wanted sizes, none larger than ``most``; None: as large as allowed.
+def chunks(events: Iterable[Event], rows: ChunkRows | None, max_rows: int) -> Iterator[list[Event]]:
+    """Yield the events in lists of the given sizes, at most ``max_rows``; None: as large as allowed.
 
     A size of 0 in a sequence gives a chunk without events: splunkd sends such, header only, now and then.
 
     Raises:
-        UsageError: chunks without rows were asked for.
+        UsageError: ``rows`` is a number below 1.
     """
     if isinstance(rows, int) and rows < 1:
         raise UsageError(f"a chunk has at least one row, not {rows}")
     source = iter(events)
     if rows is not None and not isinstance(rows, int):
         for size in rows:
-            yield list(islice(source, min(size, most)))
-    size = min(rows, most) if isinstance(rows, int) else most
+            yield list(islice(source, min(size, max_rows)))
+    size = min(rows, max_rows) if isinstance(rows, int) else max_rows
     while chunk := list(islice(source, size)):
         yield chunk
 

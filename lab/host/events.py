@@ -130,7 +130,7 @@ def _read_csv(lines: TextIO, name: str) -> Iterator[Record]:
     try:
         yield from read_table(lines, skip_blank=True).records
     except TableError as error:
-        cure = "quote cells that hold a comma, a quote or a line break, and double the quotes in them"
+        cure = "quote cells that contain a comma, a quote or a line break, and double the quotes in them"
         raise EventError(f"{name}:{error.line}: {error}: {cure}") from None
 
 
@@ -169,13 +169,13 @@ def _read_jsonl(lines: TextIO, name: str) -> Iterator[Record]:
             continue
         found: dict[str, list[str]] = {}
         try:
-            # Numbers keep their digits: Splunk would extract 1.50 as it stands.
+            # Numbers keep their digits: Splunk would extract 1.50 as written.
             value = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
             if not isinstance(value, dict):
-                raise EventError(f"{name}:{number}: no JSON object: write one object a line (jq -c '.[]')")
+                raise EventError(f"{name}:{number}: not a JSON object: write one object a line (jq -c '.[]')")
             _flatten(value, "", found)
         except ValueError as error:
-            raise EventError(f"{name}:{number}: no JSON: {error}: write one object a line (jq -c)") from None
+            raise EventError(f"{name}:{number}: not JSON: {error}: write one object a line (jq -c)") from None
         except RecursionError:
             raise EventError(f"{name}:{number}: nested too deeply for an event: flatten it") from None
         full = ((field, values) for field, values in found.items() if values != [""])

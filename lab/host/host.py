@@ -70,7 +70,7 @@ class CommandHost:
                 python: the interpreter. python_flags: its flags; ``-S -E -s`` show whether the command
                 leans on anybody's site-packages. environment: variables to add to ours, of which those
                 named PYTHON... are withheld. splunk_home: SPLUNK_HOME; None: an empty temporary one for
-                each run. peer: tell the command that it runs on an indexer: a ``remote_`` search, a
+                each run. peer: run the command as on an indexer: a ``remote_`` search, a
                 streamed pipeline. timeout: seconds, for every reply and for the exit. info: what getinfo
                 says about the search. absent_fields: in selected-fields mode, send a required field that no
                 event has as an empty column,

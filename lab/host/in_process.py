@@ -118,7 +118,7 @@ class CommandThread:
         except BaseException as error:
             self._error, code = error, 1
         finally:
-            # tsidenrich freezes what it has loaded, because its process has nothing else to do.
+            # tsidenrich freezes the objects that it has loaded, for its own process.
             gc.unfreeze()
             gc.set_threshold(*thresholds)
             self.exit_code = code

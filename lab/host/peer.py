@@ -22,9 +22,9 @@ _BYTECODE = shutil.ignore_patterns("__pycache__", "*.pyc")
 def install_on_peer(app: Path, root: Path) -> Path:
     """Copy the app, read-only, to ``<root>/var/run/searchpeers/<bundle>/apps/<app id>``; return that path.
 
-    ``root`` is SPLUNK_HOME. Only what the bundle carries is copied: bin, default, lookups, metadata,
-    but no bytecode; a link becomes what it points to. Everything from the bundle's folder down loses its
-    write permission. Root may write all the same, so compare ``tree_digest`` before and after.
+    ``root`` is SPLUNK_HOME. Only the bundle's content is copied: bin, default, lookups, metadata,
+    without bytecode; a link becomes the file that it points to. Everything from the bundle's folder down
+    loses its write permission. Root can still write, so compare ``tree_digest`` before and after.
     ``make_writable`` undoes it.
 
     Raises:

@@ -21,8 +21,8 @@ from typing import BinaryIO, NamedTuple, Union, cast
 from lab.errors import CommandTimeout, ProtocolError, UsageError
 from lab.host.wire import Frame, FrameReader
 
-_KILLED_WITHIN = 10.0
-_CLOSED_IS_NOTICED_WITHIN = 0.2
+_KILL_TIMEOUT_SECONDS = 10.0
+_CLOSED_CHECK_SECONDS = 0.2
 
 
 class Reply(NamedTuple):
@@ -161,7 +161,7 @@ class CommandProcess:
                     os.killpg(self._process.pid, signal.SIGKILL)
                 else:
                     self._process.kill()
-            self._process.wait(_KILLED_WITHIN)
+            self._process.wait(_KILL_TIMEOUT_SECONDS)
         self._close()
 
     def _close(self) -> None:
@@ -170,7 +170,7 @@ class CommandProcess:
         self._closed.set()
         self._requests.put(None)
         for thread, pipe in ((self._writer, self._process.stdin), (self._reader, self._process.stdout)):
-            thread.join(_KILLED_WITHIN)
+            thread.join(_KILL_TIMEOUT_SECONDS)
             if pipe is not None and not thread.is_alive():
                 with suppress(OSError):  # the rest of the buffer has no reader any more
                     pipe.close()
@@ -229,5 +229,5 @@ class CommandProcess:
     def _offer(self, output: _Output) -> None:
         while not self._closed.is_set():
             with suppress(queue.Full):
-                self._outputs.put(output, timeout=_CLOSED_IS_NOTICED_WITHIN)
+                self._outputs.put(output, timeout=_CLOSED_CHECK_SECONDS)
                 return

@@ -51,7 +51,7 @@ def check_terms(getinfo: Mapping[str, Any], body: bytes) -> None:
         raise ProtocolError(f"the getinfo reply has a body of {len(body)} bytes")
     if getinfo.get("type") not in _TYPES:
         types = ", ".join(_TYPES)
-        raise ProtocolError(f"the getinfo reply's type is {getinfo.get('type')!r}, none of {types}")
+        raise ProtocolError(f"the getinfo reply's type is {getinfo.get('type')!r} instead of one of {types}")
     if getinfo.get("finished"):
         raise ProtocolError("the getinfo reply ends the search without an error message")
     for name in getinfo.get("required_fields", ()):
@@ -77,7 +77,7 @@ def metrics(metadata: Mapping[str, Any]) -> dict[str, Metric]:
     """Return the metrics of a reply with checked keys, by name.
 
     Raises:
-        ProtocolError: a metric is not four numbers or nulls, or the inspector holds something unknown.
+        ProtocolError: a metric is not four numbers or nulls, or the inspector has an unknown member.
     """
     found = {}
     for key, value in metadata.get("inspector", {}).items():
@@ -104,9 +104,11 @@ def _is(value: object, *kinds: type) -> bool:
 def _messages(value: object) -> Iterator[Message]:
     for item in value if isinstance(value, list) else [value]:
         if not (isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)):
-            raise ProtocolError(f"the reply has a message that is no [level, text]: {item!r}")
+            raise ProtocolError(f"the reply has a message that is not [level, text]: {item!r}")
         if item[0] not in _LEVELS:
-            raise ProtocolError(f"the reply has a message of level {item[0]!r}, none of {', '.join(_LEVELS)}")
+            raise ProtocolError(
+                f"the reply has a message of level {item[0]!r} instead of one of {', '.join(_LEVELS)}"
+            )
         yield Message(item[0], item[1])
 
 

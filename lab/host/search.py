@@ -154,7 +154,7 @@ class Search:
         return self.selected_fields is not None and self._streaming and not self.generating
 
     @property
-    def most_rows(self) -> int:
+    def max_rows(self) -> int:
         """The largest chunk that splunkd would send."""
         limit: int = self._request["searchinfo"]["maxresultrows"]
         return min(limit, self.getinfo.get("maxinputs") or limit)
@@ -182,7 +182,7 @@ class Search:
     def stream(self, events: Iterable[Event] = (), chunk_rows: ChunkRows | None = None) -> Iterator[Record]:
         """Send the events in chunks and yield the answer; the command has exited after the last event.
 
-        ``chunk_rows`` is bounded by ``most_rows``. No more than one chunk of events and its answer are held.
+        ``chunk_rows`` is bounded by ``max_rows``. No more than one chunk of events and its answer are held.
 
         Raises:
             SearchFailed: the command ends the search with an error.
@@ -196,9 +196,9 @@ class Search:
                     raise UsageError(f"{self._command} generates its own events and takes none")
                 yield from self._generate()
             elif self._streaming:
-                yield from self._stream(chunks(events, chunk_rows, self.most_rows))
+                yield from self._stream(chunks(events, chunk_rows, self.max_rows))
             else:
-                yield from self._transform(chunks(events, chunk_rows, self.most_rows))
+                yield from self._transform(chunks(events, chunk_rows, self.max_rows))
             self._finish()
         except ProtocolError as problem:
             raise self._violation(problem) from None

@@ -3,9 +3,8 @@
 The format is splunkd's, as recorded from Splunk 8.2.1 in the public repository
 NDietrich/Splunk-CustomSearchProtocol-v2 (``example_messages/``), and that of splunk-sdk 2.1.1.
 
-Text is UTF-8. Bytes that are not valid UTF-8 (syslog has them) travel as surrogate escapes and come out as
-they went in. CSV cannot tell an empty value from an absent one, so an event has a field only where that
-field has a value.
+Text is UTF-8. Bytes that are not valid UTF-8 (syslog has them) travel as surrogate escapes and come back
+unchanged. CSV cannot distinguish an empty value from an absent one, so an event has only fields with a value.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ Record = dict[str, Union[str, list[str]]]
 MULTIVALUE_PREFIX = "__mv_"
 
 _HEADER = re.compile(rb"chunked 1\.0,(0|[1-9][0-9]{0,17}),(0|[1-9][0-9]{0,17})\n")
-_LONGEST_HEADER = 64
+_MAX_HEADER_BYTES = 64
 _MULTIVALUE_ITEM = re.compile(r"\$([^$]*(?:\$\$[^$]*)*)\$(;|\Z)")
-_WIDEST_CELL = 2**31 - 1
+_MAX_CELL_CHARACTERS = 2**31 - 1
 _EXCERPT = 60
 
 # Frames
@@ -67,12 +66,16 @@ class FrameReader:
         Raises:
             ProtocolError: the stream goes on with something else, or ends within a frame.
         """
-        header = self._stream.readline(_LONGEST_HEADER)
+        header = self._stream.readline(_MAX_HEADER_BYTES)
         if not header:
             return None
         match = _HEADER.fullmatch(header)
         if match is None:
-            if header.startswith(b"chunked") and not header.endswith(b"\n") and len(header) < _LONGEST_HEADER:
+            if (
+                header.startswith(b"chunked")
+                and not header.endswith(b"\n")
+                and len(header) < _MAX_HEADER_BYTES
+            ):
                 raise ProtocolError(f"the output ends within a transport header: {header!r}")
             raise ProtocolError(f"expected 'chunked 1.0,<metadata bytes>,<body bytes>', found {header!r}")
         metadata = self._exactly(int(match[1]), "metadata")
@@ -187,7 +190,7 @@ def encode_body(events: Sequence[Event], columns: Sequence[str]) -> bytes:
         return "\n".join(lines).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         character = error.object[error.start]
-        raise EventError(f"a value holds {character!a}, which UTF-8 cannot hold") from None
+        raise EventError(f"a value contains {character!a}, which UTF-8 cannot encode") from None
 
 
 def _quoted(cell: str) -> str:
@@ -230,7 +233,7 @@ def read_table(lines: Iterable[str], *, skip_blank: bool = False) -> Table:
     """
     # Set at each use, because the limit is the whole process's, and other libraries lower it when they are
     # imported.
-    csv.field_size_limit(_WIDEST_CELL)
+    csv.field_size_limit(_MAX_CELL_CHARACTERS)
     reader = csv.reader(lines, strict=True)
     columns = tuple(_next_row(reader, skip_blank) or ())
     for index, name in enumerate(columns):

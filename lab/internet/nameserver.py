@@ -17,7 +17,7 @@ import dns.query
 from lab.errors import LabError, UsageError
 
 LOOPBACK = "127.0.0.1"
-_READY_WITHIN = 10.0
+_START_TIMEOUT_SECONDS = 10.0
 
 _CONFIGURATION = """\
 server:
@@ -103,14 +103,14 @@ def nameserver(
         finally:
             process.terminate()
             try:
-                process.wait(_READY_WITHIN)
+                process.wait(_START_TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     question = dns.message.make_query("ready.invalid.", "A")
-    end = time.monotonic() + _READY_WITHIN
+    end = time.monotonic() + _START_TIMEOUT_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
             dns.query.udp(question, LOOPBACK, port=port, timeout=0.05)

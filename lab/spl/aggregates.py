@@ -92,7 +92,7 @@ def _argument(source: str, context: Context) -> tuple[Optional[Evaluator], froze
         return expression.evaluate, expression.fields
     name = source.strip('"')
     if not re.fullmatch(r"[\w.:{}]+", name):
-        raise SplError(f"stats of {source}: only fields and eval(…) are known here")
+        raise SplError(f"stats of {source}: only fields and eval(…) are supported")
     return (lambda row: row.get(name)), frozenset((name,))
 
 
@@ -118,7 +118,7 @@ def eventstats(plan: Plan, rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         values = [texts(row.get(name)) for name in plan.by]
         if any(len(value) > 1 for value in values):
-            raise SplError("eventstats by a field with several values is not known here")
+            raise SplError("eventstats by a field with several values is not supported")
         keys.append(tuple(value[0] for value in values) if all(values) else None)
         if keys[-1] is not None:
             groups.setdefault(keys[-1], []).append(row)

@@ -104,7 +104,7 @@ def _fields(_: Engine, table: Table, arguments: str) -> Table:
     remove = arguments.startswith("-")
     names = list(words(arguments.lstrip("+-")))
     if any("*" in name for name in names):
-        raise SplError("fields with a wildcard is not known here")
+        raise SplError("fields with a wildcard is not supported")
     table.need(names)
     if remove:
         rows = [{key: value for key, value in row.items() if key not in names} for row in table.rows]
@@ -202,14 +202,14 @@ def _order(one: Value, other: Value, kind: Optional[str]) -> int:
 def _head(_: Engine, table: Table, arguments: str) -> Table:
     count = arguments.strip() or "10"
     if not count.isdecimal():
-        raise SplError(f"head {arguments}: only a number is known here")
+        raise SplError(f"head {arguments}: only a number is supported")
     return Table(table.rows[: int(count)], table.columns)
 
 
 def _dedup(_: Engine, table: Table, arguments: str) -> Table:
     names = list(words(arguments))
     if not names or names[0].isdecimal() or any("=" in name for name in names):
-        raise SplError(f"dedup {arguments}: only fields are known here")
+        raise SplError(f"dedup {arguments}: only fields are supported")
     table.need(names)
     seen, rows = set(), []
     for row in table.rows:
@@ -225,7 +225,7 @@ def _fillnull(_: Engine, table: Table, arguments: str) -> Table:
     given, rest = options(arguments, ("value",))
     names = list(words(rest))
     if not names:
-        raise SplError("fillnull without fields is not known here")
+        raise SplError("fillnull without fields is not supported")
     value = given.get("value", "0")
     rows = [{**{name: value for name in names if name not in row}, **row} for row in table.rows]
     return Table(rows, table.with_columns(names))
@@ -263,7 +263,7 @@ def _eventstats(engine: Engine, table: Table, arguments: str) -> Table:
 def _makeresults(engine: Engine, _: Table, arguments: str) -> Table:
     given, rest = options(arguments, ("count",))
     if rest.strip():
-        raise SplError(f"makeresults {rest}: only count is known here")
+        raise SplError(f"makeresults {rest}: only count is supported")
     return Table(
         [{"_time": text(engine.context.now)} for _ in range(int(given.get("count", "1")))], ["_time"]
     )
@@ -404,7 +404,7 @@ def _meets(row: Row, wanted: Mapping[str, Value], stanza: Mapping[str, str]) -> 
 def _return(_: Engine, table: Table, arguments: str) -> Table:
     names = list(words(arguments))
     if len(names) != 1 or not names[0].startswith("$"):
-        raise SplError(f"return {arguments}: only return $field is known here")
+        raise SplError(f"return {arguments}: only return $field is supported")
     name = names[0][1:]
     table.need([name])
     return Table([{"search": row.get(name)} for row in table.rows[:1]], ["search"])

@@ -126,14 +126,14 @@ class Splunk:
         else:
             self._range = (earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
-        return self._go_on(table, others, earliest, latest)
+        return self._continue(table, others, earliest, latest)
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
         """Continue from another search's result, like a dashboard's chain search."""
         self._range = (earliest, latest)
-        return self._go_on(base, pipeline(expand(search, self._macros)), earliest, latest)
+        return self._continue(base, pipeline(expand(search, self._macros)), earliest, latest)
 
-    def _go_on(self, table: Table, commands: Sequence[Command], earliest: float, latest: float) -> Table:
+    def _continue(self, table: Table, commands: Sequence[Command], earliest: float, latest: float) -> Table:
         for command in commands:
             if command.name in ("append", "appendpipe"):
                 table = self._append(command, table, earliest, latest)
@@ -145,14 +145,14 @@ class Splunk:
         """Add the results of a subsearch, or of a pipeline over the rows (Search Reference: both)."""
         inner = _bracketed(command.arguments)
         if command.arguments[0] != "[" or command.arguments != f"[{inner}]":
-            raise SplError(f"{command.name} {command.arguments}: only one subsearch is known here")
+            raise SplError(f"{command.name} {command.arguments}: only one subsearch is supported")
         if command.name == "append":
             if table.columns is None:
-                raise SplError("append to events is not known here")
+                raise SplError("append to events is not supported")
             more = self.table(inner, earliest, latest)
             self._range = (earliest, latest)
         else:
-            more = self._go_on(table, pipeline(f"|{inner}"), earliest, latest)
+            more = self._continue(table, pipeline(f"|{inner}"), earliest, latest)
         if table.columns is None or more.columns is None:
             return Table([*table.rows, *more.rows], None)
         return Table([*table.rows, *more.rows], table.with_columns(more.columns))

@@ -169,7 +169,7 @@ class _Parser:
         function = FUNCTIONS.get(name)
         if function is None:
             raise self._error(f"unknown function {name}")
-        if not function.least <= len(arguments) <= (function.most or len(arguments)):
+        if not function.min_arguments <= len(arguments) <= (function.max_arguments or len(arguments)):
             raise self._error(f"wrong number of arguments for {name}")
         return _call(function, arguments, self._context)
 

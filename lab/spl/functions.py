@@ -20,16 +20,16 @@ class Function(NamedTuple):
 
     Attributes:
         name: its name in a search.
-        least: the minimum number of arguments.
-        most: the maximum number; None: unlimited.
+        min_arguments: the minimum number of arguments.
+        max_arguments: the maximum number; None: unlimited.
         is_boolean: whether it yields a truth value.
         conditions: which arguments are conditions: their places; ``case`` has one at every other place.
         body: computes it from the row, the arguments, not evaluated yet, and the time of the search.
     """
 
     name: str
-    least: int
-    most: Optional[int]
+    min_arguments: int
+    max_arguments: Optional[int]
     is_boolean: bool
     conditions: Sequence[int]
     body: Callable[[Row, Sequence[Part], float], Value]
@@ -129,7 +129,7 @@ def _extreme(largest: bool) -> Callable[..., Value]:
         kept = [value for value in values if value is not None]
         numbers = [number(value) for value in kept]
         if any(value is None for value in numbers):
-            raise SplError("min or max of what is not a number")
+            raise SplError("min or max of a value that is not a number")
         return (max if largest else min)(value for value in numbers if value is not None)
 
     return body
@@ -148,7 +148,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def _strptime(value: Value, form: Value) -> Value:
     if text(form) != "%Y-%m-%d":
-        raise SplError(f"strptime with {form!r} is not known here")
+        raise SplError(f"strptime with {form!r} is not supported")
     try:
         day = datetime.datetime.strptime(text(value), "%Y-%m-%d")
     except ValueError:
@@ -190,7 +190,7 @@ def _relative_time(value: Value, modifier: Value) -> Value:
 
 def _tostring(value: Value, form: Value = None) -> Value:
     if form is not None:
-        raise SplError("tostring with a format is not known here")
+        raise SplError("tostring with a format is not supported")
     return {True: "True", False: "False"}[value] if isinstance(value, bool) else text(value)
 
 

@@ -26,7 +26,7 @@ def bin_times(table: Table, arguments: str) -> Table:
     # The option may follow the field.
     given.update(options(" ".join(names[1:]), ("span",))[0])
     if names[:1] != ["_time"] or "span" not in given:
-        raise SplError(f"bin {arguments}: only bin _time span=… is known here")
+        raise SplError(f"bin {arguments}: only bin _time span=… is supported")
     span = seconds_of(given["span"])
     table.need(["_time"])
     rows = [{**row, "_time": text(_start(row, span))} if "_time" in row else row for row in table.rows]
@@ -43,7 +43,7 @@ def timechart(context: Context, table: Table, arguments: str) -> Table:
     plan = aggregates.parse(rest, context)
     table.need([*plan.fields, "_time"])
     if len(plan.by) > 1 or (plan.by and len(plan.parts) > 1):
-        raise SplError("timechart: only one function by one field, or several without, are known here")
+        raise SplError("timechart: only one function by one field, or several without, are supported")
     if not any("_time" in row for row in table.rows):
         return Table([], ["_time", *(() if plan.by else (part.name for part in plan.parts))])
     groups: dict[float, list[Row]] = {start: [] for start in _starts(context, span)}
@@ -71,7 +71,7 @@ def _default_span(context: Context, least: str | None) -> int:
     spans = [span for span in _SPANS if span >= (seconds_of(least) if least else 0)]
     found = next((span for span in spans if seconds <= _MAX_BINS * span), None)
     if found is None:
-        raise SplError(f"timechart over {seconds:g} seconds: a span of calendar months is not known here")
+        raise SplError(f"timechart over {seconds:g} seconds: a span of calendar months is not supported")
     return found
 
 

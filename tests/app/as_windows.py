@@ -14,7 +14,7 @@ files, locks and sockets is not reproduced.
 
 from __future__ import annotations
 
-import asyncio  # noqa: F401 - loaded while it finds what it needs; its part for POSIX is never used
+import asyncio  # noqa: F401 - loaded while its modules exist; its part for POSIX is never used
 import datetime
 import errno
 import fcntl

@@ -58,7 +58,7 @@ class Moment(NamedTuple):
 # Of each fate five or more.
 DEVICES = 100
 
-# The days lie on both sides of each threshold for some device, because the devices' last days differ.
+# For each threshold some devices are on either side, because their last days differ.
 FLEETS = {
     "400 days": (400, [1, 20, 33, 61, 92, 150, 200, 275, 366, 400]),
     "90 days": (90, [3, 31, 47, 62, 75, 90]),

@@ -372,7 +372,7 @@ DEEPEST = PureWindowsPath(
     "C:\\Program Files\\Splunk\\var\\run\\searchpeers", "n" * 63 + "-1700000000", "apps"
 )
 # With its final NUL a path has 260 characters, unless the administrator allows long ones.
-LONGEST = 259
+MAX_PATH_LENGTH = 259
 
 
 def test_every_packaged_path_is_valid_on_windows(package_file: Path) -> None:
@@ -386,5 +386,5 @@ def test_every_packaged_path_is_valid_on_windows(package_file: Path) -> None:
         longest = (
             path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc" if path.suffix == ".py" else path
         )
-        assert len(str(longest)) <= LONGEST, longest
+        assert len(str(longest)) <= MAX_PATH_LENGTH, longest
     assert len({name.lower() for name in names}) == len(names)

@@ -97,7 +97,7 @@ def test_a_wrong_verdict_fails_the_demo(app: Path, capsys: pytest.CaptureFixture
     assert demo.main(app) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "demo: the app answered wrongly" in err
+    assert "wrong answers of the app:" in err
     assert "tsid_verdict should be 'aliased' and is 'foreign'" in err
 
 

@@ -69,8 +69,8 @@ def test_every_format_of_file_is_read(tmp_path: Path, name: str, data: bytes, ev
         ("a.csv", b"a,b\n1,2\n1\n", r"a\.csv:3: the row has 1 cells, the header 2: quote cells"),
         ("a.csv", b'a\n"x\n', r"a\.csv:2: unexpected end of data: quote cells"),
         ("a.csv", b"a,a\n", r"a\.csv:1: the column 'a' is there twice"),
-        ("a.jsonl", b'{"a": 1}\n{"a": \n', r"a\.jsonl:2: no JSON: Expecting value.*: write one object"),
-        ("a.jsonl", b"[1]\n", r"a\.jsonl:1: no JSON object: write one object a line \(jq -c '\.\[\]'\)"),
+        ("a.jsonl", b'{"a": 1}\n{"a": \n', r"a\.jsonl:2: not JSON: Expecting value.*: write one object"),
+        ("a.jsonl", b"[1]\n", r"a\.jsonl:1: not a JSON object: write one object a line \(jq -c '\.\[\]'\)"),
         ("a.jsonl", b"[" * 100_000, r"a\.jsonl:1: nested too deeply"),
         ("a.csv.gz", b"no gzip", r"a\.csv\.gz: cannot be read: Not a gzipped file"),
         (

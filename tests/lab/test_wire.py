@@ -98,7 +98,7 @@ def test_columns_without_events_make_a_header_row() -> None:
         ({"a": b"x"}, "neither"),
         ({"": "x"}, "'' is not a valid field name"),
         ({"__mv_a": "x"}, "the field name '__mv_a' is taken"),
-        ({"a": "\ud800"}, r"'\\ud800', which UTF-8 cannot hold"),
+        ({"a": "\ud800"}, r"'\\ud800', which UTF-8 cannot encode"),
     ],
 )
 def test_an_event_that_cannot_be_sent_is_refused(event: dict[str, str], complaint: str) -> None:
