@@ -456,7 +456,7 @@ def test_long_rows_are_not_learned_from(lookups: Lookups) -> None:
 
 
 def test_memory_depends_on_the_size_of_chunks_and_not_on_their_number(lookups: Lookups) -> None:
-    events = [item.event for item in generate(4000, seed=1)]
+    events = [item.event for item in generate(2000, seed=1)]
     body = encode_body(events, columns_of(events))
     chunks = ChunkEnricher(Enricher(lookups, Options()), Prefilter(lookups))
     chunks.enrich(cut(body))
