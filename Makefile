@@ -1,4 +1,4 @@
-# Everything that is made, made with nothing but make and a Python (3.9 or later). `make help` lists the targets.
+# Makes everything with only make and a Python (3.9 or later). `make help` lists the targets.
 
 PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -7,7 +7,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 WEB := lab/dashboards/web
 PAGE := $(WEB)/dist/page.js
 
-# What draws the pictures in the documentation, from npm.
+# The renderer of the diagrams in the documentation, from npm.
 MERMAID := tools/site/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js
 
 BROWSER := .venv/dashboards
@@ -21,7 +21,7 @@ LOCK := .venv/lock
 MUTATION := .venv/mutation
 TEST := .venv/test-$(VERSION)
 LIB := bin/lib/VENDORED.txt
-# Tests are many small processes, some of which wait: one more at a time than there are cores, but four at most.
+# Tests are many small processes, some of which wait: one worker more than cores, but four at most.
 PARALLEL = -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
 LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
@@ -33,7 +33,7 @@ LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
 
-# An environment for each job, made again when its requirements change.
+# An environment for each job, rebuilt when its requirements change.
 .venv/%/.made: requirements/%.txt
 	$(environment)
 
@@ -51,7 +51,7 @@ define environment
 @touch $@
 endef
 
-demo: $(LIB) $(LAB)/.made ## show the app at work, without a Splunk
+demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk
 	@$(LAB)/bin/python -m lab.cli.demo
 
 refresh-demo: $(LIB) $(LAB)/.made ## show the refresh at work with servers on loopback; needs the DNS server NSD
@@ -64,18 +64,20 @@ screenshots: $(LIB) $(BROWSER)/.made $(PAGE) ## take the pictures of README; nee
 	@$(BROWSER)/bin/python -m lab.dashboards.screenshots
 
 bench: package $(LAB)/.made ## compare the command's speed with others, about 25 minutes; shorter: make bench ARGS=--quick
-	@$(LAB)/bin/python -m lab.bench --app "$$(ls -t dist/*.tgz | head -1)" $(ARGS)
+	@pythons=$$($(PYTHON) -m tools.interpreters 3.9 3.13) && \
+	  $(LAB)/bin/python -m lab.bench --app "$$(ls -t dist/*.tgz | head -1)" --python $$pythons $(ARGS)
 
-fuzz: $(LIB) $(FUZZ)/.made ## look for inputs that break the app, 60 s a target; Linux, Python 3.11 to 3.13
+fuzz: $(LIB) $(FUZZ)/.made ## fuzz the app, 60 s a target; Linux, Python 3.11 to 3.13
 	@$(FUZZ)/bin/python -m lab.fuzz $(ARGS)
 
 endurance: package $(LAB)/.made ## send 10 million events through one process; shorter: make endurance ARGS='--events 1000000'
-	@$(LAB)/bin/python -m lab.bench.endurance --app "$$(ls -t dist/*.tgz | head -1)" $(ARGS)
+	@pythons=$$($(PYTHON) -m tools.interpreters 3.9 3.13) && \
+	  $(LAB)/bin/python -m lab.bench.endurance --app "$$(ls -t dist/*.tgz | head -1)" --python $$pythons $(ARGS)
 
 test: $(LIB) $(TEST)/.made ## run the tests; make test PYTHON=python3.9; make test ARGS='-k vendor'
 	@$(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope $(ARGS)
 
-# A browser for each of the processes: not more than there are cores.
+# Each process starts a browser: not more of them than cores.
 test-dashboards: $(LIB) $(BROWSER)/.made $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
 	@$(BROWSER)/bin/python -m pytest -n auto --maxprocesses 4 tests/dashboards $(ARGS)
 
@@ -94,7 +96,7 @@ $(MERMAID): tools/site/package-lock.json
 readme: ## run the shell commands of README in a bare Debian; needs root and mmdebstrap
 	@$(PYTHON) -m tools.readme
 
-lint: $(LIB) $(LINT)/.made ## check style, and types on Linux and on Windows
+lint: $(LIB) $(LINT)/.made ## check style, and types for Linux and Windows
 	$(LINT)/bin/ruff check
 	$(LINT)/bin/ruff format --check
 	$(LINT)/bin/mypy
@@ -104,7 +106,7 @@ format: $(LINT)/.made ## format the code as lint expects it
 	$(LINT)/bin/ruff check --fix-only
 	$(LINT)/bin/ruff format
 
-package: $(LIB) ## make dist/tsidenrich-<version>.tgz, which Splunk installs
+package: $(LIB) ## make dist/tsidenrich-<version>.tgz for Splunk
 	@$(PYTHON) -m tools.package
 
 inspect: package $(INSPECT)/.made ## check the package with Splunk's AppInspect
@@ -113,18 +115,18 @@ inspect: package $(INSPECT)/.made ## check the package with Splunk's AppInspect
 release: $(LIB) $(INSPECT)/.made ## make the package with its SHA-256 and AppInspect's report
 	@$(INSPECT)/bin/python -m tools.release
 
-mutate: $(LIB) $(MUTATION)/.made ## find changes of the code that no test notices; make mutate ARGS='tsid.text.names*'
+mutate: $(LIB) $(MUTATION)/.made ## run mutation tests; make mutate ARGS='tsid.text.names*'
 	@mkdir -p mutants && ln -sfn bin src && ln -sfn src mutants/bin
 	@$(MUTATION)/bin/mutmut run $(ARGS) && $(MUTATION)/bin/mutmut results
 
-nightly: ## everything that takes long: many examples, long fuzzing, README in a bare Debian, bench, endurance
+nightly: ## run the slow checks: many examples, long fuzzing, README in a bare Debian, bench, endurance
 	$(MAKE) test ARGS=--hypothesis-profile=nightly
 	$(MAKE) fuzz
 	$(MAKE) readme
 	$(MAKE) bench
 	$(MAKE) endurance
 
-vendor: $(LIB) ## build bin/lib, the libraries that the app carries
+vendor: $(LIB) ## build bin/lib, the app's libraries
 
 $(LIB): requirements/vendor.txt tools/vendor.py $(BUILD)/.made
 	@$(BUILD)/bin/python -m tools.vendor
@@ -136,6 +138,6 @@ lock: $(LOCK)/.made ## pin the newest versions that requirements/*.in allow
 	    $$(test $$name = vendor && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
-clean: ## remove everything that was made
+clean: ## remove everything that make has made
 	rm -rf .venv build dist mutants src bin/lib $(WEB)/node_modules $(WEB)/dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bin lab tools tests -name __pycache__ -prune -exec rm -rf {} +

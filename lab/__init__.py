@@ -1,11 +1,11 @@
-"""The app without Splunk: its search commands are started, fed and checked here as splunkd does it.
+"""Runs and checks the app without Splunk, the way splunkd would.
 
 * ``host`` runs a search command, strictly checked, and reads and writes event files
 * ``spl`` evaluates searches, ``generator`` makes labelled events, ``dashboards`` shows the views
 * ``internet`` is DNS and TLS on loopback, for the refresh
 * ``cli`` is the command line and the demos: ``python -m lab --help``
 * ``fuzz`` looks for bytes that break the app, ``bench`` measures its speed and its memory
-* ``errors``: everything that is raised on purpose
+* ``errors``: the exceptions
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The lab's errors; every text is one line: the problem and, where known, the cure."""
+"""The lab's exceptions; each message is one line: the problem and, where known, the cure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Message(NamedTuple):
-    """A message that a command shows to the user, of one of the levels DEBUG, INFO, WARN, ERROR and FATAL."""
+    """A message for the user; its level is DEBUG, INFO, WARN, ERROR or FATAL."""
 
     level: str
     text: str
@@ -19,29 +19,29 @@ class Message(NamedTuple):
 
 
 class LabError(Exception):
-    """Base of everything here."""
+    """Base class of the lab's exceptions."""
 
 
 class UsageError(LabError):
-    """The request cannot be run: no such app or command, or a command line that Splunk would refuse."""
+    """The request is not valid: an unknown app or command, or a command line that Splunk would refuse."""
 
 
 class EventError(LabError):
-    """An event that cannot be read or sent."""
+    """An event cannot be read or sent."""
 
 
 class ProtocolError(LabError):
-    """A command broke the chunk protocol, or died: in Splunk a failed search or, worse, wrong results."""
+    """A command violated the chunk protocol or crashed: in Splunk, a failed search or wrong results."""
 
 
 class CommandTimeout(ProtocolError):  # noqa: N818 - named, as SearchFailed, after what happened
-    """A command neither answered nor exited in time. It has been killed."""
+    """A command did not answer or exit in time, and was killed."""
 
 
 class SearchFailed(LabError):  # noqa: N818
-    """A command ended its search in the orderly way: with an error message for the user.
+    """A command ended its search with an error message for the user.
 
-    ``messages`` holds everything that the command said up to then, the error included.
+    ``messages`` contains all messages of the command up to then, including the error.
     """
 
     def __init__(self, text: str, messages: Sequence[Message]) -> None:

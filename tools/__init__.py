@@ -1,4 +1,4 @@
-"""What builds, checks and packages the app; none of it is packaged itself."""
+"""Builds, checks and packages the app; the tools themselves are not packaged."""
 
 import sys
 from pathlib import Path

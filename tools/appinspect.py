@@ -1,4 +1,4 @@
-"""Runs Splunk's AppInspect over the package, and accepts nothing but the warnings that nobody can avoid.
+"""Runs Splunk's AppInspect over the package, and accepts only the unavoidable warnings.
 
 Usage: `.venv/inspect/bin/python -m tools.appinspect [PACKAGE]` (`make inspect`)
 """
@@ -23,16 +23,16 @@ EXPECTED: Mapping[str, str] = {
     ),
     "check_for_python_script_existence": "warns that there are Python files at all; a search command is one",
     "check_collections_conf": (
-        "tells of every KV store collection, and itself that no action is required; the ledger is one"
+        "reports every KV store collection, and adds that no action is required; the ledger is one"
     ),
 }
-"""The warnings that have to be there, and why they cannot be avoided."""
+"""The expected warnings, and why they are unavoidable."""
 
 BAD = ("error", "failure", "future_failure")
 
 
 class Finding(NamedTuple):
-    """What one check of AppInspect said; the message names file and line where there are some."""
+    """A message of one of AppInspect's checks; it names file and line where it has them."""
 
     check: str
     result: str
@@ -44,7 +44,7 @@ def inspect(path: Path, kept: Optional[Path] = None) -> list[Finding]:
 
     Args:
         path: the package.
-        kept: where AppInspect's own report in JSON goes; None: nowhere.
+        kept: the file for AppInspect's own report in JSON; None: not kept.
 
     Raises:
         ToolError: AppInspect cannot run here.
@@ -82,7 +82,7 @@ def findings(report: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def complaints(found: list[Finding]) -> list[str]:
-    """Return what is wrong with a report: what is in it unexpectedly, and what should be in it and is not."""
+    """Return the problems of a report: unexpected findings, and expected ones that are missing."""
     unexpected = [one for one in found if one.result in BAD or one.check not in EXPECTED]
     absent = EXPECTED.keys() - {one.check for one in found}
     return [

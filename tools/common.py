@@ -1,4 +1,4 @@
-"""What the tools share: the repository's root, an error that names its cure, the frame of a command line."""
+"""The common parts of the tools: the repository's root, an error with a cure, the frame of a command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class ToolError(Exception):
-    """A problem that the person at the keyboard can solve, and how."""
+    """A problem that the user can solve, and how."""
 
     def __init__(self, problem: str, cure: str = "") -> None:
-        """Join what went wrong and what to do about it into one message."""
+        """Join the problem and the cure into one message."""
         super().__init__(f"{problem}\n  what to do: {cure}" if cure else problem)
 
 

@@ -1,6 +1,6 @@
 """Finds the Python interpreters of this machine: on PATH, and among pyenv's.
 
-Usage: `python3 -m tools.interpreters 3.9` prints its path, or exits with 1.
+Usage: `python3 -m tools.interpreters 3.9 3.13` prints their paths, or exits with 1 if one is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tools.common import ToolError, run
 
 
 def find(version: str) -> Optional[str]:
-    """Return the path of an interpreter of a version such as "3.9", or None where none starts."""
+    """Return the path of a working interpreter of a version such as "3.9"; None if there is none."""
     if version == "{}.{}".format(*sys.version_info[:2]):
         return sys.executable
     return next((path for path in _candidates(version) if _runs(path, version)), None)
@@ -33,7 +33,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _runs(path: str, version: str) -> bool:
-    """Tell whether it starts: pyenv puts a stand-in on PATH even for versions that are not chosen."""
+    """Return whether it starts: pyenv puts a stand-in on PATH even for versions that are not chosen."""
     program = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     try:
         asked = subprocess.run([path, "-c", program], check=False, capture_output=True, text=True, timeout=30)
@@ -43,13 +43,14 @@ def _runs(path: str, version: str) -> bool:
 
 
 def main() -> None:
-    """Print the path of the interpreter that is asked for."""
-    if len(sys.argv) != 2:
-        raise ToolError("one version is expected, such as 3.9")
-    found = find(sys.argv[1])
-    if found is None:
-        raise ToolError(f"no Python {sys.argv[1]} on PATH or among pyenv's versions")
-    print(found)
+    """Print the paths of the requested interpreters."""
+    found = {version: find(version) for version in sys.argv[1:]}
+    missing = [version for version, path in found.items() if path is None]
+    if not found:
+        raise ToolError("versions are expected, such as 3.9 3.13")
+    if missing:
+        raise ToolError(f"no Python {' or '.join(missing)} on PATH or among pyenv's versions")
+    print(*found.values(), sep="\n")
 
 
 if __name__ == "__main__":

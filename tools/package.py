@@ -1,4 +1,4 @@
-"""Makes dist/tsidenrich-<version>.tgz: the app as Splunk installs it, the same bytes wherever it is made.
+"""Makes dist/tsidenrich-<version>.tgz, the app as Splunk installs it; the bytes depend on the commit only.
 
 Usage: `python3 -m tools.package [--unpack FOLDER]`
 """
@@ -24,7 +24,7 @@ YEAR = range(1_767_225_600, 1_767_225_600 + 365 * 86_400)
 """The seconds of 2026 (UTC)."""
 
 LINK = Path("default/app.conf")
-"""The one link of the repository; the package gets the file that it points to."""
+"""The repository's only link; the package contains the file that it points to."""
 
 FOLDERS: Mapping[str, tuple[str, ...]] = {
     "README": (".spec",),
@@ -35,14 +35,14 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "metadata": ("/default.meta",),
     "static": (".png",),
 }
-"""Folders of the app, and the endings of the files in them that are packaged; any other file is an error."""
+"""The app's folders, and the endings of their packaged files; a file with another ending is an error."""
 
 TOP = ("CHANGELOG.md", "LICENSE", "README.md", "app.manifest")
-"""Files beside them that are packaged."""
+"""The packaged files at the repository's root."""
 
 LEFT_OUT = (
     "docs/images/",
-    # About the repository.
+    # These pages are about the repository.
     "docs/architecture.md",
     "docs/developer.md",
     "docs/development.md",
@@ -50,17 +50,17 @@ LEFT_OUT = (
     "docs/performance.md",
     "docs/reliability.md",
 )
-"""What the folders hold besides, by the start of its path."""
+"""Files in the app's folders that are not packaged, by the start of their paths."""
 
 
 def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
-    """Make the package of the app whose repository is at root, and a file with its SHA-256 beside it.
+    """Make the package of the app whose repository is at root, and a file with its SHA-256 next to it.
 
     Returns:
         Its path, in the folder given.
 
     Raises:
-        ToolError: something is missing, or neither to be packaged nor known to be left out.
+        ToolError: a file is missing, or it is unknown whether to package it.
     """
     content = {name: (root / name).read_bytes() for name in _names(root)}
     path = path_of(root, folder)
@@ -82,8 +82,8 @@ def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
 def mtime_of(version: str) -> int:
     """Return the modification time of everything in the package of a version.
 
-    Python runs a module's bytecode as long as the source has the time and the size that it was made from. So
-    each version has a time of its own: some second of `YEAR`.
+    Python runs a module's bytecode as long as time and size of the source have not changed. So
+    each version has its own time: a second of `YEAR`.
     """
     return YEAR[zlib.crc32(version.encode("ascii")) % len(YEAR)]
 
@@ -92,16 +92,16 @@ def version_of(root: Path = ROOT) -> str:
     """Return the version that app.conf names.
 
     Raises:
-        ToolError: it names none.
+        ToolError: it does not name a version.
     """
     try:
         return conf.read(root / LINK)["id"]["version"]
     except (OSError, conf.ConfError, KeyError) as error:
-        raise ToolError(f"{LINK} does not tell the version: {error}") from error
+        raise ToolError(f"{LINK} does not contain the version: {error}") from error
 
 
 def unpack(package: Path, folder: Path) -> Path:
-    """Unpack a package that build() made into a folder; return the app's own folder therein."""
+    """Unpack a package of build() into a folder; return the app's folder in it."""
     with tarfile.open(package) as archive:
         for member in archive:
             path = folder / member.name
@@ -125,7 +125,7 @@ def _names(root: Path) -> list[str]:
 
 
 def packaged_names(root: Path = ROOT) -> list[str]:
-    """Return the app's own files to package, relative to the root: those that git does not ignore.
+    """Return the app's own files to package, relative to the root: all that git does not ignore.
 
     Raises:
         ToolError: the root is not a git repository, or a file in a folder of the app has another ending.
@@ -161,7 +161,7 @@ def _belongs(root: Path, name: str) -> bool:
 
 
 def _tar(content: dict[str, bytes], mtime: int) -> bytes:
-    """Return a tar archive that depends on nothing but names, bytes and the one time."""
+    """Return a tar archive that depends only on names, bytes and the given time."""
     folders = {f"{APP}/{parent.as_posix()}" for name in content for parent in Path(name).parents}
     entries: dict[str, bytes | None] = {folder.removesuffix("/."): None for folder in folders}
     entries.update({f"{APP}/{name}": data for name, data in content.items()})

@@ -1,4 +1,4 @@
-"""Reads the code that a Markdown page shows, with a parser that reads Markdown as GitHub does."""
+"""Reads the code in a Markdown page, with a parser for GitHub's Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PARSER = MarkdownIt("commonmark").enable("table")
 
 
 class Code(NamedTuple):
-    """A piece of code; its line is the block's first, or that on which its paragraph or table row begins."""
+    """A piece of code; ``line`` is the first of its block, paragraph or table row."""
 
     line: int
     text: str
@@ -20,7 +20,7 @@ class Code(NamedTuple):
 
 
 def code_of(markdown: str) -> Iterator[Code]:
-    """Yield the code of a page from top to bottom, blocks and what stands in backticks within text."""
+    """Yield the code of a page from top to bottom: blocks, and text in backticks."""
     line = 1
     for token in _flat(_PARSER.parse(markdown)):
         if token.map:

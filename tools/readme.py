@@ -1,7 +1,7 @@
-"""Runs README's shell commands, in order, in a Debian that has nothing else: `make readme`, as root.
+"""Runs README's shell commands, in order, in a minimal Debian: `make readme`, as root.
 
-mmdebstrap makes the Debian in a memory file system, in a mount and process namespace of its own: it is gone
-when this program ends, however it ends. The project in it is a clone of the current commit.
+mmdebstrap makes the Debian in a memory file system, in a mount and process namespace of its own, which
+disappears with this program. The project in it is a clone of the current commit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROJECT = f"{HOME}/tsidenrich"
 SECONDS = 1800
 NOT_RUN = {"make dashboards": "it serves until it is interrupted; make test-dashboards checks it"}
 
-# How this machine reaches its package mirrors is valid for the bare Debian as well.
+# This machine's settings for its package mirrors are valid for the bare Debian as well.
 _VARIABLES = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 _APT_SETTINGS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Retries")
 _PIP_FILES = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
@@ -105,7 +105,7 @@ def _run(root: Path, command: str, carried: Mapping[str, str]) -> None:
 
 
 def _sources() -> list[str]:
-    """Return the lines of sources.list with this machine's mirrors, or none for Debian's own."""
+    """Return the lines of sources.list with this machine's mirrors; empty for Debian's own."""
     format_ = "$(ORIGIN) $(LABEL) $(REPO_URI)"
     listed = _output("apt-get", "indextargets", "--format", format_, "Created-By: Packages")
     mirrors: dict[str, str] = {}
@@ -126,7 +126,7 @@ def _apt_settings() -> Iterator[tuple[str, str]]:
 
 
 def _carry(root: Path, variables: Mapping[str, str]) -> None:
-    """Bring the files by which this machine reaches its networks, and those that its pip settings name."""
+    """Copy this machine's network settings, and the files that its pip settings name."""
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(_PIP_FILES, encoding="utf-8")
     values = [*variables.values(), *(value for section in settings.values() for value in section.values())]

@@ -1,8 +1,8 @@
-"""Makes a release: package, SHA-256 and AppInspect's report, from a commit that says what it releases.
+"""Makes a release from a commit: package, SHA-256 and AppInspect's report.
 
 Usage: `python3 -m tools.release --prepare VERSION`, commit, then `make release`
 
-The version's place is app.conf's [id]. Splunk wants it in two more places: they are written here, and
+The version is defined in app.conf's [id]. Splunk needs it in two more places: this tool writes them, and
 tests/app/test_appcheck.py compares all three.
 """
 
@@ -27,11 +27,11 @@ _HEADING = re.compile(r"(?m)^## \[([^\]]+)\](?: - (.*))?$")
 
 
 def changelog_problems(text: str, version: str) -> list[str]:
-    """Return what keeps a changelog from being that of a release.
+    """Return the problems of a changelog for a release.
 
     Args:
         text: the changelog.
-        version: the one to be released.
+        version: the version to release.
     """
     found = list(_HEADING.finditer(text))
     sections = [
@@ -39,7 +39,7 @@ def changelog_problems(text: str, version: str) -> list[str]:
         for one, other in zip(found, [*found[1:], None])
     ]
     problems = [
-        "what stands under [Unreleased] belongs under a version"
+        "the entries under [Unreleased] belong under a version"
         for name, _, body in sections
         if name == "Unreleased" and body
     ]
@@ -53,23 +53,23 @@ def changelog_problems(text: str, version: str) -> list[str]:
     except ValueError:
         problems.append(f"version {version} has no day such as 2026-01-31")
     if not body:
-        problems.append(f"nothing stands under version {version}")
+        problems.append(f"version {version} has no entries")
     return problems
 
 
 def prepare(root: Path, version: str, day: datetime.date) -> None:
-    """Write a new version wherever it stands, and put what is unreleased under it.
+    """Write a new version into all files, and move the unreleased entries under it.
 
     Args:
         root: the repository's root.
-        version: the one to be released, a semantic version.
-        day: that of the release.
+        version: the version to release, a semantic version.
+        day: the day of the release.
 
     Raises:
-        ToolError: the version is none or not a later one, or a file has not the expected form.
+        ToolError: the version is not valid or not later, or a file is not in the expected form.
     """
     if not SEMANTIC_VERSION.fullmatch(version):
-        raise ToolError(f"{version} is no semantic version", "give one such as 1.2.0")
+        raise ToolError(f"{version} is not a semantic version", "give one such as 1.2.0")
     old = version_of(root)
     if _rank(version) <= _rank(old):
         raise ToolError(f"{version} does not come after {old}", "give a later version")
@@ -91,7 +91,7 @@ def prepare(root: Path, version: str, day: datetime.date) -> None:
     )
     problems = changelog_problems(changelog, version)
     if problems:
-        raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "tell under [Unreleased] what has changed")
+        raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "describe the changes under [Unreleased]")
     for name, text in (("app.conf", conf_text), ("app.manifest", manifest), (CHANGELOG, changelog)):
         (root / name).write_bytes(text.encode("utf-8"))
 
@@ -117,7 +117,7 @@ def _changed(root: Path) -> str:
 
 
 def main() -> None:
-    """Prepare or make the release, or say what is missing."""
+    """Prepare or make the release."""
     parser = argparse.ArgumentParser(
         prog="python3 -m tools.release", description="Make the package, its SHA-256 and AppInspect's report."
     )

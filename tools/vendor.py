@@ -1,4 +1,4 @@
-"""Builds bin/lib: the libraries that the app carries, without the files that it does not need.
+"""Builds bin/lib: the app's libraries, without the files that it does not need.
 
 Usage: `.venv/build/bin/python -m tools.vendor`, in an environment with pip and setuptools (`make vendor`)
 

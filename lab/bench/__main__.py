@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Optional
 
@@ -21,13 +22,13 @@ from lab.bench.subjects import (
     TYPICAL,
     Subject,
     build,
-    find_pythons,
     unpack,
     version_of,
 )
 from lab.errors import LabError
 
 PAGE = ROOT / "docs" / "performance.md"
+_FORMS_BY_SHARE = {ORDINARY: FORMS, LICENSING: (SPLUNKD,)}
 _MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -35,12 +36,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run a command line; return 1 if a bound is not met."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench",
-        description="Measures the command and its competitors. The machine should have nothing else to do.",
+        description="Measures the command and its competitors. The machine should be idle.",
     )
     add_common(parser)
     add = parser.add_argument
     add("--events", metavar="N", type=int, default=200_000, help="for the fast commands (default: 200,000)")
-    add("--rounds", metavar="N", type=int, default=3, help="how often everything is repeated (default: 3)")
+    add("--rounds", metavar="N", type=int, default=3, help="repetitions of everything (default: 3)")
     add("--quick", action="store_true", help="the same as --events 50000 --rounds 1")
     add("--data", choices=KINDS, action="append", help="only these events")
     add("--write", action="store_true", help="put the table into docs/performance.md")
@@ -51,7 +52,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             subjects = build(unpack(options.app, Path(name, "package")), Path(name))
-            for run in measure(subjects, pythons(options), options):
+            for run in measure(subjects, options):
                 runs.append(run)
                 what = f"{run.case.data}, {run.case.share:.0%}, {run.case.form}, {run.command}, {run.python}"
                 print(f"{what}: {run.events / run.seconds:,.0f} events/s", file=sys.stderr, flush=True)
@@ -67,7 +68,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which app runs under which interpreter."""
+    """Add the options for the app and the interpreters."""
     add = parser.add_argument
     add(
         "--app",
@@ -76,52 +77,42 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         default=ROOT,
         help="the app's package or folder (default: this one)",
     )
-    add("--python", metavar="PATH", action="append", help="an interpreter (default: Python 3.9 and 3.13)")
+    add(
+        "--python",
+        metavar="PATH",
+        nargs="+",
+        default=[sys.executable],
+        help="interpreters (default: this one)",
+    )
 
 
-def pythons(options: argparse.Namespace) -> Mapping[str, str]:
-    """Return the chosen interpreters by version.
-
-    Raises:
-        UsageError: one is missing.
-    """
-    return {version_of(path): path for path in options.python} if options.python else find_pythons()
-
-
-def measure(
-    subjects: Mapping[str, Subject], pythons: Mapping[str, str], options: argparse.Namespace
-) -> Iterator[Run]:
+def measure(subjects: Mapping[str, Subject], options: argparse.Namespace) -> Iterator[Run]:
     """Measure every case, the commands interleaved round by round; slow ones get the first chunk only."""
-    with subjects[OURS].start(next(iter(pythons.values()))) as command:
+    pythons = {version_of(path): path for path in options.python}
+    with subjects[OURS].start(options.python[0]) as command:
         required = command.getinfo["required_fields"]
-    for data in options.data or KINDS:
-        columns = columns_for(data, required)
-        for share, forms in ((ORDINARY, FORMS), (LICENSING, (SPLUNKD,))):
-            bodies = make_bodies(columns, options.events, share)
-            for form in forms:
-                commands = (OURS, IDENTITY) if share == LICENSING else (OURS, IDENTITY, TYPICAL, BYTECOPY)
-                if (share, form) == (ORDINARY, SPLUNKD):
-                    commands = (*commands, LARGE_TABLE)
-                chunks = make_chunks(bodies, form)
-                for number in range(options.rounds):
-                    for version, path in pythons.items():
-                        for name in commands:
-                            few = chunks[:1] + chunks[-1:] if name in (IDENTITY, TYPICAL) else chunks
-                            with subjects[name].start(path) as command:
-                                seconds = command.work(few)
-                                usage = command.usage()
-                                command.close()
-                            yield Run(
-                                Case(data, share, form),
-                                name,
-                                version,
-                                number,
-                                sum(chunk.events for chunk in few),
-                                seconds,
-                                usage.processor,
-                                usage.peak,
-                                command.startup,
-                            )
+    for data, (share, forms) in product(options.data or KINDS, _FORMS_BY_SHARE.items()):
+        bodies = make_bodies(columns_for(data, required), options.events, share)
+        for form in forms:
+            case = Case(data, share, form)
+            chunks = make_chunks(bodies, form)
+            for number, version, name in product(range(options.rounds), pythons, commands_of(case)):
+                few = chunks[:1] + chunks[-1:] if name in (IDENTITY, TYPICAL) else chunks
+                with subjects[name].start(pythons[version]) as command:
+                    seconds = command.work(few)
+                    usage = command.usage()
+                    command.close()
+                events = sum(chunk.events for chunk in few)
+                figures = (events, seconds, usage.processor, usage.peak, command.startup)
+                yield Run(case, name, version, number, *figures)
+
+
+def commands_of(case: Case) -> Sequence[str]:
+    """Return the names of the commands to measure in a case."""
+    if case.share == LICENSING:
+        return OURS, IDENTITY
+    large = [LARGE_TABLE] if case.form == SPLUNKD else []
+    return [OURS, IDENTITY, TYPICAL, BYTECOPY, *large]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The chunks that are sent: generated and encoded before the clock starts."""
+"""Generates and encodes the chunks before the clock starts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lab.host.wire import encode_body, encode_frame
 
 FULL, NARROW = "full", "narrow"
 KINDS = (FULL, NARROW)
-"""What splunkd sends without and with selected fields."""
+"""The fields that splunkd sends: all, or selected ones."""
 
 SPLUNKD, CRLF, MINIMAL, QUOTED = "as splunkd", "as splunkd, CRLF", "minimal quotes", "all quoted"
 FORMS = (SPLUNKD, CRLF, MINIMAL, QUOTED)
-"""How cells may be written; splunkd quotes those that are neither empty nor all ASCII letters and digits."""
+"""The forms of cells; splunkd quotes those that are neither empty nor all ASCII letters and digits."""
 
-# `_raw`, and 30 of the 66 fields: those that the command reads, and those that searches commonly use.
+# `_raw`, and 30 of the 66 fields: those that the command reads, and others that searches commonly use.
 # fmt: off
 COLUMNS = (
     "_time", "_raw", "host", "source", "sourcetype", "index", "eventtype", "tag",
@@ -57,7 +57,7 @@ def make_chunks(bodies: Sequence[tuple[bytes, int]], form: str) -> list[Chunk]:
 
 
 def rewrite(body: bytes, form: str) -> bytes:
-    """Return a body that is written as splunkd does it in another form."""
+    """Return a body of splunkd's form in another form."""
     if form == SPLUNKD:
         return body
     text = io.StringIO(body.decode("utf-8", "surrogateescape"), newline="")

@@ -1,4 +1,4 @@
-"""Feeds prepared chunks to a command as splunkd does, one after the reply to another, and measures it."""
+"""Feeds prepared chunks to a command in lock-step, as splunkd does, and measures it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TIMEOUT = 600.0
 
 
 class Chunk(NamedTuple):
-    """One chunk: its whole frame, and the number of events in it; the last one of a search has none."""
+    """A chunk: its whole frame and its number of events; the last one of a search has none."""
 
     frame: bytes
     events: int
 
 
 class Usage(NamedTuple):
-    """What a process has used since its start: processor seconds, peak and present memory in bytes."""
+    """The resources of a process since its start: processor seconds, peak and present memory in bytes."""
 
     processor: float
     peak: int
@@ -42,24 +42,18 @@ class Command:
 
     Args:
         argv: how to start it.
-        arguments: the search's arguments.
-        environment: variables to add to ours, of which those named PYTHON... are withheld.
+        environment: variables to add to ours without those named PYTHON...
 
     Raises:
-        ProtocolError: it breaks the protocol, fails, or does not answer in time; so do the methods.
+        ProtocolError: it violates the protocol, fails, or does not answer in time; also from the methods.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        arguments: Sequence[str] = (),
-        environment: Optional[Mapping[str, str]] = None,
-    ) -> None:
+    def __init__(self, argv: Sequence[str], environment: Optional[Mapping[str, str]] = None) -> None:
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         self._process = CommandProcess(
             argv, cwd=Path("/"), environment={**inherited, **(environment or {})}, timeout=TIMEOUT
         )
-        self._process.send(encode_frame(_getinfo(arguments)))
+        self._process.send(encode_frame(_getinfo()))
         try:
             reply = self._process.receive()
         except ProtocolError as error:
@@ -84,14 +78,14 @@ class Command:
         return reply
 
     def work(self, chunks: Iterable[Chunk]) -> float:
-        """Exchange some chunks and return the seconds that it took."""
+        """Exchange chunks and return the seconds."""
         started = time.perf_counter()
         for chunk in chunks:
             self.exchange(chunk)
         return time.perf_counter() - started
 
     def usage(self) -> Usage:
-        """Return what the command has used; it must still run."""
+        """Return the resources of the command; it must still run."""
         folder = Path(f"/proc/{self._process.pid}")
         sizes = dict(_MEMORY.findall((folder / "status").read_text("utf-8")))
         fields = (folder / "stat").read_text("utf-8").rpartition(") ")[2].split()
@@ -106,13 +100,10 @@ class Command:
             )
 
 
-def _getinfo(arguments: Sequence[str]) -> dict[str, Any]:
-    info = {name: value for name, value in asdict(SearchInfo()).items() if name != "preview"}
-    names = {"args": list(arguments), "raw_args": list(arguments), "app": "bench", "command": "bench"}
-    searchinfo = {**info, **names, "dispatch_dir": tempfile.gettempdir(), "search": "search%20*"}
-    return {
-        "action": "getinfo",
-        "preview": False,
-        "streaming_command_will_restart": False,
-        "searchinfo": searchinfo,
-    }
+def _getinfo() -> dict[str, Any]:
+    searchinfo = asdict(SearchInfo())
+    preview = searchinfo.pop("preview")
+    searchinfo.update(args=[], raw_args=[], app="bench", command="bench", search="search%20*")
+    searchinfo["dispatch_dir"] = tempfile.gettempdir()
+    metadata = {"preview": preview, "streaming_command_will_restart": False, "searchinfo": searchinfo}
+    return {"action": "getinfo", **metadata}

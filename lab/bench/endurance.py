@@ -1,7 +1,7 @@
-"""``python -m lab.bench.endurance``: very many events through one process, whose memory must stay flat.
+"""``python -m lab.bench.endurance``: sends very many events through one process, whose memory must stay flat.
 
-The command's memory of earlier answers is bounded, and traffic that looks like licensing fills it within some
-100,000 events. Such traffic comes first: growth that is measured afterwards would be growth without bound.
+The command's memos are bounded, and traffic that looks like licensing fills them within some 100,000 events.
+Such traffic comes first, so growth measured afterwards would be unbounded.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from lab import ROOT
-from lab.bench.__main__ import add_common, pythons
+from lab.bench.__main__ import add_common
 from lab.bench.datasets import FULL, NARROW, SEED, SHAPE, columns_for
 from lab.bench.driver import Chunk, Command
-from lab.bench.subjects import OURS, Subject, unpack
+from lab.bench.subjects import OURS, Subject, unpack, version_of
 from lab.errors import LabError
 from lab.generator import generate
 from lab.host.chunks import CHUNK_INDEX
@@ -28,13 +29,13 @@ from tsid.facts.lookups import load_lookups
 HOSTILE = "hostile"
 KINDS = (NARROW, FULL, HOSTILE)
 """``narrow`` and ``full`` are those of the benchmark, where each ordinary event has its own server. Every
-``hostile`` event looks like licensing traffic of another device and must be decided: it has either a true
-address and its own name, or a true name and its own address."""
+``hostile`` event looks like licensing traffic of another device and must be decided: it has either a
+licensing address and its own name, or a licensing name and its own address."""
 
 MAX_GROWTH = 1.1
-"""Of peak memory since the first tenth of the events."""
+"""The largest allowed ratio of peak memory to that after the first tenth of the events."""
 
-_MARK = "MARK.MARK"  # half an address, replaced by another one in each copy of the rows
+_MARK = "MARK.MARK"  # half of an address, with another value in each copy of the rows
 _ROWS, _COPIES = 10_000, 5
 _FILLING = 200_000  # hostile events that fill the memory
 _HOSTILE_SHARE = 10  # hostile events take about ten times as long as others
@@ -49,7 +50,7 @@ class Reading(NamedTuple):
 
 
 class Source:
-    """Chunks without end, in which hardly two events are alike."""
+    """An unlimited source of chunks with different events."""
 
     def __init__(self, kind: str, required_fields: Sequence[str], rows: int = _ROWS) -> None:
         columns = columns_for(FULL if kind == FULL else NARROW, required_fields)
@@ -59,7 +60,7 @@ class Source:
         self._count = rows
 
     def chunks(self, events: int, copies: int = _COPIES) -> Iterator[Chunk]:
-        """Yield the chunks of so many events, each with some copies of the rows, and an empty last one."""
+        """Yield chunks with that many events, each with copies of the rows, and an empty last one."""
         for first in range(0, events // self._count, copies):
             marks = (b"%d.%d" % divmod(2816 + copy, 256) for copy in range(first, first + copies))
             rows = b"".join(self._rows.replace(_MARK.encode(), mark) for mark in marks)
@@ -117,7 +118,7 @@ def _host(number: int) -> str:
 def endure(
     command: Command, kind: str, events: int, *, filling: int = _FILLING, rows: int = _ROWS
 ) -> Iterator[Reading]:
-    """Send so many events; yield ten readings.
+    """Send that many events; yield ten readings.
 
     Raises:
         LabError: an event did not come back, or the command broke the protocol.
@@ -165,17 +166,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="endurance-") as folder:
             command = Subject(OURS, unpack(options.app, Path(folder)) / "bin" / "tsidenrich.py")
-            for version, path in pythons(options).items():
-                for kind in options.data or KINDS:
-                    events = options.events // (_HOSTILE_SHARE if kind == HOSTILE else 1)
-                    print(f"Python {version}, {events:,} {kind} events: peak and present memory in MB")
-                    readings = []
-                    with command.start(path) as started:
-                        for reading in endure(started, kind, events):
-                            readings.append(reading)
-                            peak, resident = reading.peak / 1e6, reading.resident / 1e6
-                            print(f"{reading.events:>12,}{peak:>10.0f}{resident:>10.0f}", flush=True)
-                    check_flat(readings)
+            for path, kind in product(options.python, options.data or KINDS):
+                events = options.events // (_HOSTILE_SHARE if kind == HOSTILE else 1)
+                print(f"Python {version_of(path)}, {events:,} {kind} events: peak and present memory in MB")
+                readings = []
+                with command.start(path) as started:
+                    for reading in endure(started, kind, events):
+                        readings.append(reading)
+                        peak, resident = reading.peak / 1e6, reading.resident / 1e6
+                        print(f"{reading.events:>12,}{peak:>10.0f}{resident:>10.0f}", flush=True)
+                check_flat(readings)
     except (LabError, OSError) as error:
         print(f"endurance: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""What was measured, as one table: medians, ratios within each round, and the bounds that they must meet."""
+"""Makes one table of the measurements: medians, ratios within each round, and their bounds."""
 
 from __future__ import annotations
 

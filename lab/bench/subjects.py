@@ -1,13 +1,12 @@
-"""The commands that are compared, each as an app in its own folder, and the interpreters for them."""
+"""The compared commands, each as an app in its own folder."""
 
 from __future__ import annotations
 
-import os
+import ipaddress
 import random
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,67 +16,43 @@ from lab.errors import UsageError
 OURS, IDENTITY, TYPICAL, BYTECOPY = "tsidenrich", "SDK identity", "typical, LRU cache", "byte copy"
 LARGE_TABLE = "tsidenrich, 100,000 endpoints"
 SITE_ROWS, LARGE_ROWS = 200, 100_000
-"""How many endpoints a site has added to those that are shipped."""
+"""The numbers of endpoints that a site has added to the shipped ones."""
 
-SPLUNK_PYTHONS = ("3.9", "3.13")
 _COMPETITORS = Path(__file__).resolve().parent / "competitors"
 _HOSTS = 1_000
 _SHARE_OF_IPV6 = 0.2
 
 
 class Subject(NamedTuple):
-    """A command: its name, its script and its arguments."""
+    """A command: its name and its script."""
 
     name: str
     script: Path
-    arguments: Sequence[str] = ()
 
     def start(self, python: str) -> Command:
         """Start it under an interpreter."""
         home = {"SPLUNK_HOME": str(self.script.parent.parent)}
-        return Command([python, str(self.script)], self.arguments, home)
-
-
-def find_pythons() -> dict[str, str]:
-    """Return the path of each of Splunk's Pythons, on PATH or among pyenv's, by version.
-
-    Raises:
-        UsageError: this machine has none of a version.
-    """
-    found = {version: next(_pythons(version), "") for version in SPLUNK_PYTHONS}
-    if missing := [version for version, path in found.items() if not path]:
-        raise UsageError(
-            f"no Python {' or '.join(missing)} on PATH or among pyenv's versions: use --python PATH"
-        )
-    return found
+        return Command([python, str(self.script)], home)
 
 
 def version_of(python: str) -> str:
-    """Return an interpreter's version, such as 3.9; empty if it does not start."""
-    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    """Return the version of an interpreter, such as 3.9.
+
+    Raises:
+        UsageError: it does not start.
+    """
+    command = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     try:
-        return subprocess.run(
-            [python, "-c", program], check=True, capture_output=True, text=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def _pythons(version: str) -> Iterator[str]:
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    paths = [
-        shutil.which(f"python{version}"),
-        *sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}")),
-    ]
-    # pyenv puts a stand-in on PATH for versions that are not chosen, which does not start.
-    return (str(path) for path in paths if path and version_of(str(path)) == version)
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"cannot start {python}: {error}") from None
 
 
 def unpack(app: Path, folder: Path) -> Path:
-    """Return an app's folder: the path itself, or what is in it if it is a package (.tgz).
+    """Return an app's folder: the path itself, or the content of a package (.tgz).
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the path is neither of them.
     """
     if not app.is_file():
         if (app / "bin" / "tsidenrich.py").is_file():
@@ -90,7 +65,7 @@ def unpack(app: Path, folder: Path) -> Path:
 
 
 def build(app: Path, folder: Path) -> dict[str, Subject]:
-    """Put copies of the app with 200 and 100,000 endpoints more, and its competitors, into a folder."""
+    """Make copies of the app with 200 and 100,000 more endpoints, and its competitors, in a folder."""
     ours = {OURS: folder / "tsidenrich", LARGE_TABLE: folder / "tsidenrich-large"}
     for home, rows in zip(ours.values(), (SITE_ROWS, LARGE_ROWS)):
         shutil.copytree(app, home, ignore=shutil.ignore_patterns("__pycache__", ".*", "build", "docs"))
@@ -106,9 +81,9 @@ def build(app: Path, folder: Path) -> dict[str, Subject]:
 
 
 def _add_endpoints(lookups: Path, rows: int) -> None:
-    """Let a site add endpoints: small networks (/26 to /32, IPv6 /56 to /128) all over the public addresses.
+    """Add endpoints of a site: small networks (/26 to /32, IPv6 /56 to /128) all over the public addresses.
 
-    So hardly an ordinary event becomes licensing traffic by them, and the first octets rule nothing out.
+    So few ordinary events become licensing traffic, and the first octets exclude none of them.
     """
     dice = random.Random(rows)  # noqa: S311 - nothing secret
     networks: set[str] = set()
@@ -123,10 +98,8 @@ def _add_endpoints(lookups: Path, rows: int) -> None:
 
 def _network(dice: random.Random) -> str:
     if dice.random() < _SHARE_OF_IPV6:
-        length = dice.choice((56, 64, 96, 128))
-        value = (0x2 << 124 | dice.getrandbits(124)) >> (128 - length) << (128 - length)
-        return ":".join(f"{value >> shift & 0xFFFF:x}" for shift in range(112, -1, -16)) + f"/{length}"
-    length = dice.randint(26, 32)
+        value, length = 0x2 << 124 | dice.getrandbits(124), dice.choice((56, 64, 96, 128))
+        return str(ipaddress.IPv6Network((value, length), strict=False))
     first = dice.choice([octet for octet in range(1, 224) if octet not in (10, 127, 169, 172, 192)])
-    value = (first << 24 | dice.getrandbits(24)) >> (32 - length) << (32 - length)
-    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0)) + f"/{length}"
+    value, length = first << 24 | dice.getrandbits(24), dice.randint(26, 32)
+    return str(ipaddress.IPv4Network((value, length), strict=False))

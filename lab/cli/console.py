@@ -1,4 +1,4 @@
-"""Rich's console, except that a closed pipe is left to its caller."""
+"""Rich's console, except that the caller handles a closed pipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Console(rich.console.Console):
     """A console whose broken pipe is an error like any other stream's."""
 
     def on_broken_pipe(self) -> None:
-        """Raise it: rich's own way is to end the process, and with a status that means failure.
+        """Raise it: rich would end the process with a failure status.
 
         Raises:
             BrokenPipeError: always.

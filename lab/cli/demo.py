@@ -1,8 +1,8 @@
-"""The app at work without a Splunk: ``make demo``.
+"""Shows the app at work without Splunk: ``make demo``.
 
 Events whose truth is known go through the real search command, in a process of its own; months of a fleet go
-through the app's searches. The demo shows what came back and proves itself: it fails if the app said anything
-else than the truth.
+through the app's searches. The demo shows the results and verifies them: it fails if the app's answers differ
+from the truth.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from lab.host.wire import Record
 _COMMAND, _OPTIONS = "tsidenrich", "raw=true"
 _SEED = 226091
 
-# The verdicts that the made-up events must get, the shapes that they come in, and what becomes of each.
+# The verdicts that the generated events must get, their shapes, and the result for each.
 _PLAN: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     (
         "aliased",
@@ -162,7 +162,7 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
     return CommandHost(app, _COMMAND).run(events, _OPTIONS).raise_for_error()
 
 
-# ------------------------------------------------------------------------------------------- what is shown
+# ------------------------------------------------------------------------------------------------ output
 
 
 def _show(console: Console, sections: Sequence[Section], result: Result) -> None:
@@ -208,7 +208,7 @@ def _event_table(console: Console, rows: Sequence[tuple[LabelledEvent, Record]])
 
 
 def _cells(truth: Truth, answer: Record, name_width: int) -> dict[str, Text]:
-    """What an event's row says, by column."""
+    """The cells of an event's row, by column."""
     verdict, outcome = _text(answer, "tsid_verdict"), _text(answer, "tsid_outcome")
     device, address = _text(answer, "tsid_device"), _text(answer, "tsid_ip")
     if verdict:

@@ -1,4 +1,4 @@
-"""Counts events on the terminal while a long input is read."""
+"""Shows a counter on the terminal while it reads a long input."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The refresh without Cisco: ``make refresh-demo``.
+"""Shows the refresh without Cisco's servers: ``make refresh-demo``.
 
 A copy of the app has forgotten one name and one address of Cisco's. A small internet on loopback, with a
 real DNS server and real TLS servers, has both; the refresh finds them, and the command knows better at once.
-It proves itself: it fails if the command says anything else.
+The demo fails if the command's answers differ.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Row = dict[str, str]
 
 
 def main() -> int:
-    """Run the demo; return 0 if the command learned what it had to."""
+    """Run the demo; return 0 if the command gave the expected answers."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             return _show(Path(folder))
@@ -75,7 +75,7 @@ def _forget(path: Path, unwanted: Callable[[Row], bool]) -> None:
 
 
 def _verdict(app: Path, address: str) -> str:
-    """Show what the search command says of a blocked connection, and return its verdict."""
+    """Show the search command's answer for a blocked connection, and return its verdict."""
     event = {"dest_ip": address, "url": f"https://{_ALIAS}", "action": "blocked"}
     (record,) = CommandHost(app, "tsidenrich").run([event]).raise_for_error().events
     for name in ("dest_ip", "url", "tsid_verdict", "tsid_host", "tsid_reason"):
@@ -84,7 +84,7 @@ def _verdict(app: Path, address: str) -> str:
 
 
 def _refresh(app: Path, site: Site, bundle: Path, *mode: str) -> str:
-    """Run the script, show its command line, and return what it prints."""
+    """Run the script, show its command line, and return its output."""
     given = ["--resolver", site.resolver, "--proxy", site.proxy, "--ca-bundle", str(bundle)]
     command = [sys.executable, str(app / _SCRIPT), *mode, *given]
     print("  $ python", " ".join([_SCRIPT, *mode]), "\n", flush=True)

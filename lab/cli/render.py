@@ -1,4 +1,4 @@
-"""Shows events in the way that was asked for: a table for people, CSV and JSON lines for machines."""
+"""Writes events as a table for people, or as CSV or JSON lines for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's second half: months of a made-up fleet, and whose licences are at risk, when and why."""
+"""The second half of the demo: the devices of a made-up fleet whose licences are at risk, when and why."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEDGER, _REPORT = "TSID ledger: backfill", "TSID report: devices by risk"
 
 
 class RiskDemo:
-    """The fleet and what the app's searches say of it.
+    """The fleet and the report of the app's searches about it.
 
     Args:
         app: the app's folder.
@@ -48,7 +48,7 @@ class RiskDemo:
         self._rows = splunk.dispatch(_REPORT)
 
     def problems(self) -> Iterator[str]:
-        """Say where the report differs from what was known of the devices beforehand."""
+        """Yield the differences between the report and the truth about the devices."""
         expected = watched(self._fleet, _DAYS)
         reported = {str(row["device"]): row for row in self._rows}
         for address in sorted(expected.keys() ^ reported.keys()):

@@ -19,9 +19,9 @@ _UNBOUNDED = 1 << 20
 
 
 def print_table(events: Sequence[Record], columns: Sequence[str], out: TextIO) -> None:
-    """Print the events: a row each, or a block each where so many columns would not fit on the screen.
+    """Print each event as a row, or as a block where that many columns would not fit on the screen.
 
-    Into a file or a pipe nothing is folded: the table is as wide as it has to be.
+    In a file or a pipe no line is folded, however wide the table is.
     """
     console = Console(file=out)
     if console.is_terminal and len(columns) * _NARROWEST_COLUMN > console.width:
@@ -55,5 +55,5 @@ def _print_blocks(console: Console, events: Sequence[Record], columns: Sequence[
 
 
 def _cell(value: str | Sequence[str]) -> Text:
-    # A Text, not a str: square brackets in an event are no markup.
+    # A Text, not a str: square brackets in an event are not markup.
     return Text(safe_text(cell_text(value)))

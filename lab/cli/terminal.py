@@ -1,4 +1,4 @@
-"""Safe output: for terminals that would obey control characters, and pipes that close early."""
+"""Writes safely to terminals that obey control characters, and to pipes that close early."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def safe_text(text: str) -> str:
 
 
 def abandon_stdout() -> None:
-    """Let go of a stdout whose reader has seen enough (``| head``).
+    """Discard stdout after its reader has closed the pipe (``| head``).
 
-    What is left in its buffer goes nowhere: at exit Python would flush it, fail and complain.
+    Otherwise Python would flush the buffer at exit, fail and print an error.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Serves the app's dashboards over a made-up fleet, for a look without Splunk: ``make dashboards``."""
+"""Serves the app's dashboards over a made-up fleet without Splunk: ``make dashboards``."""
 
 from __future__ import annotations
 

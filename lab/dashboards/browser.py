@@ -1,4 +1,4 @@
-"""Opens views in Chromium, and says what is on the screen."""
+"""Opens views in Chromium and reads the panels on the screen."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-#: For how many milliseconds a page that is complete asks for nothing.
+#: A complete page sends no request for this many milliseconds.
 _QUIET = 700
-#: Everything but the machine itself and what is in the page.
+#: Every address outside of this machine and of the page.
 _OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
 
 
@@ -38,7 +38,7 @@ class Panel(NamedTuple):
     Attributes:
         id: its name in the view's definition.
         kind: its visualization.
-        painted: it shows what its kind is for, in real size.
+        painted: whether it shows its visualization, with a size.
         trouble: the message it shows instead; empty without one.
         box: left, top, width and height, pixels.
         value: of a single value, the text in large.
@@ -120,17 +120,17 @@ class View:
     Args:
         context: the browser.
         site: where the view is.
-        patience: for how many seconds a view may be incomplete.
+        timeout: the seconds after which an incomplete view is an error.
 
     Attributes:
         site: where the view is.
         page: the browser's page.
-        problems: what the browser complained of: errors on the console, and ways out of the machine.
+        problems: errors on the browser's console, and requests to other machines.
     """
 
-    def __init__(self, context: BrowserContext, site: Site, patience: float = 60) -> None:
+    def __init__(self, context: BrowserContext, site: Site, timeout: float = 60) -> None:
         self.site = site
-        self._patience = patience
+        self._timeout = timeout
         self.page: Page = context.new_page()
         self.problems: list[str] = []
         self.page.on("console", self._hear)
@@ -152,17 +152,17 @@ class View:
         return self.wait()
 
     def wait(self) -> View:
-        """Wait until every panel is painted or says why it is not, and stays so.
+        """Wait until every panel is painted or shows why not, and does not change any more.
 
-        Until a chain search is answered its panel may say that there are no results. So what counts is a time
-        in which the page asks for nothing; charts have moved into place by then, too.
+        Until a chain search is answered its panel may show "no results". So the page must also be without
+        requests for a while; in that time charts move into place, too.
 
         Raises:
-            LabError: that takes too long.
+            LabError: it takes too long.
         """
         ready = f"""() => {{ const panels = ({_PANELS})(); return panels.length > 0 && window.lab.api
             && !window.lab.api.hasRunningSearches() && panels.every((p) => p.painted || p.trouble); }}"""
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._timeout
         while True:
             left = max(end - time.monotonic(), 0.1)
             try:
@@ -192,7 +192,7 @@ class View:
         self.page.set_viewport_size({"width": size["width"], "height": size["height"]})
 
     def invalid(self) -> list[Any]:
-        """Return what the framework's own validation said of the definition."""
+        """Return the messages of the framework's own validation of the definition."""
         found: list[Any] = self.page.evaluate("window.lab.invalid")
         return found
 
@@ -206,7 +206,7 @@ def chromium(width: int = 1920, height: int = 1080) -> Iterator[BrowserContext]:
     """Start the machine's Chromium without a screen.
 
     Raises:
-        LabError: there is none.
+        LabError: Chromium is not installed.
     """
     path = _find_chromium()
     if path is None:

@@ -1,4 +1,4 @@
-"""A Splunk with a made-up fleet for the dashboards: events, the ledger, and what scheduled searches left."""
+"""Makes a Splunk with a made-up fleet for the dashboards: events, ledger, results of scheduled searches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.spl.engine import Splunk
 DAYS, DEVICES, SEED = 100, 60, 1
 # The searches run on these days before today, so that the trends have something to go by.
 _REMEMBERED = (30, 21, 14, 10, *range(7, -1, -1))
-# What a refresh would have said; its own tests show that it says it.
+# The messages of a refresh; its own tests show that it writes them.
 _REPORT = (
     ("change", "endpoints", "new", "2001:db8::10/128", "tools.cisco.com", "DNS names it.", ""),
     ("failure", "endpoints", "unseen", "2001:db8::20/128", "tools.cisco.com", "No answer.", "Check the way."),
@@ -53,7 +53,7 @@ def make_sample(
         today = days - before
         splunk.now = fleet.start + today * DAY
         splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + since * DAY)
-        _tell_what_only_admins_know(splunk, fleet)
+        _add_admin_columns(splunk, fleet)
         splunk.dispatch("TSID ledger: states of the day")
         since = today
     names = ("kind", "table", "what", "item", "host", "reason", "advice")
@@ -68,10 +68,10 @@ def make_sample(
     return Sample(fleet, splunk, days)
 
 
-def _tell_what_only_admins_know(splunk: Splunk, fleet: Fleet) -> None:
+def _add_admin_columns(splunk: Splunk, fleet: Fleet) -> None:
     for number, (address, row) in enumerate(sorted(splunk.collections["tsid_devices"].items())):
         device = fleet.devices[address]
         row.update({"model": device.model} if device.model else {})
         row.update({"excluded": "1"} if device.fate == EXCLUDED else {})
-        # Not everybody names everything.
+        # Some devices stay without a label.
         row.update({"label": f"site-{number:03d}"} if number % 3 else {})

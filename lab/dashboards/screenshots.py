@@ -13,7 +13,7 @@ from lab.dashboards.splunkd import Site, Splunkd
 from lab.errors import LabError
 from lab.host.app import copy_app
 
-#: Where README shows them from.
+#: The folder that README links to.
 FOLDER = ROOT / "docs" / "images"
 # View and theme of each picture.
 _PICTURES = (("overview", "dark"), ("device", "light"), ("health", "dark"))

@@ -1,4 +1,4 @@
-"""A stand-in for the part of splunkd's REST interface that a dashboard uses; it computes what it answers.
+"""A stand-in for the part of splunkd's REST interface that a dashboard uses, with computed results.
 
 Each search that a dashboard sends runs in `lab.spl` over events of one's own, through the app's real
 commands. The framework sends a chain search as a parameter of a request for another job's results.
@@ -29,7 +29,7 @@ WEB = Path(__file__).resolve().parent / "web"
 
 _PREFIX = re.compile(r"/en-US/splunkd/__raw/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
 _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
-# What `make` has built, and its type.
+# The files that `make` has built, and their types.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
 # Seconds.
 _REST_WITHIN = 60
@@ -57,7 +57,7 @@ class Splunkd:
         self._splunk = splunk
         self._lock = threading.Lock()
         self.jobs: dict[str, Job] = {}
-        #: Every search that the page has sent: those of jobs, and those that it chains to them.
+        #: Every search that the page has sent: jobs and chain searches.
         self.searches: list[str] = []
 
     def start(self, label: str, search: str, earliest: str, latest: str) -> str:
@@ -167,10 +167,10 @@ class Site:
 
         Args:
             splunkd: answers the searches.
-            change: what to do to a view's definition before it is shown.
+            change: a function applied to a view's definition before it is shown.
         """
         self.splunkd, self._change = splunkd, change
-        #: What the page asked for and this does not know.
+        #: Requests of the page that this server does not know.
         self.unexpected: list[str] = []
 
     def __enter__(self) -> Site:
@@ -203,8 +203,8 @@ class Site:
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
         if url.path in _BUILT:
-            # Its address is another one after each change. A browser keeps the compiled form too, and
-            # compiling is most of the time that a view takes.
+            # Its address changes with its content, so the browser may cache it together with the compiled
+            # form; compiling takes most of a view's time.
             request.send_header("Cache-Control", "max-age=31536000, immutable")
         request.end_headers()
         request.wfile.write(body)
@@ -250,7 +250,7 @@ class Site:
 
 
 def _page() -> str:
-    """Return the page, in which what was built has an address of its own each time that it is built."""
+    """Return the page; the addresses of the built files in it change with every build."""
     page = (WEB / "page.html").read_text("utf-8")
     for path in _BUILT:
         page = page.replace(path, f"{path}?{(WEB / path[1:]).stat().st_mtime_ns:x}")

@@ -1,4 +1,4 @@
-"""The app's views, as Dashboard Studio has them."""
+"""Reads the app's Dashboard Studio views."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_view(path: Path) -> View:
     """Read a view.
 
     Raises:
-        LabError: it is not a view of Dashboard Studio.
+        LabError: it is not a Dashboard Studio view.
     """
     root = ElementTree.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314, the app's own file
     if root.tag != "dashboard" or root.get("version") != "2":

@@ -1,6 +1,6 @@
-"""Fuzzing: bytes that nobody would write, fed to everything that reads what strangers wrote.
+"""Fuzzing: feeds unusual bytes to all code that reads untrusted input.
 
-* ``target``: what a target consists of; ``names``, ``raw``, ``chunks``, ``tables``, ``refresh``: the targets
+* ``target``: the parts of a target; ``names``, ``raw``, ``chunks``, ``tables``, ``refresh``: the targets
 * ``oracle``: the plain SDK implementation, with which answers are compared
 * ``python -m lab.fuzz``: runs targets under atheris
 """
@@ -20,7 +20,7 @@ ABOUT = {
     "tables": "the lookup files of all layers",
     "refresh": "DNS answers and certificates, up to the plan and the tables that it would write",
 }
-"""What each target feeds, by name."""
+"""The input of each target, by name."""
 
 
 def load(name: str) -> Target:

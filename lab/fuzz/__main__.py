@@ -1,4 +1,4 @@
-"""``python -m lab.fuzz``: runs targets under atheris, each in its own process, and shows what was found."""
+"""``python -m lab.fuzz``: runs targets under atheris, each in its own process, and shows their findings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     targets = "\n".join(f"  {name:8} {about}" for name, about in ABOUT.items())
     parser = argparse.ArgumentParser(
         prog="python -m lab.fuzz",
-        description="Feeds the app bytes that nobody would write, and checks what must hold.",
+        description="Feeds the app unusual bytes, and checks properties of its answers.",
         epilog=f"targets:\n{targets}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -72,7 +72,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def run(name: str, seconds: int, *, planted: bool) -> bool:
-    """Fuzz a target in a process of its own, show what it found, and return whether it passed."""
+    """Fuzz a target in a process of its own, show its findings, and return whether it passed."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         command = [sys.executable, "-m", "lab.fuzz", name, "--engine", folder, "--seconds", str(seconds)]
         done = subprocess.run(
@@ -96,7 +96,7 @@ def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
 
     Args:
         name: the target's name.
-        folder: an empty folder, for the corpus and for what is found.
+        folder: an empty folder, for the corpus and for findings.
         seconds: how long.
         planted: with the target's planted bug.
     """
@@ -135,11 +135,11 @@ def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
 
 
 def report(name: str, log: str, status: int, found: Optional[bytes], *, planted: bool) -> bool:
-    """Show what came of a target; return whether it found nothing, or the planted bug.
+    """Show a target's result; return whether it found nothing, or the planted bug.
 
     Args:
         name: the target's name.
-        log: what libFuzzer wrote.
+        log: libFuzzer's output.
         status: the exit status.
         found: the input on which a check failed.
         planted: whether a bug was planted.

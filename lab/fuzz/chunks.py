@@ -1,4 +1,4 @@
-"""Fuzzes what Splunk sends: the frames of chunks, and their bodies beside the plain SDK implementation."""
+"""Fuzzes the frames and the bodies of chunks, and compares answers with the plain SDK implementation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from lab.fuzz.target import SEPARATOR, Target, scratch, shipped
 from lab.generator import ALL_SHAPES, generate
 from lab.host.wire import columns_of, encode_body, encode_frame
 from tsid.decision.enrich import KEEP, Enricher, Options
-from tsid.hotpath import chunk_enricher as rows
-from tsid.hotpath import row_enricher as rowevents
-from tsid.hotpath.chunk_enricher import ChunkEnricher
+from tsid.hotpath import row_enricher
+from tsid.hotpath.chunk_enricher import BLOCK, ChunkEnricher
 from tsid.hotpath.csvbytes import decode_multivalue, encode_multivalue, read_rows, split_cells, unquote
 from tsid.hotpath.row_enricher import MV
 
-_BLOCKS = (1, 7, 64, rows.BLOCK)
+_BLOCKS = (1, 7, 64, BLOCK)
 _LESSONS = (0, 1, 2, 5)
 
 
@@ -30,10 +29,10 @@ _folder = lru_cache(maxsize=1)(scratch)
 
 
 def check(data: bytes) -> None:
-    """Hold frames, if the first byte says so, or the bodies of chunks against their laws.
+    """Check frames or, depending on the first byte, the bodies of chunks.
 
-    Of a body's input the first two bytes are the command's options, the size of the blocks and the number of
-    rows to learn from.
+    The first two bytes of a body's input select the command's options, the size of the blocks and the number
+    of rows to learn from.
     """
     if len(data) < 2:
         return
@@ -55,7 +54,7 @@ def _options(byte: int) -> Options:
 
 
 def _check_frames(data: bytes) -> None:
-    """Check that the start of a chunk is understood, or refused in words."""
+    """Check that a frame is read, or refused with a message."""
     stream = io.BytesIO(data)
     try:
         while (request := read_request(stream)) is not None:
@@ -73,7 +72,7 @@ def _check_frames(data: bytes) -> None:
 
 
 def _check_bodies(options: Options, sizes: int, bodies: Sequence[bytes]) -> None:
-    """Check that the hot path says what the slow ways say, whatever it has learned and however it is fed."""
+    """Check that the hot path and the slow ways agree, for any sample of learned rows and any block size."""
     lookups, prefilter = shipped()
     with learning_after(_LESSONS[sizes >> 2 & 3]):
         chunks = ChunkEnricher(Enricher(lookups, options), prefilter)
@@ -87,7 +86,7 @@ def _check_bodies(options: Options, sizes: int, bodies: Sequence[bytes]) -> None
             answers.append(answer)
     half = len(bodies)
     for body, first, second in zip(bodies, answers[:half], answers[half:]):
-        assert first == second, "what was learned changes the answer"
+        assert first == second, "learning changes the answer"
         assert _texts_in(first) == _texts_in(_slowly(options, body)), "the tolerant way differs"
     if all(map(_is_fit_for_sdk, bodies)):
         for mine, sdk in zip(answers, oracle.enrich(lookups, options, list(bodies), _folder())):
@@ -99,14 +98,14 @@ def _texts_in(body: bytes) -> list[list[str]]:
 
 
 def _slowly(options: Options, body: bytes) -> bytes:
-    """Return what becomes of a body where every row is decoded and decided."""
+    """Return the answer to a body with the fast path disabled: every row is decoded and decided."""
     lookups, prefilter = shipped()
     with mock.patch.object(ChunkEnricher, "_plan", lambda *_: None):
         return b"".join(ChunkEnricher(Enricher(lookups, options), prefilter).enrich([body])[0])
 
 
 def _check_passage(options: Options, body: bytes, answer: bytes, seen: int, returned: int) -> None:
-    """Check that nothing is lost or doubled, and that columns of others come out as they went in."""
+    """Check that no event is lost or doubled, and that foreign columns are unchanged."""
     enricher = Enricher(shipped()[0], options)
     before, after = list(read_rows(body)), list(read_rows(answer))
     assert seen == max(0, len(before) - 1), "events are lost or doubled"
@@ -128,7 +127,7 @@ def _check_passage(options: Options, body: bytes, answer: bytes, seen: int, retu
 
 
 def _is_fit_for_sdk(body: bytes) -> bool:
-    """Tell whether the SDK understands a body as it is meant.
+    """Return whether the SDK reads a body in the same way.
 
     It takes a carriage return for the end of a line, sees no column in an empty line, wipes a field whose
     multivalue column is not in form, and its answer has the columns of the first event only.
@@ -161,7 +160,7 @@ def seeds() -> Iterator[bytes]:
         events = [item.event for item in generate(3, seed=number, licensing_share=0.5, shapes=[shape])]
         selected = [{name: event[name] for name in required if name in event} for event in events]
         cells = [split_cells(row) for row in encode_body(selected, columns_of(selected)).splitlines()]
-        # Columns in which there is nothing only take time.
+        # Empty columns only take time.
         used = [place for place, column in enumerate(zip(*cells)) if any(column[1:])]
         lines = [b",".join([row[place] for place in used]) for row in cells]
         for byte in (number % 8, 16 + number % 3):
@@ -185,12 +184,12 @@ _ODD = (
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let the fast path take for granted that a cell is valid UTF-8."""
+    """Let the fast path assume that a cell is valid UTF-8."""
 
     def strictly(cell: bytes) -> str:
         return unquote(cell).encode("utf-8").decode("utf-8")
 
-    return mock.patch.object(rowevents, "unquote", strictly)
+    return mock.patch.object(row_enricher, "unquote", strictly)
 
 
 _WORDS = (

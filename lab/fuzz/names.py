@@ -1,4 +1,4 @@
-"""Fuzzes the reading of names and addresses, exact and in the fast path."""
+"""Fuzzes the readers of names and addresses, exact and in the fast path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ZONE = re.compile(r"%[\w.~:%-]*\Z", re.ASCII)
 
 
 def check(data: bytes) -> None:
-    """Hold all that is read out of a text against the laws of names and addresses."""
+    """Check the names and addresses that are read from a text."""
     text = text_of(data)
     address = _check_address(text)
     _check_prefix(text)
@@ -45,7 +45,7 @@ def _check_address(text: str) -> Optional[Address]:
         assert expected is None or len(stripped) > 64, "an address is not read"
         assert canonical_address(text) == text
         return None
-    assert expected is not None, "what is read as an address is none"
+    assert expected is not None, "a text that is not an address is read as one"
     if expected.version == address.version:
         assert int(expected) == address.value, "the wrong address is read"
     else:
@@ -87,12 +87,12 @@ def _check_name(text: str) -> None:
     name = parse_name(text)
     if name is None:
         return
-    assert 0 <= name.start <= name.end <= len(text), "the host lies outside of the text"
+    assert 0 <= name.start <= name.end <= len(text), "the host is outside of the text"
     assert len(name.observed) <= MAX_HOST_LENGTH
     assert name.observed == name.observed.lower()
     if name.is_address:
         assert name.host == ""
-        assert parse_address(name.observed) is not None, "what counts as an address is none"
+        assert parse_address(name.observed) is not None, "a text that is not an address counts as one"
     if name.host:
         assert name.host.isascii()
         assert name.host == name.host.lower()
@@ -103,25 +103,25 @@ def _check_name(text: str) -> None:
         assert again is not None
         assert (again.host, again.observed, again.is_address) == (name.host, name.host, False)
     if name.host:
-        # What is shown is what is compared, and a second run reads what the first one wrote.
+        # The shown name equals the compared one, and a second run reads it again.
         seen = parse_name(name.observed)
-        assert seen is not None, "what is shown is no name"
+        assert seen is not None, "the shown text is not a name"
         assert (seen.key, ascii_host(name.observed)) == (name.key, name.host), "another name is shown"
     _check_verdict(name)
     replaced = replace_host(text, name, _HOST)
     assert replaced.startswith(text[: name.start])
     assert replaced.endswith(text[name.end :])
     assert len(replaced) == len(text) - (name.end - name.start) + len(_HOST)
-    # Text such as ``["https://a"]`` has no scheme, with a host in the place of its start it has one.
+    # Text such as ``["https://a"]`` does not have a scheme until a host replaces its start.
     if not text.startswith("://", name.end):
         after = parse_name(replaced)
-        assert after is not None, "with another host in it there is no host any more"
-        assert after.host == _HOST, "with another host in it a third one is found"
+        assert after is not None, "the text with another host does not contain a host"
+        assert after.host == _HOST, "the text with another host contains a third one"
         assert replace_host(replaced, after, _HOST) == replaced
 
 
 def _check_verdict(name: ReportedName) -> None:
-    """Check that a judge who remembers what looks the same decides as one who has seen nothing."""
+    """Check that a judge with memos of a similar name decides like a new one."""
     used, fresh = Judge(shipped()[0]), Judge(shipped()[0])
     alike = parse_name(name.observed)
     if alike is not None:
@@ -131,24 +131,24 @@ def _check_verdict(name: ReportedName) -> None:
 
 
 def _check_prefilter(text: str, address: Optional[Address]) -> None:
-    """Check that the fast path looks at whatever the exact path would find."""
+    """Check that the prefilter accepts everything that the exact path would find."""
     lookups, suspects = shipped()
     cell = quote(text)
     name = parse_name(text)
     known = name.key if name is not None and not name.is_address else ""
     licensing = known in lookups.canonical or known in lookups.aliases
     endpoint = address is not None and lookups.endpoints.longest(address) is not None
-    assert suspects.name(cell) or not licensing, "a licensing name is passed over"
-    assert suspects.endpoint[cell] or not endpoint, "an endpoint's address is passed over"
+    assert suspects.name(cell) or not licensing, "the prefilter misses a licensing name"
+    assert suspects.endpoint[cell] or not endpoint, "the prefilter misses an endpoint's address"
     assert suspects.endpoint_or_name[cell] or not (licensing or endpoint)
-    # The same for any other table: a cell's key has to be among those of its own address or name.
+    # For any other table: a cell's key must be among the keys of its own address or name.
     key = address_key(cell)
     if key is not None and address is not None:
-        assert key in _keys_of(address), "the fast path knows an address by another key"
+        assert key in _keys_of(address), "the fast path has another key for an address"
     opened = prefilter._AUTHORITY.match(cell)
     key = name_key(opened.group().lower()) if opened else None
     if key is not None and name is not None and name.host:
-        assert key in (name.host.encode(), name.host.encode() + b"."), "the fast path knows another name"
+        assert key in (name.host.encode(), name.host.encode() + b"."), "the fast path reads another name"
 
 
 def _keys_of(address: Address) -> tuple[bytes, ...]:
@@ -186,7 +186,7 @@ _ODD = (
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let the reader of names take for granted that hexadecimal digits stand behind a per cent sign."""
+    """Let the reader of names assume that hexadecimal digits follow a per cent sign."""
 
     def strictly(text: str) -> str:
         start, *others = text.split("%")

@@ -1,4 +1,4 @@
-"""The plain SDK implementation of `tsidenrich`, to compare the hot path with, and how to compare the two."""
+"""A plain SDK implementation of `tsidenrich`, and the comparison of the hot path with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from splunklib.searchcommands import Configuration, StreamingCommand
 from lab.host.wire import decode_frames, encode_frame
 from tsid.decision.enrich import Enricher, Options
 from tsid.facts.lookups import Lookups
-from tsid.hotpath import chunk_enricher as rows
+from tsid.hotpath import chunk_enricher
 from tsid.hotpath.csvbytes import decode_multivalue
 from tsid.hotpath.row_enricher import MV
 
@@ -79,7 +79,7 @@ def events_in(body: bytes) -> list[dict[str, Any]]:
     return events
 
 
-def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
+def cut(body: bytes, block: int = chunk_enricher.BLOCK) -> Iterator[bytes]:
     """Cut a body into blocks."""
     for start in range(0, len(body), block):
         yield body[start : start + block]
@@ -87,6 +87,6 @@ def cut(body: bytes, block: int = rows.BLOCK) -> Iterator[bytes]:
 
 @contextmanager
 def learning_after(lesson: int) -> Iterator[None]:
-    """Let the hot path learn what to expect from that many rows, and again at every chance; 0: not at all."""
-    with mock.patch.multiple(rows, _SAMPLE_ROWS=lesson or 1_000_000, _RELEARN_ROWS=1):
+    """Let the hot path learn from that many rows, and relearn as often as possible; 0: never learn."""
+    with mock.patch.multiple(chunk_enricher, _SAMPLE_ROWS=lesson or 1_000_000, _RELEARN_ROWS=1):
         yield

@@ -16,12 +16,12 @@ from lab.generator import ALL_SHAPES, generate
 from tsid.decision.enrich import Answer, Enricher, Options
 from tsid.hotpath.chunk_enricher import ChunkEnricher
 from tsid.hotpath.csvbytes import quote
-from tsid.text import raw_events as rawlines
+from tsid.text import raw_events
 from tsid.text.raw_events import read_raw
 
 _FTD_KEY = re.compile(r"[A-Z]\w*(?: [A-Z]\w*)?", re.ASCII)
 _ENCORE_KEY = re.compile(r"[a-z][a-z0-9_]*")
-# What a logger writes before anything that a stranger chooses, and the addresses in it.
+# The trusted start of a logger's line, and the addresses in it.
 _FTD = "%FTD-1-430003: AccessControlRuleAction: Block, SrcIP: 10.1.1.1, DstIP: 203.0.113.9, "
 _ENCORE_REST = "src_ip=10.1.1.1 dest_ip=203.0.113.9 fw_rule_action=Block "
 _ENCORE = f"rec_type=71 {_ENCORE_REST}"
@@ -58,12 +58,12 @@ def _parts() -> _Parts:
 
 
 def check(data: bytes) -> None:
-    """Hold a raw text against the laws of raw texts."""
+    """Check a raw text."""
     text = text_of(data)
     _check_fields(text)
     _check_smuggling(text)
     alone = _check_event({"_raw": text})
-    # An event whose fields say all has no need of its raw text.
+    # The raw text changes nothing if the fields are complete.
     fields = {"DstIP": _SERVER, "SrcIP": _DEVICE, "url": "www.example.com", "action": "Block"}
     assert _check_event({**fields, "_raw": text}).fields == _parts().plain.enrich(fields).fields
     _check_fast(text, alone)
@@ -118,7 +118,7 @@ def _check_event(event: Mapping[str, Union[str, list[str]]]) -> Answer:
 
 
 def _check_fast(text: str, expected: Answer) -> None:
-    """Check that the fast path says the same of the text, and passes it through."""
+    """Check that the fast path gives the same answer, and does not change the text."""
     body = b"_raw,note\n%b,\n" % quote(text)
     pieces, counts = _parts().fast.enrich([body])
     answer = b"".join(pieces)
@@ -151,9 +151,9 @@ def seeds() -> Iterator[bytes]:
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let the reader take for granted that a line is valid UTF-8."""
-    read = rawlines._read_ftd
-    return mock.patch.object(rawlines, "_read_ftd", lambda text: read(text.encode("utf-8").decode("utf-8")))
+    """Let the reader assume that a line is valid UTF-8."""
+    read = raw_events._read_ftd
+    return mock.patch.object(raw_events, "_read_ftd", lambda text: read(text.encode("utf-8").decode("utf-8")))
 
 
 _WORDS = (

@@ -1,4 +1,4 @@
-"""Fuzzes what a refresh sees: bytes from resolvers and servers, up to the tables that it would write."""
+"""Fuzzes a refresh with bytes from resolvers and servers, up to the tables that it would write."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _HOST, _ALIAS, _OTHER = "tools.cisco.com", "toos.cisco.com", "smartreceiver.cisc
 _MINE, _MOVED, _THEIRS, _SIX = "72.163.4.38", "173.37.145.9", "146.112.59.81", "2001:420:1101:5::a"
 _NAMES = (_ALIAS, _HOST, _OTHER)
 _SINKHOLE = "146.112.61.104"
-#: Which answer or certificate a part of an input is, by its second byte.
+#: The question or server of a part of an input, by its second byte.
 _ASKED = [(name, kind) for name in _NAMES for kind in KINDS]
 _SERVERS = [parse_address(text) for text in (_MINE, _MOVED, _THEIRS, _SIX)]
 _ENDPOINTS = [
@@ -79,11 +79,11 @@ def _world() -> _World:
 
 
 def check(data: bytes) -> None:
-    """Let a refresh see some answers and certificates, and check what it would write.
+    """Run a refresh over some answers and certificates, and check the tables that it would write.
 
     Args:
-        data: parts; of each the first byte says what it is, the second of which host or server, and the rest
-            is an answer's bytes behind the identifier, a certificate's DER, or the names of one.
+        data: parts; the first byte of each is its kind, the second its host or server, the rest an
+            answer's bytes after its identifier, a certificate's DER, or the names of a certificate.
     """
     answers: dict[tuple[str, str], bytes] = {}
     seen: dict[Address, bytes] = {}
@@ -106,7 +106,7 @@ def check(data: bytes) -> None:
 def _look(
     world: _World, answers: Mapping[tuple[str, str], bytes], seen: Mapping[Address, bytes]
 ) -> survey.Survey:
-    """Do what a refresh does, with the bytes in the place of the network."""
+    """Run the survey of a refresh with these bytes instead of the network."""
     resolve, look = resolving._resolve, certificates._look
 
     def resolved(host: str, kind: str, of: Resolver, settings: Settings) -> DnsAnswer:
@@ -119,7 +119,7 @@ def _look(
     def looked(address: Address, sni: str, _: object, settings: Settings) -> Sight:
         der = seen.get(address)
         if der is None:
-            # It proves everything, so that nothing is left but the bounds.
+            # It proves every name, so only the bounds limit the plan.
             return Sight(address, sni, Certificate([], _NAMES, []))
         server: Any = _Server(der)
         return look(address, sni, server, settings)
@@ -139,14 +139,14 @@ def _look(
 
 
 def _usual(host: str, kind: str) -> list[Address]:
-    """Return the addresses that the lookups have for a host."""
+    """Return a host's addresses in the lookups."""
     networks = (prefix for prefix, endpoint in _world().lookups.endpoint_rows if endpoint.host == host)
     version = 4 if kind == "A" else 6
     return [Address(prefix.version, prefix.first) for prefix in networks if prefix.version == version]
 
 
 class _Socket:
-    """A socket whose peer answers with some bytes, behind the identifier of the question."""
+    """A socket whose peer answers with some bytes, after the identifier of the question."""
 
     def __init__(self, family: int, wire: bytes) -> None:
         self.family = family
@@ -161,13 +161,13 @@ class _Socket:
         pass
 
     def setblocking(self, _: bool) -> None:
-        """Do nothing: this one never blocks."""
+        """Do nothing: it never blocks."""
 
     def close(self) -> None:
         """Do nothing."""
 
     def connect_ex(self, _: object) -> int:
-        """Tell that there is a connection."""
+        """Report success."""
         return 0
 
     def sendto(self, data: bytes, _: object) -> int:
@@ -176,19 +176,19 @@ class _Socket:
         return len(data)
 
     def send(self, data: bytes) -> int:
-        """Take a question that has its length in front."""
+        """Take a question after its length."""
         answer = data[2:4] + self._wire
         self._stream = len(answer).to_bytes(2, "big") + answer
         return len(data)
 
     def recvfrom(self, _: int) -> tuple[bytes, tuple[str, int]]:
-        """Give the answer once; where that is none, another one would be waited for."""
+        """Return the answer once: after an invalid one, the client would wait for another."""
         if not self._datagrams:
             raise ConnectionResetError
         return self._datagrams.pop(), (_RESOLVER, 53)
 
     def recv(self, size: int) -> bytes:
-        """Give some bytes of the answer."""
+        """Return some bytes of the answer."""
         data, self._stream = self._stream[:size], self._stream[size:]
         return data
 
@@ -210,7 +210,7 @@ class _Server:
         try:
             return _test_decode_cert(str(path))
         except ssl.SSLError as error:
-            # As a handshake's errors have one.
+            # A handshake's errors have a reason.
             error.reason = "ASN1_LIB"
             raise
 
@@ -247,8 +247,8 @@ def certificate_of(data: bytes) -> bytes:
     """Return a certificate, in DER, with names in whatever bytes and types.
 
     Args:
-        data: the names; of each the first byte says where it stands, in subject or alternative names, the
-            second is its ASN.1 tag, the rest its content.
+        data: the names; the first byte of each selects subject or alternative names, the second is its ASN.1
+            tag, the rest its content.
     """
     subject, alternatives = [], []
     for name in data.split(_BETWEEN_NAMES):
@@ -287,7 +287,7 @@ _ED25519 = _der(0x30, _der(6, b"\x2b\x65\x70"))
 def _check_answer(answer: DnsAnswer) -> None:
     assert len(answer.addresses) <= MAX_ADDRESSES
     assert list(answer.addresses) == sorted(set(answer.addresses))
-    assert not (answer.problem and answer.addresses), "there is an answer and a problem"
+    assert not (answer.problem and answer.addresses), "the answer has addresses and a problem"
     if answer.kind == "A":
         assert all(address.version == 4 for address in answer.addresses)
     if answer.addresses:
@@ -296,7 +296,7 @@ def _check_answer(answer: DnsAnswer) -> None:
 
 
 def _check_plan(world: _World, made: Plan) -> None:
-    """Check that nothing outside of the bounds is planned."""
+    """Check that the plan is within the bounds."""
     known = {(row.values["network"], row.values["host"]) for row in world.lookups.tables["endpoints"]}
     for row in made.endpoints:
         assert row["host"] in world.lookups.canonical
@@ -314,7 +314,7 @@ def _check_plan(world: _World, made: Plan) -> None:
         assert values["host"] in world.lookups.canonical
         if alias in world.lookups.aliases:
             continue
-        assert ascii_host(alias) == alias, "an alias is planned that is no host name"
+        assert ascii_host(alias) == alias, "an alias that is not a host name is planned"
         assert alias.endswith(".cisco.com"), "an alias outside of Cisco's domains is planned"
         assert "*" not in alias, "an alias for several hosts is planned"
         assert alias not in world.lookups.canonical
@@ -332,7 +332,7 @@ def _is_within(network: _Network, world: _World, table: str) -> bool:
 
 
 def _check_tables(made: Plan) -> None:
-    """Check that the search command can load what would be written, and finds it there."""
+    """Check that the search command can load the planned tables, with all their rows."""
     lookups = _loaded(tuple(contents(made).items()))
     networks = {endpoint.network for _, endpoint in lookups.endpoint_rows}
     assert networks.issuperset(row["network"] for row in made.endpoints), "an endpoint gets lost"
@@ -341,7 +341,7 @@ def _check_tables(made: Plan) -> None:
     report.as_text(made)
 
 
-# Most plans are the same.
+# Most plans are equal.
 @lru_cache(maxsize=100)
 def _loaded(contents: Sequence[tuple[str, bytes]]) -> Lookups:
     folder = _world().folder
@@ -406,7 +406,7 @@ def _answer(
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let a refresh take for granted that an error has a text."""
+    """Let a refresh assume that an error has a text."""
 
     def text_of(error: object) -> str:
         return error.args[0] if isinstance(error, Exception) else str(error)

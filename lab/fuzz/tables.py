@@ -25,17 +25,17 @@ from tsid.refresh.bounds import load_bounds
 from tsid.text.addresses import Address, is_host_address, parse_address
 from tsid.text.names import parse_name
 
-#: Every file, by the byte that stands for it in an input.
+#: Every file, by its byte in an input.
 FILES = [f"{table.name}{layer}.csv" for table in TABLES for layer in LAYERS]
 _LOADERS: Mapping[str, Callable[[Path], object]] = {
     CLOCKS.name: load_clocks,
     DOMAINS.name: load_bounds,
     SINKHOLES.name: load_bounds,
 }
-# The shipped tables in small, so that most of the time goes to what is fuzzed.
+# Rows of each shipped table: few, so that most of the time is for the fuzzed ones.
 _ROWS = 2
-# A network as large as half of the internet is not taken apart by the million.
-_MOST_KEYS = 3_000
+# So that a network as large as half of the Internet does not become millions of keys.
+_MAX_KEYS = 3_000
 
 
 @lru_cache(maxsize=1)
@@ -55,10 +55,10 @@ def _shipped() -> Mapping[str, bytes]:
 
 
 def check(data: bytes) -> None:
-    """Load the tables with some files replaced, and use what was loaded.
+    """Load the tables with some files replaced, and use them.
 
     Args:
-        data: parts, of each the first byte is the number of the file, the others its content.
+        data: parts; the first byte of each is the number of the file, the rest its content.
     """
     files = {FILES[part[0] % len(FILES)]: part[1:] for part in data.split(SEPARATOR) if part}
     folder = _folder()
@@ -84,7 +84,7 @@ def check(data: bytes) -> None:
 
 def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
     name = error.file.removeprefix("lookups/")
-    # An alias may lose its host by what another file says.
+    # Another file may remove the host of an alias.
     assert name in files or (name in _shipped() and "host" in error.problem), "the wrong file is blamed"
     if error.line is None:
         assert "no rows" in error.problem
@@ -92,31 +92,31 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
         content = files[name] if name in files else _shipped()[name]
         lines = content.count(b"\n") + content.count(b"\r") + 1
         assert 1 <= error.line <= lines, "the error names a line that the file does not have"
-    assert error.cure.endswith("."), "there is no cure"
+    assert error.cure.endswith("."), "the cure is missing"
     text = str(error)
     assert error.file in text
     assert error.cure in text
 
 
 def _check_use(lookups: Lookups) -> None:
-    """Check that what was loaded is found again by those who look for it."""
-    with mock.patch.object(prefilter, "MAX_KEYS", _MOST_KEYS):
+    """Check that names and addresses of the loaded tables are found."""
+    with mock.patch.object(prefilter, "MAX_KEYS", _MAX_KEYS):
         suspects = Prefilter(lookups)
     written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
-    # A server of the site's own may have no name; then an address stands for its host.
+    # A site's server without a name has its address as host.
     written.update((host, host) for host in lookups.canonical if parse_address(host) is None)
     for text, known in written.items():
         name = parse_name(text)
-        assert name is not None, "nobody can report this name"
-        assert (name.host or name.observed) == known, "nobody can report this name"
+        assert name is not None, "a firewall cannot report this name"
+        assert (name.host or name.observed) == known, "a firewall cannot report this name"
         assert not name.is_address, "an address counts as a name"
-        assert suspects.name(quote(text)), "a name is passed over"
+        assert suspects.name(quote(text)), "the prefilter misses a name"
     judge = Judge(lookups)
     for prefix, endpoint in lookups.endpoint_rows:
         address = Address(prefix.version, prefix.first)
-        # A moment at which the row holds: before its end, or without a time.
+        # A time at which the row is valid: before its end, or none.
         time = endpoint.valid_until and endpoint.valid_until - 1.0
-        assert suspects.endpoint[quote(str(address))], "an endpoint is passed over"
+        assert suspects.endpoint[quote(str(address))], "the prefilter misses an endpoint"
         if is_host_address(address) and endpoint.covers(time):
             assert judge.is_endpoint(str(address), time), "an endpoint is not found"
     assert candidate_search(lookups).startswith("(")
@@ -125,7 +125,7 @@ def _check_use(lookups: Lookups) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield each shipped file in small, in each layer, and broken ones."""
+    """Yield the start of each shipped file, in each layer, and broken files."""
     for number, name in enumerate(FILES):
         base = next(table.name for table in TABLES if name.startswith(table.name))
         yield bytes([number]) + _shipped()[f"{base}.csv"]
@@ -146,7 +146,7 @@ _ODD = (
 
 
 def plant() -> AbstractContextManager[object]:
-    """Let the loader take for granted that a file is UTF-8."""
+    """Let the loader assume that a file is UTF-8."""
     return mock.patch.object(tables, "_decode", lambda data, _: data.decode("utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""What a fuzz target consists of: a check of any bytes, inputs to start from, and a bug that it must find."""
+"""The parts of a fuzz target: a check of any bytes, seeds, and a planted bug that it must find."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tsid.hotpath.prefilter import Prefilter
 
 LOOKUPS = ROOT / "lookups"
 
-#: Separates the parts of an input that has several. No text that is compared holds it.
+#: Separates the parts of an input. No compared text contains it.
 SEPARATOR = b"\0\x1e\0"
 
 
@@ -25,12 +25,12 @@ class Target(NamedTuple):
     """A fuzz target.
 
     Attributes:
-        check: takes any bytes; whatever it raises is a finding.
-        seeds: makes the inputs to start from.
-        words: what a mutation may put in.
-        longest: how many bytes an input may have.
-        plant: breaks the product in this process as long as the context lasts, in a way that a person might.
-        witness: an input that shows the planted bug; no seed does, so an engine has to come upon its like.
+        check: takes any bytes; an exception is a finding.
+        seeds: makes the first inputs.
+        words: the texts that a mutation may insert.
+        longest: the maximum number of bytes of an input.
+        plant: a context in which the app has a plausible bug, in this process.
+        witness: an input that shows the planted bug; no seed does, so the engine must find one like it.
     """
 
     check: Callable[[bytes], None]
@@ -43,24 +43,24 @@ class Target(NamedTuple):
 
 @lru_cache(maxsize=1)
 def shipped() -> tuple[Lookups, Prefilter]:
-    """Return the shipped lookups, and what the fast path knows of them."""
+    """Return the shipped lookups and their prefilter."""
     lookups = load_lookups(LOOKUPS)
     return lookups, Prefilter(lookups)
 
 
 def scratch() -> Path:
-    """Return a new folder that is there as long as this process."""
+    """Return a new folder that is removed at the end of this process."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def text_of(data: bytes) -> str:
-    """Return a text that comes from bytes, as the app reads those of an event."""
+    """Decode bytes as the app decodes those of an event."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def dictionary(words: Iterable[bytes]) -> Iterator[str]:
-    """Yield the lines of a dictionary file as libFuzzer reads it."""
+    """Yield the lines of a dictionary file for libFuzzer."""
     for word in dict.fromkeys(words):
         yield '"' + "".join(f"\\x{byte:02x}" for byte in word) + '"'

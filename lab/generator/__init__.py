@@ -1,12 +1,12 @@
-"""Labelled firewall events: as Cisco's firewalls and their add-ons deliver them, with what is true of each.
+"""Labelled firewall events: as Cisco's firewalls and their add-ons deliver them, each with its truth.
 
-* ``stream``: generates them; ``truth``: what is true, and whether the command said so
+* ``stream``: generates them; ``truth``: the label of an event, and its comparison with the command's answer
 * ``seed``: the twenty events of Cisco's KB 226091
-* ``scenarios``: what a connection is, one maker for each verdict; ``destination``: its server's end
-* ``fleet``: months of many devices, with what becomes of their licences
+* ``scenarios``: a maker of connections for each verdict; ``destination``: the server of a connection
+* ``fleet``: months of many devices, and the states of their licences
 * ``flow``: a whole connection, whatever the shape of its log
 * ``ftd`` (and ``ftdlines``), ``estreamer``, ``encore``, ``asa``, ``plain``: the shapes, with their add-ons'
-  traps (T1 to T12 in comments); ``shape``: what they share
+  traps (T1 to T12 in comments); ``shape``: their common code
 * ``atlas``: addresses and names from the shipped lookups; ``names``: their spellings; ``clock``; ``dice``
 """
 

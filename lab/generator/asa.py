@@ -12,7 +12,7 @@ from lab.generator.flow import ALLOWED, BLOCKED, UNKNOWN, Action, Actions, Flow
 from lab.generator.names import Spelling, bare
 from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape
 
-# An ASA's verbs, and what the add-ons' lookup makes of them.
+# An ASA's verbs, and the add-ons' action for each.
 _BUILT, _TEARDOWN, _DENY = "Built", "Teardown", "Deny"
 _NORMALISED = {_BUILT: "allowed", _TEARDOWN: "teardown", _DENY: "blocked"}
 _ACTIONS: Actions = {
@@ -55,7 +55,7 @@ def _asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
     name = _name(flow, dice)
     client = _Side("inside", flow.device, flow.port)
     server = _Side("outside", name.text if name else flow.to.address, flow.to.port)
-    # A name is only known from the destination's field, and an endpoint that is the client is no server.
+    # The name is in the destination's field only, and an endpoint that is the client is not the server.
     remote_first = name is None and not flow.to.source and dice.chance(0.5)
     message = _WORDS[flow.action](flow, client, server, remote_first)
     source, destination = message.source, message.destination
@@ -74,7 +74,7 @@ def _asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
         "src_ip": source.text,
         "src": source.text,
         "src_port": source.port,
-        # T10: where the line has a name, there is no address.
+        # T10: a line with a name does not contain the address.
         "dest_host" if name else "dest_ip": destination.text,
         "dest": destination.text,
         "dest_port": destination.port,
@@ -90,7 +90,7 @@ def _asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
 
 
 def _name(flow: Flow, dice: Dice) -> Optional[Spelling]:
-    """Return the text in the place of the server's address, if there is any."""
+    """Return the text in the place of the server's address, if any."""
     if not flow.to.address:
         return bare(flow.to.reported, dice)._replace(after="")
     if not flow.to.verdict and not flow.to.source and dice.chance(_SHARE_OF_CONFIGURED_NAMES):
@@ -99,7 +99,7 @@ def _name(flow: Flow, dice: Dice) -> Optional[Spelling]:
 
 
 def _built(flow: Flow, client: _Side, server: _Side, remote_first: bool) -> _Message:
-    """T11: an outbound message has the remote side first; one add-on turns the two round, one does not."""
+    """T11: an outbound message has the remote side first; one add-on swaps the two, the other does not."""
     if int(flow.serial) % 3:
         direction, first, second = "outbound", server, client
         source, destination = (server, client) if remote_first else (client, server)
@@ -113,7 +113,7 @@ def _built(flow: Flow, client: _Side, server: _Side, remote_first: bool) -> _Mes
 
 
 def _ended(flow: Flow, client: _Side, server: _Side, remote_first: bool) -> _Message:
-    """The message does not say who began; which side an add-on takes for the source is not documented."""
+    """The message does not name the initiator; the add-ons' choice of source is not documented."""
     text = (
         f"Teardown TCP connection {flow.serial} for {server} to {client} "
         f"duration 0:00:{flow.duration:02} bytes 14804 TCP FINs"
@@ -123,7 +123,7 @@ def _ended(flow: Flow, client: _Side, server: _Side, remote_first: bool) -> _Mes
 
 
 def _denied(flow: Flow, client: _Side, server: _Side, remote_first: bool) -> _Message:
-    del flow, remote_first  # there is no connection yet, and the line names source and destination
+    del flow, remote_first  # without a connection the line names source and destination
     text = f'Deny tcp src {client} dst {server} by access-group "acl_inside" [0xe3aab522, 0x0]'
     return _Message("4-106023", text, client, server, {"rule": "acl_inside"})
 

@@ -1,6 +1,6 @@
-"""Which addresses and names are Cisco licensing's: the shipped lookups, read as plain data.
+"""Provides Cisco licensing's addresses and names from the shipped lookups, read as plain data.
 
-Not through the app's own loader: what is true shall not depend on the code that is held against it.
+It does not use the app's loader: the truth must not depend on the code under test.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 _SPOTS_PER_NETWORK = 16
 # The end of the year 9999: no lookup has a later date.
 _LATEST = 253402300799
-# Far more than anybody needs of a network, and within what a die can tell apart.
+# Far more addresses than a run needs, and within the range of `Dice.below`.
 _WIDEST = 2**48
 
 
@@ -36,22 +36,22 @@ class Site(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """An address in a network of one of the tables; ``network`` is the longest there that holds it."""
+    """An address in a network of one of the tables; ``network`` is the longest that contains it."""
 
     address: str
     network: str
 
 
 class Atlas:
-    """What the lookups say.
+    """The addresses and names in the lookups.
 
     All of it is made once, so that memory does not grow with the number of events.
 
     * ``sites``: the endpoints in force from ``start`` to ``end`` (epoch seconds)
     * ``hosts``: the canonical hosts; ``aliases``: the aliases of each
     * ``names``: every licensing name, with its canonical host
-    * ``cisco``: addresses in Cisco's own networks that are no endpoints; ``neighbours``: those next to one
-    * ``relays``: addresses where something may stand in for Cisco
+    * ``cisco``: addresses in Cisco's own networks that are not endpoints; ``neighbours``: those next to one
+    * ``relays``: addresses of proxies and On-Prem servers
     """
 
     def __init__(self, lookups: Path, start: float, end: float, dice: Dice) -> None:
@@ -72,7 +72,7 @@ class Atlas:
             raise UsageError(f"{lookups}: no endpoint is in force at that time, or a table is empty")
 
     def names_of(self, site: Site) -> set[str]:
-        """Every name under which a firewall may rightly report a server at this address."""
+        """Every name that a firewall may correctly report for a server at this address."""
         hosts = [other.host for other in self.sites if other.address == site.address]
         return {name for host in hosts for name in [host, *self.aliases[host]]}
 
@@ -82,8 +82,8 @@ class Atlas:
             for _ in range(_SPOTS_PER_NETWORK):
                 address = network[dice.below(min(network.num_addresses, _WIDEST))]
                 if not any(address in other for other in avoided):
-                    holders = [other for other in networks if address in other]
-                    longest = max(holders, key=lambda holder: holder.prefixlen)
+                    containing = [other for other in networks if address in other]
+                    longest = max(containing, key=lambda other: other.prefixlen)
                     yield Spot(str(address), str(longest))
 
     def _neighbours(self) -> Iterator[str]:
@@ -98,19 +98,17 @@ def _sites(rows: Sequence[Mapping[str, str]]) -> Iterator[Site]:
     networks = {row["network"]: ipaddress.ip_network(row["network"]) for row in rows}
     for row in rows:
         address = networks[row["network"]].network_address
-        holders = [other for other in rows if address in networks[other["network"]]]
-        # An endpoint within a longer one at the same address would not be the row that decides.
-        if (
-            max(networks[other["network"]].prefixlen for other in holders)
-            == networks[row["network"]].prefixlen
-        ):
+        containing = [other for other in rows if address in networks[other["network"]]]
+        # A row with a longer prefix at the same address would decide instead.
+        longest = max(networks[other["network"]].prefixlen for other in containing)
+        if networks[row["network"]].prefixlen == longest:
             yield Site(
                 address=str(address),
                 host=row["host"],
                 network=row["network"],
                 service=row["service"],
                 confirmed=row["status"] != "unconfirmed",
-                alone=len(holders) == 1,
+                alone=len(containing) == 1,
             )
 
 

@@ -1,4 +1,4 @@
-"""Times in the forms in which logs write them, all UTC and in English whatever the locale."""
+"""Formats times as the logs do, in UTC and in English, independent of the locale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-# Many events share a second, and a connection's times lie close together.
+# Many events share a second, and the times of a connection are close together.
 @lru_cache(maxsize=1024)
 def iso(epoch: int) -> str:
     """FTD syslog: ``2023-03-27T08:41:37Z``."""

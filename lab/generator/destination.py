@@ -1,4 +1,4 @@
-"""The server's end of a connection: what the firewall reports of it, and what is true of it."""
+"""The server of a connection: the firewall's view of it, and its truth."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ RELAYED = "relayed"
 UNVERIFIED = "unverified"
 IMPOSTOR = "impostor"
 
-#: Nothing to do with licensing: the verdict is empty.
+#: The verdict on traffic that is not licensing.
 ORDINARY = "ordinary"
 
-# The design's table of verdicts, stated here again: the truth must not come from the app.
+# The design's table of verdicts, repeated here: the truth must not come from the app.
 _CONFIDENCE = {
     CANONICAL: "high",
     ALIASED: "high",
@@ -35,16 +35,16 @@ _CONFIDENCE = {
 class Destination(NamedTuple):
     """A server that a connection goes to.
 
-    What the firewall knows of it:
+    Known to the firewall:
 
-    * ``address``: empty where it is lost; ``masked``: how it then reads where the field has stayed
+    * ``address``: empty where it is lost; ``masked``: the masked text in its field, if any
     * ``port``
     * ``reported``: the host that certificate or URL name; ``asked``: the one that the client asked for
     * ``url``: the reported host, or an address, as a URL; None if there is none
-    * ``source``: an address on the other side, in the place of a device
+    * ``source``: the address on the other side, if it is not a device's
     * ``query``: the name that the client asks this DNS server for
 
-    What is true of it:
+    Its truth:
 
     * ``scenario``: how the connection was made up; ``verdict``: empty for ordinary traffic
     * ``host``: the licensing host, empty for an impostor; ``site``: the licensing endpoint, if it is one
@@ -67,28 +67,28 @@ class Destination(NamedTuple):
 
     @property
     def service(self) -> str:
-        """What the endpoint is for."""
+        """The endpoint's service."""
         return self.site.service if self.site else ""
 
     @property
     def confidence(self) -> str:
-        """How sure the verdict is; an endpoint that nobody has confirmed makes it ``medium`` at best."""
+        """The verdict's confidence; for an unconfirmed endpoint ``medium`` at most."""
         if self.site and not self.site.confirmed:
             return "medium"
         return _CONFIDENCE.get(self.verdict, "")
 
     @property
     def named(self) -> bool:
-        """The firewall knows a name for it, or at least a URL."""
+        """Whether the firewall knows a name or a URL for it."""
         return bool(self.reported or self.url)
 
     @property
     def needs_its_name(self) -> bool:
-        """Several licensing hosts share the address: only the name tells which one it is."""
+        """Whether several licensing hosts share the address, so that only the name identifies the host."""
         return self.site is not None and not self.site.alone
 
     def without_name(self) -> Destination:
-        """What is true of the same server where the event does not carry its name."""
+        """The same server in an event that does not contain its name."""
         if self.site is None:
             return self._replace(scenario=ORDINARY, verdict="", url=None, reported="", asked="")
         return self._replace(

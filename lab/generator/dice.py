@@ -1,4 +1,4 @@
-"""Seeded choices that come out the same on every version of Python and on every platform."""
+"""Makes seeded choices that are the same on every version of Python and every platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Dice:
     """A source of choices; the same seed gives the same choices for ever.
 
-    Of Python's generator only ``random()`` is promised to stay as it is, so everything here is made from it.
+    Python guarantees only the sequence of ``random()``, so every choice is derived from it.
     """
 
     def __init__(self, seed: int) -> None:

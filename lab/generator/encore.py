@@ -9,7 +9,7 @@ from lab.generator.flow import FTD_ACTIONS, Flow, sizes
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape, carried, without_empty
 
-# What a record says of every connection here alike.
+# Values that are the same in every record.
 _ENCORE_CONSTANT = {
     "client_version": "",
     "dest_autonomous_system": "0",

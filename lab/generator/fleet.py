@@ -1,7 +1,7 @@
-"""A fleet of devices over months: what each does, the events that tell of it, and what is then true of it.
+"""Makes a fleet of devices over months: their traffic, its events, and the truth about their licences.
 
-The truth is counted in whole days from the start; none of it comes from the app's code. Whatever happens,
-happens in the hour before noon, so that at midnight nothing is on the edge of a day.
+The truth is counted in whole days from the start and never comes from the app's code. All traffic is in the
+hour before noon, so that at midnight no event is close to the edge of a day.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from lab.generator.stream import START
 
 DAY = 86_400
 
-#: What a device can do in a fleet.
+#: The fates of devices.
 HEALTHY, BLOCKED_FOR_GOOD, SILENT, FIXED, SWAPPED, OFFLINE, EXCLUDED, DOUBLED, NEVER = (
     "healthy", "blocked", "silent", "fixed", "swapped", "offline", "excluded", "doubled", "never"
 )  # fmt: skip
 
 _SHAPES = {shape.name: shape for module in (estreamer, ftd, encore, asa, plain) for shape in module.SHAPES}
-# Only these have a time and say of every connection whether it was blocked.
+# Only these have a time and the outcome of every connection.
 _USUAL = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:data", "cisco:firepower:syslog")
 _LONGEST_PAUSE = 20
 
 
 class Device(NamedTuple):
-    """A device, and on which days what became of its licensing traffic.
+    """A device, and the days of its allowed and blocked licensing traffic.
 
     Attributes:
         address: its own.
         fate: one of the constants of this module.
-        model: its licensing model, a row of license_clocks; empty where the default one holds.
+        model: its licensing model, a row of license_clocks; empty for the default one.
         allowed: the days with a success, ascending.
         blocked: the days with a blocked attempt, ascending.
     """
@@ -50,17 +50,17 @@ class Device(NamedTuple):
     blocked: tuple[int, ...]
 
     def last_allowed(self, before: int) -> Optional[int]:
-        """The day of its last success before a day."""
+        """The day of its last success before the given day."""
         return max((day for day in self.allowed if day < before), default=None)
 
     def blocked_since(self, before: int) -> tuple[int, ...]:
-        """The days before a day on which it was blocked and has not succeeded since."""
+        """The days before the given day on which it was blocked, after its last success."""
         last = self.last_allowed(before)
         return tuple(day for day in self.blocked if day < before and (last is None or day > last))
 
 
 class Connection(NamedTuple):
-    """One connection, as far as events tell which belong together: when, whose, through what, its fate."""
+    """One connection as far as its events can be joined: time, device, firewall, outcome."""
 
     day: int
     device: str
@@ -75,8 +75,8 @@ class Fleet(NamedTuple):
     Attributes:
         start: midnight before the first day, epoch seconds.
         devices: by address.
-        events: as a search gets them, with the time of each.
-        connections: what they tell of.
+        events: as in a search, with their times.
+        connections: the connections in them.
         impostors: by day, the devices that an impostor served.
         unlisted: by day, the devices that talked to an endpoint which no lookup lists.
         complaints: by day, the devices that complained in syslog and did not recover that day.
@@ -126,7 +126,7 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     )
 
 
-# Each as often as it shall come.
+# Weights.
 _FATES = (
     *(HEALTHY,) * 9,
     *(BLOCKED_FOR_GOOD, SILENT, FIXED) * 2,
@@ -222,7 +222,7 @@ class _Maker:
         self.events.append(event)
 
 
-# As routers write them (Cisco CSCwc77088 and devices' own logs).
+# From routers' logs and Cisco CSCwc77088.
 _FAILED = (
     "%SMART_LIC-3-COMM_FAILED: Communications failure with the Cisco Smart Software Manager (CSSM) : "
     "Fail to send out Call Home HTTP message.",

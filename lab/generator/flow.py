@@ -1,4 +1,4 @@
-"""One connection as a firewall sees it, whatever the shape of the log that tells of it."""
+"""One connection as a firewall sees it, independent of the shape of its log."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from lab.generator.dice import Dice
 
 ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
 
-# Each as often as it shall come.
+# Weights.
 _OUTCOMES = (ALLOWED,) * 11 + (BLOCKED,) * 6 + (UNKNOWN,) * 3
 
-# What a site might call the rule that decides so.
+# Plausible names of the rule for each outcome.
 _RULES = {ALLOWED: "ALLOW_ALL_CLIENTS_80_443", BLOCKED: "BLOCK_URL_CATEGORIES", UNKNOWN: "MONITOR_OUTBOUND"}
 
 
 class Action(NamedTuple):
-    """What a firewall says it did; ``answered``: the server sent bytes back."""
+    """A firewall's word for its action; ``answered``: the server sent bytes back."""
 
     text: str
     answered: bool = True
 
 
-#: The actions of a kind of firewall, by what they mean for the connection.
+#: The actions of a kind of firewall, by their outcome for the connection.
 Actions = Mapping[str, tuple[Action, ...]]
 
 _BLOCKING = (
@@ -84,7 +84,7 @@ class Flow(NamedTuple):
 
 
 class Traffic:
-    """Makes connections: the firewalls of a site, their devices, and what happens."""
+    """Makes the connections of a site's firewalls and devices."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
@@ -97,7 +97,7 @@ class Traffic:
     def flow(
         self, start: int, to: Destination, actions: Actions, *, device: str = "", outcome: str = ""
     ) -> Flow:
-        """A connection to a destination, starting then; of any device and outcome if none is given."""
+        """A connection to a destination, starting then; device and outcome are random if not given."""
         dice = self._dice
         self._serial += 1
         outcome = outcome or dice.pick(_OUTCOMES)
@@ -127,7 +127,7 @@ class Traffic:
 def sizes(flow: Flow, dice: Dice) -> tuple[str, str, str, str]:
     """Packets of initiator and responder, then bytes of initiator and responder."""
     if flow.outcome == BLOCKED:
-        # The TCP handshake comes through, the answer to the request does not.
+        # The TCP handshake passes, the answer to the request does not.
         return "3", "1", str(dice.between(300, 900)), "66"
     if not flow.answered:
         return "3", "0", "198", "0"

@@ -14,7 +14,7 @@ from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape
 
 # -------------------------------------------------------- cisco:ftd:syslog, Cisco Security Cloud 3.6.6
 
-# Raw key to the fields that the add-on makes of it, in addition to the key itself.
+# Raw key to the fields that the add-on derives from it, in addition to the key itself.
 _CSC_ALIASES = (
     ("SrcIP", ("src_ip", "InitiatorIP")),
     ("DstIP", ("dest_ip", "ResponderIP")),
@@ -23,10 +23,10 @@ _CSC_ALIASES = (
     ("URL", ("url",)),
     ("SSLServerName", ("ssl_server_name",)),
     ("SSLCertificate", ("ssl_certificate", "ssl_hash")),
-    # T2: the source is a host name, or is not there.
+    # T2: the source is a host name or absent.
     ("ReferencedHost", ("src_host", "src")),
     ("DNSQuery", ("dns_query",)),
-    # T7: the action stays as it is.
+    # T7: the action is not normalised.
     ("AccessControlRuleAction", ("AC_RuleAction", "action")),
     ("AccessControlRuleReason", ("action_reason",)),
     ("AccessControlRuleName", ("rule", "access_control_rule_name")),
@@ -133,7 +133,7 @@ def _ta_asa_matches(to: Destination, line: Line) -> bool:
 
 # --------------------------------------------------------- cisco:firepower:syslog, TA-eStreamer 5.2.9
 
-# T5: no action_reason, no packets_sent; and no dest.
+# T5: without action_reason, packets_sent and dest.
 _TA_ESTREAMER_FIELDS = (
     ("DeviceUUID", "device_id"),
     ("ConnectionID", "connection_id"),
@@ -152,7 +152,7 @@ _TA_ESTREAMER_FIELDS = (
     ("ReferencedHost", "src_host"),
     ("URL", "url"),
 )
-# Nobody looks for a server's name in src_host, so only _raw gives the Host header away.
+# src_host is not a name field, so only _raw contains the Host header.
 _TA_ESTREAMER_NAME_FIELDS: dict[str, tuple[str, ...]] = {
     "URL": ("url",),
     "SSLServerName": ("ssl_server_name",),
@@ -184,7 +184,7 @@ def _ta_estreamer(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             name=line.name,
             name_fields=_TA_ESTREAMER_NAME_FIELDS[line.name_key],
             connection=identity(flow) if numbered else "",
-            # There is no field with the instance, nor one with the first packet's second.
+            # Neither the instance nor the first packet's second has a field.
             connection_extracted=False,
         )
 
@@ -192,6 +192,6 @@ def _ta_estreamer(flow: Flow, dice: Dice) -> Iterator[Delivered]:
 SHAPES = (
     Shape("cisco:ftd:syslog", tuple(SCENARIOS), FTD_ACTIONS, reads_raw=True, deliver=_cisco_security_cloud),
     Shape("cisco:ftd", tuple(SCENARIOS), FTD_ACTIONS, reads_raw=True, deliver=_ta_asa),
-    # This add-on extracts no byte counts: its fields cannot tell that an allowed connection had no answer.
+    # This add-on extracts no byte counts: its fields do not show that an allowed connection had no answer.
     Shape("cisco:firepower:syslog", tuple(SCENARIOS), FMC_ACTIONS, reads_raw=True, deliver=_ta_estreamer),
 )

@@ -1,4 +1,4 @@
-"""FTD's own syslog about a connection: 430002 when it begins, 430003 when it ends."""
+"""Makes FTD's own syslog about a connection: 430002 at its begin, 430003 at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.generator.shape import carried
 
 BEGIN, END = "430002", "430003"
 
-# Which keys carry the server's name; with TLS Server Identity Discovery it is the URL.
+# The keys with the server's name; with TLS Server Identity Discovery it is the URL.
 _CARRIERS = (
     ("URL",),
     ("URL",),
@@ -22,12 +22,12 @@ _CARRIERS = (
     ("SSLServerName",),
     ("ReferencedHost",),
 )
-# The order in which they count: the name in the URL before what the client asked for.
+# By precedence: the name in the URL before the name that the client requested.
 _NAME_KEYS = ("URL", "SSLServerName", "ReferencedHost")
 
 
 class Line(NamedTuple):
-    """One message: its number, its pairs in order, the server's name and the key that holds it."""
+    """One message: its number, its pairs in order, the server's name and its key."""
 
     message: str
     pairs: dict[str, str]
@@ -40,7 +40,7 @@ class Line(NamedTuple):
         return ", ".join([f"{key}: {value}" for key, value in self.pairs.items()])
 
     def time(self, flow: Flow) -> int:
-        """When the message was sent, in epoch seconds."""
+        """The time of the message, in epoch seconds."""
         return flow.start if self.message == BEGIN else flow.end
 
 
@@ -50,7 +50,7 @@ def ftd_lines(flow: Flow, dice: Dice, *, numbered: bool = True) -> list[Line]:
 
 
 def identity(flow: Flow) -> str:
-    """What the messages of one connection have in common."""
+    """The common part of a connection's messages."""
     return f"{flow.sensor.uuid}:{flow.instance}:{clock.iso(flow.start)}:{flow.serial}"
 
 
@@ -99,7 +99,7 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
         AccessControlRuleName=flow.rule,
     )
     pairs["Prefilter Policy"] = "Default Prefilter Policy"
-    # A begin event may come before anything is known of user, application and server.
+    # A begin event may come before user, application and server are known.
     early = begin and not named
     if not early:
         pairs.update(User="No Authentication Required", Client="SSL client", ApplicationProtocol="HTTPS")
@@ -123,7 +123,7 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
     for key, name in names.items():
         pairs[key] = name.text
     if dice.chance(0.4):
-        # Where addresses are translated, the line goes on after the name.
+        # With address translation the line continues after the name.
         pairs.update(
             NAT_InitiatorPort=flow.port,
             NAT_ResponderPort=to.port,

@@ -1,4 +1,4 @@
-"""What is true of a licence, in whole days: none of it comes from the app's code."""
+"""Computes the truth about a licence, in whole days, independent of the app's code."""
 
 from __future__ import annotations
 

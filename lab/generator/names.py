@@ -1,4 +1,4 @@
-"""Names of servers in the many forms in which firewalls write them."""
+"""Writes servers' names in the many forms of firewall logs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Spelling(NamedTuple):
 
     @property
     def observed(self) -> str:
-        """The host as the command shows it: lower case, without its final dot."""
+        """The host as the command returns it: lower case, without its final dot."""
         host = self.host.lower()
         return host[:-1] if host.endswith(".") else host
 
     def with_host(self, host: str) -> str:
-        """The value with another host in the place of this one; everything around it stays."""
+        """The value with another host; the text around the host is unchanged."""
         return self.before + host + self.after
 
 
 _UNCHANGED, _UPPER, _TITLE, _DOTTED = range(4)
 
-# The text before the host, how the host is written, the text after it.
+# The text before the host, the spelling of the host, the text after it.
 _USUAL_URL = ("https://", _UNCHANGED, "")
 _OTHER_URLS = (
     ("https://", _UNCHANGED, "/"),
@@ -53,7 +53,7 @@ _USUAL = 0.5
 
 
 def url_of(host: str, dice: Dice) -> Spelling:
-    """The host in a URL; half of all are the plain ``https://host``."""
+    """The host in a URL; half of the URLs are the plain ``https://host``."""
     return _spell(host, _USUAL_URL if dice.chance(_USUAL) else dice.pick(_OTHER_URLS))
 
 
@@ -63,7 +63,7 @@ def bare(host: str, dice: Dice) -> Spelling:
 
 
 def url_of_address(address: str, dice: Dice) -> Spelling:
-    """An address where the host belongs: the URL of a server that is not named."""
+    """An address in the place of the host: the URL of an unnamed server."""
     opened, closed = ("[", "]") if ":" in address else ("", "")
     return Spelling(f"https://{opened}", address, closed + dice.pick(("", "/", ":443/")))
 

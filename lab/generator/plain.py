@@ -59,7 +59,7 @@ def _cim(flow: Flow, dice: Dice) -> Iterator[Delivered]:
     if not server:
         server = dice.pick(("", _CIM_UNKNOWN, to.masked))
         if dice.chance(0.3):
-            # `dest` may hold a host, and then it is the only name there is.
+            # `dest` may contain a host, which is then the only name.
             key, name = "", bare(to.reported, dice)
             server = name.text
     event = without_empty(

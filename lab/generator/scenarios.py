@@ -23,7 +23,7 @@ from lab.generator.names import Spelling, url_of, url_of_address
 
 Maker = Callable[[Atlas, Dice], Destination]
 
-# Addresses for documentation (RFC 5737, RFC 3849): an impostor's harm nobody's reputation.
+# Addresses for documentation (RFC 5737, RFC 3849), so that no owner is accused of being an impostor.
 _DOCUMENTATION_IPV4 = ("198.51.100.", "203.0.113.")
 
 # A certificate's Organisational Unit need not be a host name; TSID reports it all the same (KB 226091).
@@ -47,10 +47,10 @@ def _canonical(atlas: Atlas, dice: Dice) -> Destination:
 def _aliased(atlas: Atlas, dice: Dice) -> Destination:
     hosts = {site.host for site in atlas.sites}
     aliases = [(name, host) for name, host in atlas.names if name != host and host in hosts]
-    # The first one is the KB's own; discovery reports no other where the certificate lists it first.
+    # The first is the KB's own; discovery reports only it where the certificate lists it first.
     alias, host = aliases[int(dice.roll() ** 2 * len(aliases))]
     site = dice.pick([site for site in atlas.sites if site.host == host])
-    # The device asks for the canonical host; only the certificate brings the alias in.
+    # The device asks for the canonical host; the alias comes from the certificate.
     return at_site(ALIASED, site, reported=alias, asked=host, url=url_of(alias, dice))
 
 
@@ -82,14 +82,14 @@ def _impostor(atlas: Atlas, dice: Dice) -> Destination:
 
 
 def _unverified(atlas: Atlas, dice: Dice) -> Destination:
-    # A site that masks addresses for privacy's sake leaves this much of them.
+    # Forms of addresses that a site masks for privacy.
     masked = [
         f"{'.'.join(site.address.split('.')[:2])}.x.x" for site in atlas.sites if ":" not in site.address
     ]
     return _elsewhere(UNVERIFIED, atlas, dice)._replace(masked=dice.pick(masked or ["x.x.x.x"]))
 
 
-#: One maker for each verdict that says something, weights first: how often it comes, relative to the others.
+#: A maker for each verdict of licensing traffic, with its weight.
 SCENARIOS: dict[str, tuple[int, Maker]] = {
     CANONICAL: (3, _canonical),
     ALIASED: (3, _aliased),
@@ -123,7 +123,7 @@ _LOOK_ALIKES = (
     "t00ls.cisco.com",
     "cisco.com",
 )
-# The URL contains the licensing host, but that is not the host that is asked.
+# The URL contains the licensing host, but not as its host.
 _MENTIONS = (
     ("https://", "www.example.com", "/redirect?to=https://tools.cisco.com/"),
     ("https://", "mirror.example.org", "/tools.cisco.com/toos.cisco.com"),
@@ -196,10 +196,10 @@ _PORTS = ("443", "443", "443", "80", "53", "22", "8443", "123", "389")
 
 
 def ordinary(atlas: Atlas, dice: Dice) -> Destination:
-    """Traffic that has nothing to do with licensing; one in ten comes close to it."""
+    """Traffic that is not licensing; one connection in ten is a near miss."""
     if dice.chance(_SHARE_OF_NEAR_MISSES):
         return dice.pick(_NEAR_MISSES)(atlas, dice)
-    # 198.18.0.0/15 is nobody's (RFC 2544). As in real traffic, some addresses come often, most hardly ever.
+    # 198.18.0.0/15 is for tests (RFC 2544). As in real traffic, a few addresses are frequent.
     number = int(dice.roll() ** 3 * 131072)
     if dice.chance(_SHARE_OF_IPV6):
         address = f"2001:db8:{number % 65535 + 1:x}::{number % 997 + 1:x}"
@@ -221,7 +221,7 @@ def ordinary(atlas: Atlas, dice: Dice) -> Destination:
 
 
 def _lone_site(atlas: Atlas, dice: Dice) -> Site:
-    """An endpoint whose address says which host it is; where hosts share an address, only the name can."""
+    """An endpoint whose address has a single host."""
     return dice.pick([site for site in atlas.sites if site.alone])
 
 

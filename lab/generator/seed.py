@@ -20,7 +20,7 @@ def seed_events(alias: str = "") -> Iterator[LabelledEvent]:
     """Yield the KB's events.
 
     Args:
-        alias: the name to put into the URL, as TLS Server Identity Discovery does; empty: leave the URL.
+        alias: the name to put into the URL, as TLS Server Identity Discovery does; empty: keep the URL.
     """
     verdict = ALIASED if alias else CANONICAL
     for event in read_events([str(_FILE)]):

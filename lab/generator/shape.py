@@ -1,4 +1,4 @@
-"""What all shapes share: how an event was delivered, and what a shape can say."""
+"""The common types of all shapes: a delivered event and the shape itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EVENT_TYPES = ("site_firewall", "site_firewall_connection")
 
 
 class Delivered(NamedTuple):
-    """An event as the add-on hands it to a search, and what of the connection is in it.
+    """An event as an add-on delivers it to a search, and the parts of the connection in it.
 
-    * ``address_fields``: the fields with the server's address; none where the add-on extracts none
-    * ``name``: the server's name; None if the event does not carry it
-    * ``name_fields``: the fields with that name, first the one that counts; none where only ``_raw`` has it
-    * ``connection``: what identifies the connection, if the event says it
-    * ``connection_extracted``: fields say it, not only ``_raw``
+    * ``address_fields``: the fields with the server's address; empty if the add-on extracts none
+    * ``name``: the server's name; None if the event does not contain it
+    * ``name_fields``: the fields with that name, by precedence; empty if only ``_raw`` has it
+    * ``connection``: the connection's identity, if the event contains it
+    * ``connection_extracted``: whether fields contain it, not only ``_raw``
     """
 
     event: Event
@@ -38,9 +38,9 @@ class Delivered(NamedTuple):
 class Shape(NamedTuple):
     """A source type as one add-on delivers it.
 
-    * ``scenarios``: those that it can express; ``actions``: how it words them
-    * ``reads_raw``: the command can read its ``_raw``
-    * ``deliver``: makes the events that tell of a connection, one or two
+    * ``scenarios``: those that it can express; ``actions``: its words for them
+    * ``reads_raw``: whether the command can read its ``_raw``
+    * ``deliver``: makes the one or two events of a connection
     """
 
     name: str
@@ -53,10 +53,10 @@ class Shape(NamedTuple):
 def carried(to: Destination, keys: tuple[str, ...], url_key: str, dice: Dice) -> dict[str, Spelling]:
     """The server's name under each of a log's keys: as a URL under one, as a bare host under the others.
 
-    Beside a URL the others hold what the client asked for: TLS Server Identity Discovery changes the URL.
+    TLS Server Identity Discovery changes the URL only: with a URL, the other keys contain the requested name.
     """
     if not to.reported or " " in to.reported:
-        # Neither an address nor an Organisational Unit is a host that a client could ask for.
+        # A client cannot request an address or an Organisational Unit as a host.
         keys = (url_key,)
     found = {}
     for key in keys:
@@ -68,5 +68,5 @@ def carried(to: Destination, keys: tuple[str, ...], url_key: str, dice: Dice) ->
 
 
 def without_empty(event: dict[str, str]) -> Event:
-    """The event's fields that have a value: Splunk has no others."""
+    """The event's fields that have a value; Splunk does not keep others."""
     return {field: value for field, value in event.items() if value}

@@ -1,4 +1,4 @@
-"""Generates labelled firewall events: any number of them, the same ones for the same seed, at flat memory."""
+"""Generates labelled firewall events: any number, the same for the same seed, in constant memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPES = {shape.name: shape for module in (estreamer, ftd, encore, asa, plain) 
 
 #: The names of all shapes: source types, the FMC's own table, and bare CIM fields.
 ALL_SHAPES = tuple(_SHAPES)
-#: The names of all scenarios of licensing traffic; each is the verdict that it must get.
+#: The names of all scenarios of licensing traffic; each is the expected verdict.
 ALL_SCENARIOS = tuple(SCENARIOS)
 
 #: 2025-12-01 00:00:00 UTC, about when the KB's events were seen.
@@ -28,9 +28,9 @@ START = 1764547200
 
 _LOOKUPS = ROOT / "lookups"
 _SHARE_OF_MULTIVALUES = 0.04
-# Beside these, another name or address in the same field changes nothing: theirs is the strongest verdict.
-_STRONGER_THAN_ANOTHER_NAME = (CANONICAL, ALIASED, IMPOSTOR, UNLISTED, RELAYED)
-_STRONGER_THAN_ANOTHER_ADDRESS = (CANONICAL, ALIASED)
+# These verdicts are the strongest: another name or address in the same field changes nothing.
+_NAME_PROOF_VERDICTS = (CANONICAL, ALIASED, IMPOSTOR, UNLISTED, RELAYED)
+_ADDRESS_PROOF_VERDICTS = (CANONICAL, ALIASED)
 _ANOTHER_NAME = "https://www.example.com/"
 
 
@@ -58,7 +58,7 @@ def generate(
         lookups: folder with the lookups that say which addresses and names are Cisco's.
 
     Raises:
-        UsageError: an argument makes no sense.
+        UsageError: an argument is not valid.
     """
     _check(count, licensing_share, shapes, scenarios, interval)
     dice = Dice(seed)
@@ -105,21 +105,21 @@ def _events(
 
 
 def _weighted(shape: Shape, scenarios: Sequence[str]) -> list[str]:
-    """The scenarios that the shape can express, each as often as it shall come."""
+    """The scenarios that the shape can express, with their weights."""
     return [name for name in scenarios if name in shape.scenarios for _ in range(SCENARIOS[name][0])]
 
 
 def _add_a_value(delivered: Delivered, verdict: str, atlas: Atlas, dice: Dice) -> bool:
-    """Make the name or the address a multivalue where that cannot change the verdict; tell whether."""
+    """Make name or address a multivalue if that cannot change the verdict; return whether it did."""
     if dice.chance(0.5):
         fields, another = delivered.name_fields, _ANOTHER_NAME
-        fits = verdict in _STRONGER_THAN_ANOTHER_NAME
+        fits = verdict in _NAME_PROOF_VERDICTS
     else:
         fields, another = (
             delivered.address_fields,
             dice.pick((dice.pick(atlas.relays).address, dice.pick(atlas.neighbours))),
         )
-        fits = verdict in _STRONGER_THAN_ANOTHER_ADDRESS
+        fits = verdict in _ADDRESS_PROOF_VERDICTS
     in_front = dice.chance(0.5)
     for field in fields if fits else ():
         value = delivered.event.get(field)

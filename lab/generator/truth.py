@@ -1,7 +1,6 @@
-"""What is true of a generated event, and whether the command said so.
+"""The truth about a generated event, and its comparison with the command's answer.
 
-The truth follows from how the event was made: from its scenario and the add-on that delivered it. None of it
-comes from the app's code.
+The truth follows from the scenario of the event and the add-on that delivered it, never from the app's code.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _EXPLAINED = ("tsid_reason", "tsid_advice")
 
 
 class Truth(NamedTuple):
-    """What is true of one event; every text but ``shape`` and ``scenario`` is empty for ordinary traffic.
+    """The truth about one event; every text but ``shape`` and ``scenario`` is empty for ordinary traffic.
 
     Attributes:
         shape: how it was delivered.
-        scenario: how it was made up; says for ordinary traffic how it came close to licensing.
+        scenario: its scenario; for ordinary traffic, its kind of near miss.
         needs_raw: some of this is in ``_raw`` only; the command must be told to read it (``raw=true``).
-        verdict: what the command must say, as are the nine that follow: see its output fields.
+        verdict: this and the next nine are the expected values of the command's output fields.
         field: the field that the server's name came from; empty if it came from no field.
         rewritten: that field's value after the command has run.
     """
@@ -67,18 +66,18 @@ class Truth(NamedTuple):
 
 
 class LabelledEvent(NamedTuple):
-    """An event as a search gets it, and what is true of it."""
+    """An event as in a search, and its truth."""
 
     event: Event
     truth: Truth
 
 
 def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
-    """The truth of an event that tells of a connection."""
+    """Return the truth about an event of a connection."""
     to = flow.to if delivered.name or not flow.to.named else flow.to.without_name()
     if not to.verdict:
         return _ordinary(shape.name, to.scenario)
-    # The command reads _raw for what the add-on's extraction left empty.
+    # The command reads _raw for fields that the add-on left empty.
     raw = shape.reads_raw
     only_in_raw = (
         (to.address and not delivered.address_fields)
@@ -106,12 +105,12 @@ def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
 
 
 def differences(truth: Truth, before: Event, after: Mapping[str, Union[str, Sequence[str]]]) -> Iterator[str]:
-    """Say in what the command was wrong.
+    """Return the differences between the command's answer and the truth.
 
     Args:
-        truth: what is true of the event.
-        before: the event as the command got it.
-        after: the same event as the command gave it back; empty fields may be missing.
+        truth: the truth about the event.
+        before: the event as sent to the command.
+        after: the same event as the command returned it; empty fields may be missing.
     """
     got = {field: value for field, value in after.items() if value}
     expected: dict[str, Union[str, Sequence[str]]] = {**before}

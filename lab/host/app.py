@@ -1,4 +1,4 @@
-"""An app's folder: its id, which script a search command is, and a copy of it to write in."""
+"""Finds an app's id and its commands' scripts, and makes writable copies of an app."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TRUE = ("true", "t", "yes", "y", "1")
 
 
 def copy_app(app: Path, folder: Path) -> Path:
-    """Copy what the searches of an app need, so that they may write."""
+    """Copy the parts of an app that its searches use, so that they may write there."""
     # With its bytecode, or the first run of each command would have to compile all of it; but not with what
     # another process is just writing.
     for name in ("bin", "default", "lookups"):
@@ -21,7 +21,7 @@ def copy_app(app: Path, folder: Path) -> Path:
 
 
 def copy_data(app: Path, folder: Path) -> Path:
-    """Copy what an answer depends on, settings and lookups, and the commands' scripts for their names."""
+    """Copy the settings, the lookups and the commands' scripts, without the library."""
     for name in ("default", "lookups"):
         shutil.copytree(app / name, folder / name)
     (folder / "bin").mkdir()
@@ -41,7 +41,7 @@ def app_id(app: Path) -> str:
 
 
 def find_script(app: Path, command: str) -> Path:
-    """Return the script behind a command of the app.
+    """Return the script of a command of the app.
 
     Raises:
         UsageError: splunkd could not run the command, or would not speak the chunk protocol to it.

@@ -1,4 +1,4 @@
-"""How events become chunks, and how the rows of a selected-fields answer find back to their events."""
+"""Splits events into chunks, and joins a selected-fields answer to its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes a command line apart as splunkd does: ``args`` without quotes, ``raw_args`` as they were typed."""
+"""Splits a command line as splunkd does: ``args`` without quotes, ``raw_args`` as typed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Arguments(NamedTuple):
 
 
 def split_command(line: str) -> CommandLine:
-    """Return ``tsidenrich keep=licensing`` in two; a leading pipe is allowed.
+    """Split a line such as ``tsidenrich keep=licensing``; a leading pipe is allowed.
 
     Raises:
         UsageError: the line does not start with a command's name.
@@ -48,7 +48,7 @@ def split_command(line: str) -> CommandLine:
 
 
 def split_arguments(text: str) -> Arguments:
-    r"""Return the arguments, which blanks and commas separate.
+    r"""Return the arguments; blanks and commas separate them.
 
     A command never gets to see a comma outside quotes (says the SDK, whose grammar was written for it).
     Within quotes ``\"`` is a quote and ``\\`` a backslash.

@@ -22,7 +22,7 @@ from typing import IO, Any, BinaryIO, TextIO, cast
 from lab.errors import EventError
 from lab.host.wire import Record, TableError, read_table
 
-#: The formats, each with the file name endings that stand for it (``.gz`` may follow).
+#: The formats, each with its file name endings (``.gz`` may follow).
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "tsv": (".tsv", ".tab"),
     "csv": (".csv",),
@@ -32,8 +32,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 
 STDIN = "-"
 
-# What a JSON escape can name and UTF-8 cannot hold; surrogate escapes, which stand for single bytes, are
-# not meant.
+# Surrogates that a JSON escape can name and UTF-8 cannot encode, without those that represent single bytes.
 _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -44,7 +43,7 @@ def read_events(paths: Iterable[str], file_format: str | None = None) -> Iterato
       lack empty cells at its end
     * csv: a header row; ``__mv_`` columns, as Splunk writes them, are understood
     * jsonl: an object a line. Nested objects are flattened with dots, as with Splunk's KV_MODE=json; a list
-      is a multivalue (of objects: ``a{}.b``); numbers stay as they are written; null is no value
+      is a multivalue (of objects: ``a{}.b``); numbers keep their spelling; null is an absent value
     * raw: each line is the ``_raw`` of an event
 
     ``file_format`` None: by each file's ending.
@@ -68,7 +67,7 @@ def write_jsonl(events: Iterable[Record], out: TextIO) -> None:
 
 
 def write_csv(events: Iterable[Record], out: TextIO, fields: Sequence[str] = ()) -> None:
-    """Write a CSV table; a multivalue's values stand in one cell, a line each, as in Splunk's own export.
+    """Write a CSV table; a multivalue is one cell with a line for each value, as in Splunk's own export.
 
     Without ``fields`` it has every field there is, in order of appearance; the events wait in a temporary
     file, because the header row comes first.
@@ -86,7 +85,7 @@ def write_csv(events: Iterable[Record], out: TextIO, fields: Sequence[str] = ())
 
 
 def cell_text(value: str | Sequence[str]) -> str:
-    """Return a value as the text of one cell: a multivalue's values a line each."""
+    """Return a value as the text of one cell; each value of a multivalue is a line."""
     return value if isinstance(value, str) else "\n".join(value)
 
 

@@ -1,4 +1,4 @@
-"""Runs an app's search commands without Splunk: each in its own process, spoken to as splunkd does it.
+"""Runs an app's search commands without Splunk, each in its own process, using splunkd's protocol.
 
 host = CommandHost(app, "tsidenrich")
 result = host.run(events, "keep=licensing")        # everything at once: a Result
@@ -28,9 +28,9 @@ from lab.host.wire import Event, Record
 
 @dataclass(frozen=True)
 class SearchInfo:
-    """What splunkd tells a command about its search at getinfo; times are epoch seconds as text.
+    """The search information of getinfo; times are epoch seconds as text.
 
-    ``search`` is the whole pipeline, not yet percent-encoded; None: one made up around the command.
+    ``search`` is the whole pipeline, not percent-encoded; None: a generated one with the command.
     """
 
     sid: str = "1700000000.42"
@@ -78,7 +78,7 @@ class CommandHost:
                 well.
 
         Raises:
-            UsageError: there is no such app or command, or the command is not chunked.
+            UsageError: the app or the command does not exist, or the command is not chunked.
         """
         self.app = Path(app).resolve()
         self.command = command
@@ -112,7 +112,7 @@ class CommandHost:
     def stream(
         self, events: Iterable[Event] = (), arguments: str = "", *, chunk_rows: ChunkRows | None = None
     ) -> Iterator[Record]:
-        """Yield the command's answer, never holding more than a chunk; as ``run``, but failures raise."""
+        """Yield the command's answer chunk by chunk; like ``run``, but failures raise."""
         with self.start(arguments) as search:
             yield from search.stream(events, chunk_rows)
 

@@ -1,8 +1,8 @@
-"""Runs the app's search commands in this process, where many searches would start many interpreters.
+"""Runs the app's search commands in this process, which saves starting an interpreter for each search.
 
 Everything but the process is as in `CommandHost`: the command's own class reads the options, splunk-sdk and
-the chunk protocol carry the events. What only a process has cannot be seen: stderr, the exit code of a crash,
-the interpreter's path, signals, the code of an app other than this repository's.
+the chunk protocol carry the events. Features of a process cannot be observed: stderr, the exit code of a
+crash, the interpreter's path, signals, the code of an app other than this repository's.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class InProcessHost(CommandHost):
 
 
 class CommandThread:
-    """A command that serves one search in a thread; what `Search` uses of a `CommandProcess`."""
+    """A command that serves one search in a thread; `Search` uses it like a `CommandProcess`."""
 
     pid = 0
     stderr = ""
@@ -98,7 +98,7 @@ class CommandThread:
         return self.exit_code
 
     def dismiss(self) -> None:
-        """Close the command's input and let it end, whatever it still writes."""
+        """Close the command's input and wait for its end, ignoring its output."""
         self.kill()
 
     def kill(self) -> None:

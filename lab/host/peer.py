@@ -1,4 +1,4 @@
-"""An app as an indexer has it: what the knowledge bundle carries, where splunkd puts it, and read-only."""
+"""Installs an app as on an indexer: the knowledge bundle's part of it, read-only, in splunkd's place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def install_on_peer(app: Path, root: Path) -> Path:
 
 @contextmanager
 def installed_on_peer(app: Path, root: Path) -> Iterator[Path]:
-    """Install the app as ``install_on_peer`` does; in the end it becomes writable, to be removed."""
+    """Install the app as ``install_on_peer`` does; at the end make it writable, to be removed."""
     installed = install_on_peer(app, root)
     try:
         yield installed
@@ -53,13 +53,13 @@ def installed_on_peer(app: Path, root: Path) -> Iterator[Path]:
 
 
 def make_writable(path: Path) -> None:
-    """Give the owner write permission on the path and on everything below."""
+    """Give the owner write permission on the path and everything below it."""
     for entry in _tree(path):
         entry.chmod(stat.S_IMODE(entry.stat().st_mode) | stat.S_IWUSR)
 
 
 def tree_digest(path: Path) -> str:
-    """Return a hash of the names and contents of everything below: the same until something is written.
+    """Return a hash of the names and contents of everything below, which changes with any write.
 
     Python's own bytecode cache is left out: the interpreter writes it wherever it can, whatever the command
     does.

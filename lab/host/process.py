@@ -1,7 +1,7 @@
-"""A search command's process: frames through its pipes, a time limit on everything, and no zombie left.
+"""Runs a search command as a process: frames over pipes, with a time limit on every step.
 
 Requests are written by one thread and replies read by another, so that a command may answer while it still
-reads: neither side can wait for the other for ever, however large the chunk and however small the pipe.
+reads: the two sides cannot deadlock, whatever the size of the chunk and of the pipe.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _CLOSED_IS_NOTICED_WITHIN = 0.2
 
 
 class Reply(NamedTuple):
-    """A frame, and when its last byte was read, on the clock of ``time.perf_counter``."""
+    """A frame, and the time of its last byte on the clock of ``time.perf_counter``."""
 
     frame: Frame
     received: float
 
 
 class _EndOfOutput(NamedTuple):
-    """What follows the last reply: nothing (None), or something that is not a frame."""
+    """The end of the output: None, or the error if something that is not a frame follows."""
 
     error: ProtocolError | None
 
@@ -89,12 +89,12 @@ class CommandProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """Its exit code; None while it runs, negative for the signal that ended it."""
         return self._process.returncode
 
     @property
     def stderr(self) -> str:
-        """What it wrote to stderr; known once it has ended."""
+        """Its stderr; complete once it has ended."""
         return self._stderr_text
 
     def send(self, frame: bytes) -> None:
@@ -125,7 +125,7 @@ class CommandProcess:
         raise ProtocolError(f"no reply: it ended ({self._describe_exit()})")
 
     def finish(self) -> int:
-        """Close its stdin after everything has been written, await its end, return the exit code.
+        """Close its stdin after all requests, wait for its end, and return the exit code.
 
         Raises:
             CommandTimeout: it does not end in time.
@@ -144,7 +144,7 @@ class CommandProcess:
         return self._process.returncode
 
     def dismiss(self) -> None:
-        """Close its stdin and let it end, whatever it still says; kill it when the time is up."""
+        """Close its stdin and wait for its end, ignoring its output; kill it when the time is up."""
         self._requests.put(None)
         deadline = time.monotonic() + self._timeout
         with suppress(CommandTimeout):
@@ -172,7 +172,7 @@ class CommandProcess:
         for thread, pipe in ((self._writer, self._process.stdin), (self._reader, self._process.stdout)):
             thread.join(_KILLED_WITHIN)
             if pipe is not None and not thread.is_alive():
-                with suppress(OSError):  # what was left to be flushed has no reader any more
+                with suppress(OSError):  # the rest of the buffer has no reader any more
                     pipe.close()
         self._stderr.seek(0)
         self._stderr_text = self._stderr.read().decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What a command may say in a reply's metadata: keys and types, messages, metrics, strictly checked."""
+"""Checks the metadata of a command's replies strictly: keys and types, messages, metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Metrics(dict[str, list[Metric]]):
     """A command's metrics: name to the values reported, one for each reply that reported any."""
 
     def total(self, name: str) -> Metric:
-        """Return the sum of each of a metric's four numbers; None for one that was never reported."""
+        """Return the sum of each of a metric's four numbers; None for a number that was never reported."""
         known = [[number for number in numbers if number is not None] for numbers in zip(*self[name])]
         return [sum(numbers) if numbers else None for numbers in known]
 
@@ -46,7 +46,7 @@ def check_execute(metadata: Mapping[str, Any]) -> None:
 
 
 def check_terms(getinfo: Mapping[str, Any], body: bytes) -> None:
-    """Raise ``ProtocolError`` unless a search can go on after this getinfo reply, which brought no error."""
+    """Raise ``ProtocolError`` unless the search can continue after this getinfo reply without errors."""
     if body:
         raise ProtocolError(f"the getinfo reply has a body of {len(body)} bytes")
     if getinfo.get("type") not in _TYPES:

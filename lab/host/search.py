@@ -1,6 +1,6 @@
-"""One run of a search command, in lock-step as splunkd does it: a request, its one reply, the next request.
+"""Drives one run of a search command in lock-step, as splunkd does: a request, its reply, the next request.
 
-What splunkd sends is taken from conversations recorded with Splunk 8.2.1 (public repository
+The requests follow conversations recorded with Splunk 8.2.1 (public repository
 NDietrich/Splunk-CustomSearchProtocol-v2, ``example_messages/``). No recording shows these, so they are
 choices made here:
 
@@ -55,9 +55,9 @@ class Timings:
 
 @dataclass(frozen=True)
 class Result:
-    """What a whole run left.
+    """The result of a whole run.
 
-    ``events``: everything that came back (up to the failure, if it failed). ``columns``: the header row of
+    ``events``: all events returned (up to the failure, if it failed). ``columns``: the header row of
     each execute reply as it was sent, ``__mv_`` columns included. ``failure``: set if the command ended the
     search with an error.
     """
@@ -136,7 +136,7 @@ class Search:
 
     @property
     def generating(self) -> bool:
-        """The command makes its own events and takes none."""
+        """The command generates events and takes none."""
         return bool(self.getinfo.get("generating"))
 
     @property
@@ -180,7 +180,7 @@ class Search:
             raise self._violation(problem) from None
 
     def stream(self, events: Iterable[Event] = (), chunk_rows: ChunkRows | None = None) -> Iterator[Record]:
-        """Send the events in chunks and yield the answer; the command has exited when the last one is out.
+        """Send the events in chunks and yield the answer; the command has exited after the last event.
 
         ``chunk_rows`` is bounded by ``most_rows``. No more than one chunk of events and its answer are held.
 
@@ -235,7 +235,7 @@ class Search:
         self._cleanup()
 
     def result(self, events: list[Record], failure: SearchFailed | None = None) -> Result:
-        """Return what the closed run left, together with the events that the caller got from it."""
+        """Return the closed run's result, with the events that the caller received from it."""
         code = self._process.exit_code
         assert code is not None, "the run has not been closed"
         return Result(
@@ -272,7 +272,7 @@ class Search:
         yield from self._answer(chunk, selected or columns_of(chunk), finished=True)
 
     def _generate(self) -> Iterator[Record]:
-        # Header only, already finished (recorded); without required fields there is no header either.
+        # Header only, already finished (recorded); without required fields not even a header.
         body = encode_body([], self._numbered_columns([]))
         finished = False
         while not finished:

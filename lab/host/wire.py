@@ -1,7 +1,7 @@
-"""The bytes between splunkd and a search command: frames, whose bodies are CSV tables.
+"""Encodes and decodes the bytes between splunkd and a search command: frames with CSV bodies.
 
-The format is what splunkd writes, as recorded from Splunk 8.2.1 in the public repository
-NDietrich/Splunk-CustomSearchProtocol-v2 (``example_messages/``), and what splunk-sdk 2.1.1 reads and writes.
+The format is splunkd's, as recorded from Splunk 8.2.1 in the public repository
+NDietrich/Splunk-CustomSearchProtocol-v2 (``example_messages/``), and that of splunk-sdk 2.1.1.
 
 Text is UTF-8. Bytes that are not valid UTF-8 (syslog has them) travel as surrogate escapes and come out as
 they went in. CSV cannot tell an empty value from an absent one, so an event has a field only where that
@@ -48,14 +48,14 @@ def encode_frame(metadata: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return the bytes of a frame.
 
     Raises:
-        TypeError, ValueError: JSON cannot hold the metadata.
+        TypeError, ValueError: JSON cannot express the metadata.
     """
     encoded = json.dumps(dict(metadata), separators=(",", ":"), allow_nan=False).encode("ascii")
     return b"chunked 1.0,%d,%d\n%s%s" % (len(encoded), len(body), encoded, body)
 
 
 class FrameReader:
-    """Reads frames off a byte stream and takes nothing but the exact format."""
+    """Reads frames from a byte stream and accepts only the exact format."""
 
     def __init__(self, stream: BinaryIO) -> None:
         """Read from a buffered binary stream."""
@@ -148,7 +148,7 @@ def columns_of(events: Iterable[Event]) -> list[str]:
 def encode_body(events: Sequence[Event], columns: Sequence[str]) -> bytes:
     """Return the CSV body with these columns of the events: no events, only a header; no columns, no bytes.
 
-    As splunkd writes it: every plain column, then every ``__mv_`` column; a cell is quoted if it holds
+    As splunkd writes it: every plain column, then every ``__mv_`` column; a cell is quoted if it contains
     anything but ASCII letters and digits.
 
     Raises:
@@ -207,7 +207,7 @@ class TableError(ValueError):
     """A CSV table that is not well formed; ``line`` counts from 1."""
 
     def __init__(self, line: int, text: str) -> None:
-        """Take the line and what is wrong with it."""
+        """Take the line and the problem."""
         super().__init__(text)
         self.line = line
 
@@ -286,7 +286,7 @@ def _next_row(reader: Any, skip_blank: bool) -> list[str] | None:
             row = next(reader, None)
     except csv.Error as error:
         raise TableError(reader.line_num, str(error)) from None
-    return [""] if row == [] else row  # a blank line is what a CSV writer may make of a single empty cell
+    return [""] if row == [] else row  # a CSV writer may write a single empty cell as a blank line
 
 
 def _set_values(record: Record, name: str, values: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""A small internet on loopback for the refresh: a real DNS server, real TLS servers, and a proxy to them."""
+"""A small internet on loopback for the refresh: a DNS server, TLS servers, and a proxy to them."""

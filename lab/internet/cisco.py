@@ -1,4 +1,4 @@
-"""Cisco's licensing hosts as the lookups have them, on loopback: DNS, servers, a proxy to reach them."""
+"""Serves Cisco's licensing hosts of the lookups on loopback: DNS, TLS servers, and a proxy to them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ZONE = "cisco.com"
 HTTPS = 443
 
 #: The alternative names of the certificate of tools.cisco.com, in the order of Cisco KB 226091: TSID takes
-#: the first where there is no common name.
+#: the first if the common name is absent.
 TOOLS = ("toos.cisco.com", "tools.cisco.com", "tools1.cisco.com", "tools2.cisco.com")
 
 
 class Site(NamedTuple):
-    """What a refresh needs to be told to find itself in the small internet: ``host:port``."""
+    """The settings with which a refresh uses the small internet: ``host:port`` of each server."""
 
     resolver: str
     proxy: str

@@ -1,4 +1,4 @@
-"""A real authoritative DNS server, NSD of NLnet Labs, on loopback."""
+"""Runs an authoritative DNS server, NSD of NLnet Labs, on loopback."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def nameserver(
     Args:
         folder: for its files; it must not exist.
         zones: the records of each zone, as lines of a zone file without its SOA and NS.
-        broken: zones that it is to serve and has not: it answers SERVFAIL.
+        broken: zones whose data it lacks, so that it answers SERVFAIL.
         ttl: of every record, in seconds.
 
     Raises:

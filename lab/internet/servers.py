@@ -1,4 +1,4 @@
-"""TLS servers on loopback with certificates of an authority of their own, and a proxy that leads to them."""
+"""Runs TLS servers on loopback with certificates of a test authority, and a proxy to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import trustme
 
 from lab.internet.nameserver import LOOPBACK
 
-_PATIENCE = 20.0
+_TIMEOUT_SECONDS = 20.0
 
 
 def issue(
@@ -59,11 +59,11 @@ class Server(socketserver.ThreadingTCPServer):
     """A TCP server on a free port of loopback, for as long as the context lasts.
 
     Args:
-        handle: told each connection.
+        handle: called with each connection.
     """
 
     daemon_threads = True
-    # More clients at once would have to knock again, a second later.
+    # Without a place in the queue a client would retry a second later.
     request_queue_size = 64
 
     def __init__(self, handle: Callable[[socket.socket], None]) -> None:
@@ -73,7 +73,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the signature
         """Serve one connection."""
-        request.settimeout(_PATIENCE)
+        request.settimeout(_TIMEOUT_SECONDS)
         # The peer may go at any time.
         with contextlib.suppress(OSError):
             self._handle(request)
@@ -95,7 +95,7 @@ def tls_server(context: ssl.SSLContext) -> Iterator[int]:
 
     def greet(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secure:
-            # The client has what it wants when it hangs up.
+            # The client hangs up when it has the certificate.
             secure.recv(1)
 
     with Server(greet) as server:
@@ -107,7 +107,7 @@ def silent_server(trickle: bytes = b"") -> Iterator[int]:
     """Run a server that takes connections and never does a handshake; yield its port.
 
     Args:
-        trickle: what it sends, slowly and byte by byte, followed by zeros; nothing at all if empty.
+        trickle: the bytes to send, slowly and one by one, followed by zeros; empty: it sends nothing.
     """
     over = threading.Event()
 
@@ -148,7 +148,7 @@ def proxy(routes: Mapping[tuple[str, int], int], *, authorization: str = "") -> 
         elif known is None:
             connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
         else:
-            with socket.create_connection((LOOPBACK, known), _PATIENCE) as onward:
+            with socket.create_connection((LOOPBACK, known), _TIMEOUT_SECONDS) as onward:
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
                 back.start()

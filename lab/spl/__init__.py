@@ -1,1 +1,1 @@
-"""A strict evaluator for the SPL that the app ships: whatever it does not know is an error, never a guess."""
+"""Evaluates the SPL that the app ships, strictly: anything unknown is an error, never a guess."""

@@ -15,7 +15,7 @@ from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
 
 class Part(NamedTuple):
-    """One function: the name of its result, and what computes it from the rows of a group."""
+    """One function: the name of its result, and its computation over the rows of a group."""
 
     name: str
     compute: Callable[[Sequence[Row]], Value]
@@ -39,7 +39,7 @@ def parse(arguments: str, context: Context) -> Plan:
     """Parse the arguments of `stats`.
 
     Raises:
-        SplError: they are not valid, or use something that is not known here.
+        SplError: they are not valid, or use something unknown to this evaluator.
     """
     parts: list[Part] = []
     fields: set[str] = set()
@@ -87,7 +87,7 @@ def _argument(source: str, context: Context) -> tuple[Optional[Evaluator], froze
     if source.startswith("eval(") and source.endswith(")"):
         expression = parse_expression(source[len("eval(") : -1], context)
         if expression.is_boolean:
-            # Of a condition, the rows for which it holds are counted.
+            # The rows that meet the condition are counted.
             return (lambda row: "1" if expression.evaluate(row) is True else None), expression.fields
         return expression.evaluate, expression.fields
     name = source.strip('"')
@@ -112,7 +112,7 @@ def stats(plan: Plan, rows: Sequence[Row]) -> list[Row]:
 
 
 def eventstats(plan: Plan, rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, each with the results of its group."""
+    """Return each row with the results of its group."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     keys = []
     for row in rows:

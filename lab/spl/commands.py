@@ -22,14 +22,14 @@ from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
 
 class Engine(Protocol):
-    """What a command may ask of the search that it is in."""
+    """The services that a search offers its commands."""
 
     app: Path
     collections: dict[str, dict[str, Row]]
 
     @property
     def context(self) -> Context:
-        """What expressions may ask for."""
+        """The context of expressions."""
 
     def lookup_rows(self, name: str) -> tuple[list[Row], list[str]]:
         """Return a lookup's rows and columns."""
@@ -90,7 +90,7 @@ def _set(row: Row, name: str, value: Value) -> None:
     """Give a field a value; numbers become text, as in results; a null value removes the field.
 
     Raises:
-        SplError: it is an empty text: to eval that is a value, to a lookup or a command none.
+        SplError: it is an empty text: a value to eval, and an absent one to a lookup or a command.
     """
     if value == "" or (isinstance(value, list) and "" in value):
         raise SplError(f"{name} becomes an empty text here: make it null, with nullif()")
@@ -167,7 +167,7 @@ def _sort(_: Engine, table: Table, arguments: str) -> Table:
         limit = int(head[1])
         arguments = arguments[head.end() :]
     keys = []
-    # A sign holds for one field; blanks and commas both separate them.
+    # A sign applies to one field; blanks and commas both separate fields.
     for part in re.findall(r"[-+]\s*[^\s,]+|[^\s,]+", arguments):
         found = _SORT_FIELD.match(part)
         if found is None:
@@ -366,7 +366,7 @@ def _lookup(engine: Engine, table: Table, arguments: str) -> Table:
 
 
 def _lookup_fields(listed: list[str]) -> tuple[dict[str, str], dict[str, str], bool]:
-    """Return the fields to match by, those to put out, each by column, and whether these replace others."""
+    """Return the fields to match and to output, each by column, and whether the output replaces fields."""
     pairs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     target, overwrite, position = pairs, True, 0

@@ -1,4 +1,4 @@
-"""Runs searches over made-up events, the app's lookups and KV store collections in memory."""
+"""Runs searches over generated events, the app's lookups, and KV store collections in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
 from tsid.text import conf
 
-#: The app's commands that ask for the time, and the option that tells them: theirs is the time of the search.
+#: The app's commands that use the time, and their option for it: it is set to the time of the search.
 _CLOCKS = {"tsidrisk": "now"}
 
 _MODIFIER = re.compile(r"(?<!\S)(earliest|latest)=(\S+)")
@@ -31,7 +31,7 @@ class Splunk:
 
     Args:
         app: the app's folder, with its lookups; `outputlookup` writes there.
-        events: what the indexes hold, each with ``_time``, ``index`` and ``sourcetype``.
+        events: the events of the indexes, each with ``_time``, ``index`` and ``sourcetype``.
         now: the time of the search, epoch seconds.
         host: how the app's commands run: each as a process, or with `InProcessHost` without one.
     """
@@ -85,7 +85,7 @@ class Splunk:
 
     @property
     def context(self) -> Context:
-        """What the search that runs may ask for."""
+        """The context of the search that is running."""
         return Context(self.now, *self._range)
 
     def run(self, search: str, earliest: float = 0, latest: Optional[float] = None) -> list[Row]:
@@ -97,13 +97,13 @@ class Splunk:
             latest: epoch seconds, excluded; None for now.
 
         Raises:
-            SplError: Splunk would refuse the search, or it uses what is not known here.
+            SplError: Splunk would refuse the search, or it uses something unknown to this evaluator.
             SearchFailed: one of the app's commands ended it.
         """
         return self.table(search, earliest, self.now if latest is None else latest).rows
 
     def dispatch(self, name: str) -> list[Row]:
-        """Run a saved search over its own time range, as the scheduler does."""
+        """Run a saved search over its own time range, like the scheduler."""
         saved = self.saved[name]
         latest = saved["dispatch.latest_time"]
         return self.run(
@@ -129,7 +129,7 @@ class Splunk:
         return self._go_on(table, others, earliest, latest)
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
-        """Go on from another search's result, as a dashboard's chain search does."""
+        """Continue from another search's result, like a dashboard's chain search."""
         self._range = (earliest, latest)
         return self._go_on(base, pipeline(expand(search, self._macros)), earliest, latest)
 
@@ -142,7 +142,7 @@ class Splunk:
         return table
 
     def _append(self, command: Command, table: Table, earliest: float, latest: float) -> Table:
-        """Add what a subsearch yields, or what a pipeline makes of the rows (Search Reference: both)."""
+        """Add the results of a subsearch, or of a pipeline over the rows (Search Reference: both)."""
         inner = _bracketed(command.arguments)
         if command.arguments[0] != "[" or command.arguments != f"[{inner}]":
             raise SplError(f"{command.name} {command.arguments}: only one subsearch is known here")
@@ -172,7 +172,7 @@ class Splunk:
         """Return the rows and columns of a lookup by its name in transforms.conf, or of a file.
 
         Raises:
-            SplError: there is no such lookup.
+            SplError: the lookup does not exist.
         """
         stanza = self._transforms.get(name, {})
         if stanza.get("external_type") == "kvstore":
@@ -215,12 +215,12 @@ class Splunk:
         if leads:
             return Table(rows, added)
         if table.columns is None or not rows:
-            # Of no result it is not known which fields it would have.
+            # The fields of an empty result are unknown.
             return Table(rows, None)
         return Table(rows, list(dict.fromkeys([*table.columns, *added])))
 
     def _with_subsearches(self, command: Command, earliest: float, latest: float) -> Command:
-        """Replace the subsearches among a command's arguments by what they return."""
+        """Replace the subsearches in a command's arguments with their results."""
         result, rest, current = "", command.arguments, self._range
         while "[" in (quoted := _outside_quotes(rest)):
             start = quoted.index("[")
@@ -279,7 +279,7 @@ def _bracketed(source: str) -> str:
 
 
 def _as_terms(table: Table) -> str:
-    """Return what a subsearch yields as search terms: what `return` made, and nothing else."""
+    """Return the result of a subsearch as search terms; it must end with `return`."""
     if table.columns != ["search"]:
         raise SplError("a subsearch has to end with return $field")
     return " OR ".join(f"({value})" for row in table.rows for value in texts(row.get("search"))) or "NOT ()"

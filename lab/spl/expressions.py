@@ -2,7 +2,7 @@
 
 Order of evaluation and operators: Splunk, Search Manual, "Boolean expressions with logical operators" (NOT
 before AND before OR before XOR) and Search Reference, "eval" (division by zero yields null; a field without a
-value is null, and what is computed from null is null).
+value is null, and a computation with null yields null).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Expression(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a search may ask for in addition to its rows, in epoch seconds.
+    """The times of a search, in epoch seconds.
 
     Attributes:
         now: when it runs.
@@ -73,7 +73,7 @@ def tokenize(source: str) -> list[Token]:
     """Take an expression apart.
 
     Raises:
-        SplError: there is a character that belongs to nothing.
+        SplError: a character is not part of any token.
     """
     tokens, position, end = [], 0, len(source.rstrip())
     while position < end:
@@ -97,7 +97,7 @@ def parse(source: str, context: Context) -> Expression:
     """Parse an expression; a search that runs often is parsed once.
 
     Raises:
-        SplError: it is none, or uses what is not known here.
+        SplError: it is not a valid expression, or uses something unknown to this evaluator.
     """
     parser = _Parser(tokenize(source), context, source)
     return parser.whole()
@@ -174,7 +174,7 @@ class _Parser:
         return _call(function, arguments, self._context)
 
     def _mvmap(self, arguments: Sequence[Expression]) -> Expression:
-        """Return ``mvmap``: computes an expression for each value of a field, which bears its name there."""
+        """Return ``mvmap``: evaluates an expression for each value of a field, under the field's name."""
         if len(arguments) != 2 or len(arguments[0].fields) != 1 or arguments[1].is_boolean:
             raise self._error("mvmap takes a field and an expression")
         (name,) = arguments[0].fields
@@ -278,7 +278,7 @@ def _need_boolean(operator: str, *sides: Expression) -> None:
 
 
 def _junction(decisive: bool) -> Callable[[Evaluator, Evaluator], Evaluator]:
-    """Return AND or OR: a side with the decisive value decides, whatever the other is, null too."""
+    """Return AND or OR: a side with the decisive value decides, even if the other side is null."""
 
     def combine(left: Evaluator, right: Evaluator) -> Evaluator:
         def evaluate(row: Row) -> Value:

@@ -19,10 +19,10 @@ class Function(NamedTuple):
     """A function.
 
     Attributes:
-        name: as it is called.
-        least: how many arguments it takes at least.
-        most: and at most; None for any number.
-        is_boolean: it yields a truth value.
+        name: its name in a search.
+        least: the minimum number of arguments.
+        most: the maximum number; None: unlimited.
+        is_boolean: whether it yields a truth value.
         conditions: which arguments are conditions: their places; ``case`` has one at every other place.
         body: computes it from the row, the arguments, not evaluated yet, and the time of the search.
     """
@@ -160,7 +160,7 @@ def seconds_of(span: str) -> int:
     """Return the seconds of a span such as ``1h``.
 
     Raises:
-        SplError: it is none of those that are known here.
+        SplError: the evaluator does not know it.
     """
     found = re.fullmatch(r"(\d*)(s|m|h|d|w)", span)
     if found is None or found[1] == "0":
@@ -172,7 +172,7 @@ def relative_time(moment: float, modifier: str) -> float:
     """Return a time moved and snapped by a modifier such as ``-1h@h``, in UTC.
 
     Raises:
-        SplError: it is none of those that are known here.
+        SplError: the evaluator does not know it.
     """
     found = _RELATIVE.match(modifier)
     if found is None or not modifier:

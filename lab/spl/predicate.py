@@ -2,7 +2,7 @@
 
 OR binds closer than AND, which joins terms that are written next to each other. A comparison is true if one
 of the field's values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1``
-does not. Texts are compared without regard to letter case, and ``*`` matches anything.
+does not. Text comparison ignores letter case, and ``*`` matches anything.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def parse_predicate(source: str) -> Predicate:
-    """Parse the arguments of `search`; without any everything is let through.
+    """Parse the arguments of `search`; without arguments every event passes.
 
     Raises:
-        SplError: they are not valid, or use something that is not known here.
+        SplError: they are not valid, or use something unknown to this evaluator.
     """
     tokens, position, end = [], 0, len(source.rstrip())
     while position < end:
@@ -195,7 +195,7 @@ def _matcher(wanted: str) -> Callable[[str], bool]:
 def _term(term: str) -> Predicate:
     """Return a test for a word or phrase in the raw text; it begins and ends where a word does."""
     if not term.strip("*"):
-        # Everything, also a result that has no raw text.
+        # Everything, including results without raw text.
         return Predicate(lambda _: True, frozenset())
     body = ".*?".join(map(re.escape, term.split("*")))
     pattern = re.compile(rf"(?<![^\W_]){body}" + ("" if term.endswith("*") else r"(?![^\W_])"), re.IGNORECASE)

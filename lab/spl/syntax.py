@@ -1,7 +1,7 @@
-"""Takes searches apart: macros, pipes, and the arguments of a command.
+"""Parses searches: macros, pipes, and the arguments of commands.
 
 Macros: Splunk, macros.conf.spec. A macro is written between backticks, its arguments in parentheses after its
-name; its definition may hold macros itself.
+name; its definition may contain macros itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lab.spl.values import SplError
 
-_MOST_EXPANSIONS = 100
+_MAX_EXPANSIONS = 100
 _MACRO = re.compile(r"`\s*([\w:.-]+)\s*(?:\((.*?)\))?\s*`", re.DOTALL)
 _COMMAND = re.compile(r"([a-z]\w*)\s*(.*)\Z", re.DOTALL)
 _OPTION = re.compile(r"([A-Za-z_]\w*)=(\"(?:[^\"\\]|\\.)*\"|[^\s\"]+)(?:\s+|\Z)")
@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 
 def expand(search: str, macros: Mapping[str, Mapping[str, str]]) -> str:
-    """Put macros' definitions in their place.
+    """Expand macros.
 
     Args:
         search: the search.
@@ -39,7 +39,7 @@ def expand(search: str, macros: Mapping[str, Mapping[str, str]]) -> str:
     Raises:
         SplError: a macro is unknown, has other arguments, or contains itself.
     """
-    for _ in range(_MOST_EXPANSIONS):
+    for _ in range(_MAX_EXPANSIONS):
         found = _MACRO.search(search)
         if found is None:
             return search
@@ -102,7 +102,7 @@ def _end_of_quotes(source: str, start: int) -> int:
 
 
 def pipeline(search: str) -> list[Command]:
-    """Take a search with its macros expanded apart; one that starts without a pipe starts with `search`.
+    """Split a search with expanded macros into commands; without a leading pipe the first is `search`.
 
     Raises:
         SplError: a command is missing.
@@ -122,7 +122,7 @@ def pipeline(search: str) -> list[Command]:
 
 
 def options(arguments: str, known: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Take the options at the start of a command's arguments.
+    """Parse the options at the start of a command's arguments.
 
     Args:
         arguments: the command's.
@@ -155,7 +155,7 @@ def flag(value: str, name: str) -> bool:
     """Return an option that is true or false.
 
     Raises:
-        SplError: it is neither.
+        SplError: it has another value.
     """
     if value.lower() in ("true", "t", "1"):
         return True

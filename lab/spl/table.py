@@ -1,4 +1,4 @@
-"""What runs through a search."""
+"""The table of events or results that passes through a search."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Table(NamedTuple):
         """Refuse fields that no row can have.
 
         Raises:
-            SplError: a field is not there after a command that transforms.
+            SplError: a field does not exist after a transforming command.
         """
         if self.columns is not None:
             missing = [name for name in names if name not in self.columns]

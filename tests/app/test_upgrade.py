@@ -1,7 +1,7 @@
-"""One version of the app is installed over another: what a site has of its own stays as it is, and in force.
+"""One version of the app is installed over another: a site's own files are unchanged and effective.
 
-Earlier releases come out of git. Splunk puts each file of a package in the place of the one of the same path;
-whether it leaves the others is tried both ways.
+Earlier releases come from git. Splunk replaces the files of a package; both cases are tested for other files of
+the old version: they are kept or removed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def refreshed(columns: Sequence[str], **values: str) -> bytes:
     return as_csv(columns, [{**dict.fromkeys(columns, ""), **values}])
 
 
-# What a site, and Splunk on its behalf, keeps in the app's folder.
+# Files of a site, and of Splunk on its behalf, in the app's folder.
 SITE: Mapping[str, bytes] = {
     "lookups/cisco_licensing_endpoints_local.csv": b"network,host\r\n192.0.2.10/32,licences.corp.example\r\n",
     "lookups/tsid_aliases_local.csv": b"alias,host\nold-name.example,licences.corp.example\n",
@@ -81,7 +81,7 @@ def install(archive: Path, app: Path, *, others: bool = True) -> None:
     Args:
         archive: the package.
         app: the app's folder, where another version may be.
-        others: leave what is neither in the package nor the site's own.
+        others: keep files that are neither in the package nor the site's own.
     """
     with tarfile.open(archive) as package_:
         members = {PurePosixPath(m.name).relative_to(package.APP): m for m in package_ if m.isreg()}
@@ -99,7 +99,7 @@ def install(archive: Path, app: Path, *, others: bool = True) -> None:
 
 
 def answers(app: Path, events: Sequence[Mapping[str, str]] = EVENTS) -> list[tuple[object, ...]]:
-    """Return what the app says of the events."""
+    """Return the app's answers for the events."""
     found = CommandHost(app, "tsidenrich").run(events).raise_for_error().events
     return [tuple(event[name] for name in ("tsid_verdict", "tsid_host", "url")) for event in found]
 
@@ -128,7 +128,7 @@ def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     archive = io.BytesIO(_git("archive", "--format=tar", commit, "app.conf", *parts))
     with tarfile.open(path, "w:gz") as made, tarfile.open(fileobj=archive) as tree:
         for member in tree:
-            # The repository has a link to it; the package has what the link points to.
+            # A link in the repository, a file in the package.
             if member.isreg():
                 name = "default/app.conf" if member.name == "app.conf" else member.name
                 info = tarfile.TarInfo(f"{package.APP}/{name}")
@@ -208,7 +208,7 @@ def test_bytecode_of_another_version_is_not_run(package_file: Path, app: Path, t
     assert reason.replace("lists", "names") in str(after[0]["tsid_reason"])
 
 
-# What other searches, dashboards and saved searches of a site may name.
+# Names that a site's searches and dashboards may use.
 def test_commands_options_and_columns_of_a_release_are_still_there(
     release: Path, packaged_app: Path, app: Path
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
 ) -> None:
     install(package_file, app)
     install(release, app)
-    # Its script is left behind; the stanza that would start it is gone.
+    # Its script is still there; its stanza is not.
     assert (app / "bin" / "tsidrisk.py").is_file()
     with pytest.raises(UsageError, match=r"no stanza \[tsidrisk\]"):
         CommandHost(app, "tsidrisk")
@@ -254,7 +254,7 @@ def test_a_command_that_an_older_version_lacks_is_refused_by_splunk_itself(
 def test_code_and_shipped_tables_of_different_versions_work_together(
     release: Path, package_file: Path, app: Path, tmp_path: Path
 ) -> None:
-    # As on an indexer while it gets the new ones, or where a deployer leaves lookups alone.
+    # As on an indexer during an update, or where a deployer does not update lookups.
     for code, tables in ((package_file, release), (release, package_file)):
         install(code, app, others=False)
         install(tables, tmp_path / "tables", others=False)
@@ -335,7 +335,7 @@ def test_a_refresh_brings_its_table_of_another_version_into_the_form_of_this_one
 ) -> None:
     site = tmp_path / "app"
     shutil.copytree(packaged_app, site)
-    # One that DNS knows, and one that it does not.
+    # DNS knows the first and not the second.
     known = [("72.163.4.38/32", "tools.cisco.com"), ("198.51.100.7/32", "tools.cisco.com")]
     rows = [{"network": network, "host": host} for network, host in known]
     table = site / "lookups" / "cisco_licensing_endpoints_refreshed.csv"
@@ -379,7 +379,7 @@ def test_the_collections_keep_their_fields_and_types() -> None:
     for name, fields in SCHEMA.items():
         assert transforms[name]["collection"] == name
         assert transforms[name]["fields_list"].split(", ") == fields.split()
-        # No field has a type that an older row could break.
+        # No field has a type that an older row could violate.
         assert collections[name]["enforceTypes"] == "false"
         assert not [setting for setting in collections[name] if setting.startswith("field.")]
 
@@ -439,7 +439,7 @@ def test_every_saved_search_accepts_rows_of_another_version(tmp_path: Path) -> N
     }
     named: dict[str, set[object]] = {}
     for name in splunk.saved:
-        # Those ask servers.
+        # These searches ask servers.
         if not name.startswith("TSID refresh"):
             found = splunk.dispatch(name)
             named[name] = {value for row in found for value in (row.get("device"), row.get("tsid_device"))}

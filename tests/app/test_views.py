@@ -1,4 +1,4 @@
-"""The dashboards' definitions and what their searches find; tests/dashboards shows them in a browser."""
+"""The dashboards' definitions and the results of their searches; tests/dashboards shows them in a browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 def results(splunk: Splunk, view: str, tokens: Optional[Mapping[str, str]] = None) -> dict[str, Table]:
-    """What each data source of a view finds, over the last days."""
+    """The results of each data source of a view, over the last days."""
     values = {"device": "*", "firewall": "*", **(tokens or {})}
     found: dict[str, Table] = {}
     latest = splunk.now
@@ -53,7 +53,7 @@ def results(splunk: Splunk, view: str, tokens: Optional[Mapping[str, str]] = Non
 
 @pytest.fixture(scope="module")
 def overview(sample: Sample) -> dict[str, Table]:
-    """Return what each data source of the overview finds."""
+    """Return the results of each data source of the overview."""
     return results(sample.splunk, "overview")
 
 
@@ -86,7 +86,7 @@ def test_a_view_has_three_base_searches_at_most_and_refreshes_no_oftener_than_ea
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_tokens_that_are_values_go_into_searches_in_quotes(view: str) -> None:
-    """A name comes from events, and any token from the address of a link: none may become a part of a search."""
+    """A token is from an event or a link: its value must not change the commands of a search."""
     for name, source in VIEWS[view]["dataSources"].items():
         assert re.findall(r"\$[\w.]+\$", source["options"]["query"]) == [], name
 
@@ -133,7 +133,7 @@ def test_text_has_enough_contrast_in_both_themes(view: str) -> None:
     for name, panel in VIEWS[view]["visualizations"].items():
         context = panel.get("context", {})
         for step in context.get("textColors", ()):
-            # Large text on the panel's own ground, black or white.
+            # Large text on the panel's own background, black or white.
             assert min(contrast(step["value"], ground) for ground in ("#000000", "#FFFFFF")) >= 3, (
                 name,
                 step,
@@ -205,13 +205,13 @@ def test_devices_are_filtered_by_any_firewall_that_has_seen_them(
 ) -> None:
     listed = {str(row["firewalls"]) for row in overview["firewalls"].rows}
     seen = [c for c in sample.fleet.connections if c.device in watched(sample.fleet, sample.days)]
-    # The ledger knows of connections to an endpoint's own address.
+    # The ledger contains connections to an endpoint's own address only.
     seen = [c for c in seen if c.verdict in ("canonical", "aliased", "unnamed")]
     assert listed == {c.firewall for c in seen}
     for firewall in sorted(listed)[:3]:
         fleet = results(sample.splunk, "overview", {"firewall": firewall})["states"].rows
-        behind = {c.device for c in seen if c.firewall == firewall}
-        assert sum(int(str(fleet[0][state])) for state in STATES) == len(behind)
+        devices = {c.device for c in seen if c.firewall == firewall}
+        assert sum(int(str(fleet[0][state])) for state in STATES) == len(devices)
 
 
 def test_a_device_without_a_known_firewall_is_counted_too(sample: Sample) -> None:
@@ -309,7 +309,7 @@ def test_health_agrees_with_the_truth(sample: Sample) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_panel_of_a_view_without_events_has_a_row(view: str) -> None:
-    # Each command as a process: an error of one would be an error here.
+    # Each command runs as a process, so its errors are errors here.
     found = results(Splunk(ROOT, [], 1_765_000_000), view)
     for name, panel in VIEWS[view]["visualizations"].items():
         assert found[panel["dataSources"]["primary"]].rows, name

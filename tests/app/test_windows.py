@@ -1,4 +1,4 @@
-"""What can be shown without a Windows: no POSIX-only call, no locale, no assumption about paths and line ends."""
+"""The app makes no assumption that fails on Windows: POSIX-only calls, locale, paths, line ends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AS_WINDOWS = str(ROOT / "tests" / "app" / "as_windows.py")
 EVENTS = [event for event, _ in generate(300, seed=7, licensing_share=0.4)]
 DEVICES = [
     {"device": "10.0.0.1", "last_allowed": "1764000000", "last_blocked": "1764600000"},
-    # Behind the year 3000, where Windows itself knows no time.
+    # After the year 3000, the end of time on Windows.
     {"device": "10.0.0.2", "last_allowed": "99999999999"},
     {"device": "10.0.0.3", "first_seen": "1764000000"},
 ]
@@ -95,7 +95,7 @@ def test_a_closed_pipe_ends_the_command_quietly_where_it_is_an_invalid_argument(
 
 @pytest.fixture
 def far_away(packaged_app: Path, tmp_path: Path) -> Path:
-    """Return the app in a folder with blanks and letters beyond ASCII, with rows of the site's own likewise."""
+    """Return the app in a folder with blanks and non-ASCII letters, with such rows of the site as well."""
     app = tmp_path / "Program Files (x86)" / "Jörg Ж" / "tsidenrich"
     shutil.copytree(packaged_app, app)
     (app / "lookups" / "cisco_licensing_endpoints_local.csv").write_text(
@@ -104,19 +104,19 @@ def far_away(packaged_app: Path, tmp_path: Path) -> Path:
     return app
 
 
-# By the locale, nothing but ASCII could be read here.
+# With the locale's encoding only ASCII could be read here.
 ASCII = {
     "LC_ALL": "C",
     "PYTHONUTF8": "0",
     "PYTHONCOERCECLOCALE": "0",
     "SPLUNK_HOME": "C:\\Program Files\\Splunk",
 }
-# Python 3.10 and later tell of every file that is opened without naming its encoding.
+# Python 3.10 and later warn about every file that is opened without an encoding.
 NAMED = ("-s", "-X", "warn_default_encoding", "-W", "error::EncodingWarning")
 
 
 def quiet(stderr: str) -> bool:
-    """Python 3.9 knows no such warning, and says so."""
+    """Python 3.9 does not have this warning, and says so."""
     return all("EncodingWarning" in line and "Invalid -W option" in line for line in stderr.splitlines())
 
 
@@ -132,7 +132,7 @@ def test_the_locale_does_not_matter(far_away: Path) -> None:
 
 
 def script(app: Path, arguments: Sequence[str], *flags: str, **environment: str) -> tuple[int, str]:
-    """Run the refresh script; return its exit status and what it shows."""
+    """Run the refresh script; return its exit status and its output."""
     done = subprocess.run(
         [sys.executable, *flags, str(app / "bin" / "refresh_lookups.py"), *arguments],
         capture_output=True,
@@ -168,20 +168,20 @@ def test_without_posix_the_refresh_locks_reads_its_settings_and_asks_dns(far_awa
     assert sorted(path for path in (far_away / "lookups").iterdir() if path != lock) == before
 
 
-#: The lookups with the old tables, beside a folder with the new ones.
+#: The lookups with the old tables, next to a folder with the new ones.
 folder = test_publish.folder
 
-# Publishes, then reads, in a process of its own. As an audit hook sees it, so many times another process is in the
-# way of an operation on a file; Windows then denies the permission.
+# Publishes, then reads, in a process of its own. An audit hook denies an operation on a file so many times, like
+# Windows while another process has the file open.
 HINDERED = """
 import os, sys
 from pathlib import Path
-paths, folder, patience, event, name, times, *names = sys.argv[1:]
+paths, folder, seconds, event, name, times, *names = sys.argv[1:]
 sys.path[:0] = paths.split(os.pathsep)
 from tsid.facts import files
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.publish import publish
-files.RETRY_SECONDS = float(patience) if patience else files.RETRY_SECONDS
+files.RETRY_SECONDS = float(seconds) if seconds else files.RETRY_SECONDS
 folder = Path(folder)
 new = {each: (folder.parent / "new" / each).read_bytes() for each in names}
 met = 0
@@ -202,9 +202,9 @@ print(met)
 """
 
 
-def hindered(folder: Path, patience: str, event: str, name: str, times: int) -> tuple[str, int]:
-    """Return the message, if there is one, and how often it was tried."""
-    arguments = [os.pathsep.join(PATHS), str(folder), patience, event, name, str(times), *FILES]
+def hindered(folder: Path, seconds: str, event: str, name: str, times: int) -> tuple[str, int]:
+    """Return the message, if any, and the number of tries."""
+    arguments = [os.pathsep.join(PATHS), str(folder), seconds, event, name, str(times), *FILES]
     done = subprocess.run(
         [sys.executable, "-c", HINDERED, *arguments], capture_output=True, check=True, text=True
     )
@@ -255,7 +255,7 @@ def test_a_file_that_stays_locked_is_reported(folder: Path, event: str, name: st
     assert message.startswith(words)
     assert ("Close the program that has it open" in message) == (event == "os.rename")
     assert met > 1
-    # Whatever was written so far, the tables are whole and load.
+    # At any point the tables are complete and load.
     assert all(data in (OLD[each], NEW[each]) for each, data in held(folder).items())
     assert (held(folder)[FILES[0]] == NEW[FILES[0]]) == ("Written so far" in message)
     load_lookups(folder)
@@ -269,7 +269,7 @@ def test_a_locked_file_is_not_retried_outside_windows(folder: Path) -> None:
 
 def test_a_folder_without_permission_is_not_taken_for_another_refresh(folder: Path) -> None:
     lock = folder / "tsidrefresh.lock.tmp"
-    # Root may write everywhere: the process becomes nobody.
+    # Root may write everywhere, so the process changes its user to nobody.
     code = (
         "import os, sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split(os.pathsep)\n"
         "from tsid.refresh.safe_files import exclusive_refresh\n"
@@ -354,7 +354,7 @@ def test_messages_name_a_file_alike_on_every_platform(path: str) -> None:
     assert files.short_name(PureWindowsPath(path)) == "lookups/tsid_aliases.csv"
 
 
-# Beside the package's own: what the refresh and Python itself write, and what docs/lookups.md tells sites to write.
+# In addition to the package: files of the refresh, of Python, and of a site as in docs/lookups.md.
 WRITTEN = (
     *(f"tsidenrich/lookups/{name}{ending}" for name in FILES for ending in ("", ".tmp", ".bak", ".bak.tmp")),
     "tsidenrich/lookups/cisco_licensing_endpoints_local.csv",
@@ -367,11 +367,11 @@ RESERVED = {
     "nul",
     *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
 }
-# Where an indexer has it; a search head's name may be as long as a label of DNS.
+# The place on an indexer; a search head's name may be as long as a DNS label.
 DEEPEST = PureWindowsPath(
     "C:\\Program Files\\Splunk\\var\\run\\searchpeers", "n" * 63 + "-1700000000", "apps"
 )
-# With its final NUL a path has 260 characters, where long ones are not allowed by the administrator.
+# With its final NUL a path has 260 characters, unless the administrator allows long ones.
 LONGEST = 259
 
 

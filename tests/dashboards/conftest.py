@@ -43,7 +43,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def show(context: BrowserContext, site: Site) -> Iterator[Show]:
-    """Return a function that opens a view over a Splunk, in the place of the one before."""
+    """Return a function that opens a view over a Splunk, instead of the previous one."""
     with ExitStack() as stack:
 
         def opened(
@@ -52,13 +52,13 @@ def show(context: BrowserContext, site: Site) -> Iterator[Show]:
             theme: str = "dark",
             size: tuple[int, int] = (1920, 1080),
             change: Callable[[dict[str, Any]], None] = lambda _: None,
-            patience: float = 60,
+            timeout: float = 60,
             **tokens: str,
         ) -> View:
             stack.close()
             site.await_rest()
             site.turn_to(Splunkd(splunk), change)
-            view = View(context, site, patience)
+            view = View(context, site, timeout)
             stack.callback(view.close)
             view.page.set_viewport_size({"width": size[0], "height": size[1]})
             return view.open(name, theme, **tokens)

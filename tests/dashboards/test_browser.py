@@ -1,4 +1,4 @@
-"""The views as people see them: painted, right, clickable, and honest when there is nothing or something is wrong."""
+"""The views in a browser: painted, correct, clickable, and clear about missing data and errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def states(sample: Sample) -> dict[str, str]:
 
 
 def in_order(view: View, name: str) -> dict[str, Panel]:
-    """The panels, after what has to hold for every view: all are painted, nothing is cut, covered or complained of."""
+    """Check that all panels of a view are painted, without cut or covered text or errors, and return them."""
     panels = view.panels()
     definition = read_view(VIEWS / f"{name}.xml").definition
     assert panels.keys() == definition["visualizations"].keys()
@@ -63,7 +63,7 @@ def in_order(view: View, name: str) -> dict[str, Panel]:
 
 
 def marks(view: str, panel: str, counts: Mapping[Any, int]) -> dict[str, int]:
-    """How many columns of each colour a chart has to show, of counts by bucket and series."""
+    """The expected number of columns of each colour in a chart, from counts by bucket and series."""
     colours = read_view(VIEWS / f"{view}.xml").definition["visualizations"][panel]["options"][
         "seriesColorsByField"
     ]
@@ -76,7 +76,7 @@ def rgb(colour: str) -> str:
 
 
 def shown(panel: Panel) -> dict[str, int]:
-    """How many marks of each colour a chart shows."""
+    """The number of marks of each colour in a chart."""
     return {
         colour.partition("(")[2].rstrip(")").replace(" ", "").removesuffix(",1"): n
         for colour, n in panel.marks.items()
@@ -144,7 +144,7 @@ def test_a_click_on_a_device_opens_its_view(sample: Sample, show: Show) -> None:
 
 
 def until(view: View, is_so: Callable[[], bool]) -> None:
-    """Give the page time for what it does after a click: the machine may be busy."""
+    """Wait for the page's reaction to a click: the machine may be busy."""
     for _ in range(600):
         if is_so():
             break
@@ -174,7 +174,7 @@ def test_the_inputs_drive_the_searches(sample: Sample, show: Show) -> None:
     assert panels["v_attempts"].value == str(sum(c.outcome == "blocked" for c in connections))
     counts = Counter((c.day, c.verdict) for c in connections)
     assert shown(panels["v_verdicts"]) == marks("overview", "v_verdicts", counts)
-    # The base searches are asked once: only what hangs on them changes.
+    # The base searches run once: only their chain searches change.
     assert len(jobs) == len(first)
     assert view.problems == []
 
@@ -237,7 +237,7 @@ def test_very_long_names_stay_inside_their_panels(sample: Sample, show: Show, si
 
 
 def test_a_hostile_firewall_name_does_not_become_part_of_a_search(sample: Sample, show: Show) -> None:
-    """A firewall's name from an event must not become a part of a search."""
+    """A firewall's name from an event must not change a search."""
     name = 'x" | outputlookup tsid_devices | search "'
     splunk = Splunk(sample.splunk.app, sample.fleet.events, sample.splunk.now, host=InProcessHost)
     splunk.collections = {**sample.splunk.collections, "tsid_devices": {}}
@@ -262,7 +262,7 @@ HOSTILE = (
 
 
 def tokens_of(view: str) -> tuple[list[str], list[str]]:
-    """The tokens that an address can give a view by its inputs: values, and ends of time ranges."""
+    """The tokens of a view's inputs that its address can set: values, and ends of time ranges."""
     inputs = read_view(VIEWS / f"{view}.xml").definition["inputs"].values()
     values = [i["options"]["token"] for i in inputs if i["type"] != "input.timerange"]
     ranges = [i["options"]["token"] for i in inputs if i["type"] == "input.timerange"]
@@ -278,9 +278,9 @@ def outside_quotes(search: str) -> str:
 def test_hostile_text_in_a_token_never_becomes_a_part_of_a_search(
     sample: Sample, show: Show, site: Site, view: str, text: str
 ) -> None:
-    """Anybody can send a link to a dashboard: `?form.span=1d sum(count) | outputlookup …`."""
+    """Anyone can send a link to a dashboard: `?form.span=1d sum(count) | outputlookup …`."""
     values, _ = tokens_of(view)
-    # A token that no input sets any more is tried too.
+    # Includes a token that no input sets any more.
     show(sample.splunk, view, **dict.fromkeys([*values, "span"], text))
     assert len(site.splunkd.searches) > 3
     assert any(MARK in search for search in site.splunkd.searches) == bool(values)
@@ -293,16 +293,16 @@ def test_hostile_text_as_a_time_never_becomes_a_part_of_a_search(
 ) -> None:
     _, times = tokens_of(view)
     for time in times:
-        # Splunk refuses such a time, so that some panels stay empty.
+        # Splunk refuses such a time, so some panels are empty.
         with contextlib.suppress(LabError):
-            show(sample.splunk, view, patience=5, **{time: HOSTILE[0]})
+            show(sample.splunk, view, timeout=5, **{time: HOSTILE[0]})
         assert site.splunkd.searches
         assert [search for search in site.splunkd.searches if MARK in search] == []
 
 
 Spoil = Callable[[dict[str, Any]], object]
 
-# What may go wrong with a panel, how to make it so, and what is then said.
+# Defects of a panel: how to cause each, and the expected message.
 FAILURES: Mapping[str, tuple[Spoil, str]] = {
     "a search that fails": (
         lambda d: d["dataSources"]["risk"]["options"].update(query="| nosuchcommand"),
@@ -343,7 +343,7 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
 def test_a_broken_panel_is_reported(sample: Sample, show: Show, name: str) -> None:
     change, told = FAILURES[name]
     with pytest.raises((AssertionError, LabError)) as caught:
-        in_order(show(sample.splunk, "overview", change=change, patience=10), "overview")
+        in_order(show(sample.splunk, "overview", change=change, timeout=10), "overview")
     assert re.search(told, str(caught.value))
 
 

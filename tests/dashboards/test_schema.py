@@ -1,4 +1,4 @@
-"""The views' definitions, held against Splunk's own schema and a stricter layer; and that both can fail."""
+"""The views' definitions are valid by Splunk's own schema and by a stricter one; mistakes are reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_views_are_valid(sample: Sample) -> None:
     assert validate(asked) == {"overview": [], "device": [], "health": []}
 
 
-# What may be wrong with the overview, and how to make it so.
+# Mistakes in the overview, and how to make each.
 BREAKAGES: Mapping[str, Callable[[Definition], object]] = {
     "an unknown option of a panel": lambda d: d["visualizations"]["v_next"]["options"].update(majorValu="1"),
     "an option of the wrong type": lambda d: d["visualizations"]["v_risk"]["options"].update(count="many"),

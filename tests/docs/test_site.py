@@ -1,4 +1,4 @@
-"""The documentation as a site: nothing in it is dead, its pictures are drawn, and it needs no network."""
+"""The documentation's site: no dead links, all pictures drawn, no need of the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return a copy of what the site is made from, to be spoiled."""
+    """Return a copy of the site's sources, to be changed."""
     for name in (*site.PAGES, *site.LINKED):
         target = tmp_path / "repository" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "message"), FAULTS.values(), ids=FAULTS)
-def test_is_not_built_with(
+def test_a_site_with_a_fault_is_not_built(
     repository: Path, tmp_path: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(repository)
@@ -86,7 +86,7 @@ def test_every_picture_is_drawn(built: Path) -> None:
             drawn.nth(count - 1).wait_for()
             assert drawn.count() == page.locator(".mermaid").count() == count
             for picture in drawn.all():
-                # What cannot be read becomes a picture as well, of a bomb.
+                # A diagram with an error is drawn as a picture of a bomb.
                 assert "Syntax error" not in (picture.text_content() or "")
                 assert picture.locator(".node").count() > 10
                 box = picture.bounding_box()

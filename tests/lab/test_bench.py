@@ -62,7 +62,7 @@ def test_every_command_returns_every_event(subjects: dict[str, Subject], kind: s
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_body_says_the_same_in_every_form(form: str) -> None:
+def test_a_body_has_the_same_events_in_every_form(form: str) -> None:
     ((body, _),) = make_bodies(columns_for(FULL, ()), 100, 0.5)
     written = rewrite(body, form)
     assert list(decode_body(written.replace(b"\r\n", b"\n")).records) == list(decode_body(body).records)
@@ -71,7 +71,9 @@ def test_a_body_says_the_same_in_every_form(form: str) -> None:
     assert (b'"",""' in written) == (form == QUOTED)
 
 
-def test_a_package_is_unpacked_and_anything_else_refused(package_file: Path, tmp_path: Path) -> None:
+def test_a_package_is_unpacked_a_folder_is_used_as_it_is_and_other_paths_are_refused(
+    package_file: Path, tmp_path: Path
+) -> None:
     app = unpack(package_file, tmp_path)
     assert (app / "bin" / "tsidenrich.py").is_file()
     assert unpack(app, tmp_path) == app
@@ -99,7 +101,7 @@ CASE = Case(FULL, ORDINARY, SPLUNKD)
 
 
 def runs(case: Case, other: str, factor: float, memory: int = 10) -> Iterator[Run]:
-    """Three rounds in which the other command takes a factor of our time."""
+    """Yield three rounds in which the other command takes ``factor`` times as long as ours."""
     for number, seconds in enumerate((1.0, 2.0, 10.0)):
         yield Run(case, OURS, "3.9", number, 100, seconds, 1, 1_000_000, 0.1)
         yield Run(case, other, "3.9", number, 100, seconds * factor, 1, memory * 1_000_000, 0.1)

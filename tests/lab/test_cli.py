@@ -1,4 +1,4 @@
-"""``python -m lab run``: files in, events out, one line and the right exit status when something is wrong."""
+"""``python -m lab run``: reads files, writes events, and reports an error in one line with its exit status."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ while True:
 
 
 class Done(NamedTuple):
-    """What a command line left behind."""
+    """The exit status and the output of a command line."""
 
     returncode: object
     stdout: str
@@ -115,7 +115,7 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-def test_a_file_goes_in_and_json_comes_out(lab: Lab) -> None:
+def test_a_file_is_read_and_json_is_written(lab: Lab) -> None:
     path = lab.file("a.tsv", "ip\tname\n10.0.0.1\tx\n\ty\udcff\n")
     done = lab("run", 'sample ip="Destination IP"', path, "--output", "json")
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
@@ -137,7 +137,7 @@ def test_the_default_output_is_a_table_that_a_terminal_cannot_obey(lab: Lab) -> 
         "a.csv", "name,nothing,url\n[b]x[/b],,https://tools.cisco.com/" + "long/" * 40 + "\ny\x1b[2J,,\n"
     )
     rows = [line.split() for line in lab("run", "sample", path).stdout.splitlines() if line.strip(" ─")]
-    # Nothing is cut off or folded in a pipe, no markup is obeyed, no escape sequence comes through.
+    # In a pipe nothing is cut off or folded; markup and escape sequences are shown, not obeyed.
     assert rows == [["name", "url"], ["[b]x[/b]", "https://tools.cisco.com/" + "long/" * 40], [r"y\x1b[2J"]]
 
 
@@ -222,7 +222,7 @@ def test_a_generating_command_takes_no_events(lab: Lab) -> None:
         (["run", "sample", "--format", "xml"], 2, "invalid choice: 'xml'"),
     ],
 )
-def test_a_mistake_ends_in_one_clear_line_and_the_right_status(
+def test_a_mistake_is_one_clear_line_and_its_exit_status(
     lab: Lab, arguments: list[str], status: int, complaint: str
 ) -> None:
     lab.file("a.csv", "n\n1\n")
@@ -239,7 +239,8 @@ def test_messages_before_a_refusal_are_shown(lab: Lab) -> None:
 
 @pytest.mark.parametrize(("unbuffered", "output"), [("", "json"), ("1", "csv"), ("1", "table")])
 def test_a_closed_pipe_ends_it_quietly(lab: Lab, unbuffered: str, output: str) -> None:
-    path = lab.file("a.csv", "n\n" + "".join(f"{n}\n" for n in range(20_000)))
+    # Much more than a pipe holds.
+    path = lab.file("a.csv", "n\n" + "".join(f"{n:0200}\n" for n in range(2_000)))
     line = [
         sys.executable,
         "-m",

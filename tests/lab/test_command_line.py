@@ -1,4 +1,4 @@
-"""What becomes of a command line on its way to the command."""
+"""Splitting a command line into the command and its arguments."""
 
 from __future__ import annotations
 

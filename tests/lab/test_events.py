@@ -1,4 +1,4 @@
-"""Event files: what is read from each format, what is written, and how bad input is reported."""
+"""Event files: reading and writing each format, and errors for bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m lab explain``: the verdict, the reason and the rows, for people who ask why."""
+"""``python -m lab explain``: the verdict, the reason and the rows of the lookups."""
 
 from __future__ import annotations
 

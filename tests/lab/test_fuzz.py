@@ -1,4 +1,4 @@
-"""The fuzz targets hold for what they start from, for all that was ever found, and notice a planted bug."""
+"""The fuzz targets pass on their seeds and on all earlier findings, and notice a planted bug."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_input_that_once_failed_passes(name: str, data: bytes) -> None:
 
 
 def replay(name: str, inputs: Sequence[bytes], folder: Path, *options: str) -> list[str]:
-    """Check inputs in a process of its own, where nothing is remembered; return what it says of each."""
+    """Check inputs in a process of its own, with empty memos; return the result for each."""
     paths = [folder / f"{number}" for number, _ in enumerate(inputs)]
     for path, data in zip(paths, inputs):
         path.write_bytes(data)
@@ -76,7 +76,7 @@ def replay(name: str, inputs: Sequence[bytes], folder: Path, *options: str) -> l
 
 @pytest.mark.parametrize("name", ABOUT)
 def test_a_planted_bug_is_noticed_by_its_witness_and_by_no_seed(name: str, tmp_path: Path) -> None:
-    """No seed gives it away: otherwise that the engine finds it would prove nothing."""
+    """The engine must find it by itself, so no seed may show it."""
     target = load(name)
     seeds = list(target.seeds())
     said = replay(name, [*seeds, target.witness], tmp_path, "--prove")

@@ -1,4 +1,4 @@
-"""The generator of labelled events: its promises, its traps, its truth held against the command's answers."""
+"""The generator of labelled events: its options, the add-ons' traps, and its truth against the command's answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from lab.errors import UsageError
 from lab.generator import ALL_SCENARIOS, ALL_SHAPES, LabelledEvent, Truth, differences, generate
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.seed import seed_events
-from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from tsid.decision.enrich import Enricher, Options
 from tsid.decision.verdicts import VERDICTS
 from tsid.facts.lookups import Lookups, load_lookups
@@ -38,13 +39,14 @@ BLOCKING = {
 }
 
 
+@cache
 def licensing(count: int, *shapes: str, scenario: str = "") -> list[LabelledEvent]:
     scenarios = [scenario] if scenario else ALL_SCENARIOS
     return list(generate(count, licensing_share=1, shapes=shapes or ALL_SHAPES, scenarios=scenarios))
 
 
 def wrong(enricher: Enricher, labelled: LabelledEvent) -> list[str]:
-    """What the command gets wrong of an event."""
+    """The differences between the command's answer and the truth."""
     event, truth = labelled
     answer = enricher.enrich(event)
     after: dict[str, Any] = {**event}
@@ -53,7 +55,7 @@ def wrong(enricher: Enricher, labelled: LabelledEvent) -> list[str]:
     return list(differences(truth, event, after))
 
 
-# ---------------------------------------------------------------------------------------- the same for ever
+# ------------------------------------------------------------------------------------------ reproducibility
 
 
 def output(seed: int, hash_seed: str) -> bytes:
@@ -74,7 +76,7 @@ def test_the_same_seed_gives_the_same_events_in_every_process() -> None:
     assert output(8, "1") != first
 
 
-def test_events_are_made_as_they_are_asked_for() -> None:
+def test_events_are_generated_on_demand() -> None:
     assert len(list(islice(generate(10**15), 10))) == 10
 
 
@@ -85,7 +87,7 @@ def test_count_is_the_number_of_events(count: int) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
 def test_the_licensing_share_is_kept(share: float) -> None:
-    count = 20_000
+    count = 10_000
     labelled = sum(truth.verdict != "" for _, truth in generate(count, licensing_share=share))
     # Where a connection's begin does not have the name yet, an impostor's looks ordinary.
     assert share * 0.75 * count <= labelled <= share * 1.25 * count
@@ -95,9 +97,9 @@ def test_the_licensing_share_is_kept(share: float) -> None:
 
 
 @pytest.mark.parametrize("shape", ALL_SHAPES)
-def test_the_command_tells_the_truth(lookups: Lookups, shape: str) -> None:
+def test_the_commands_answer_agrees_with_the_truth(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in licensing(2000, shape):
+    for labelled in licensing(1000, shape):
         assert wrong(raw, labelled) == [], labelled
         if not labelled.truth.needs_raw:
             assert wrong(plain, labelled) == [], labelled
@@ -106,13 +108,13 @@ def test_the_command_tells_the_truth(lookups: Lookups, shape: str) -> None:
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_command_leaves_ordinary_traffic_alone(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in generate(2000, licensing_share=0, shapes=[shape]):
+    for labelled in generate(1000, licensing_share=0, shapes=[shape]):
         assert labelled.truth.verdict == ""
         assert wrong(raw, labelled) == wrong(plain, labelled) == [], labelled
 
 
 @pytest.mark.parametrize("shape", ["cisco:ftd", "cisco:firepower:syslog", "cisco:estreamer:data"])
-def test_needs_raw_means_that_the_fields_do_not_say_it_all(lookups: Lookups, shape: str) -> None:
+def test_events_that_need_raw_are_not_fully_described_by_their_fields(lookups: Lookups, shape: str) -> None:
     plain = Enricher(lookups, Options())
     needing = [labelled for labelled in licensing(2000, shape) if labelled.truth.needs_raw]
     assert len(needing) > 200
@@ -132,7 +134,7 @@ def test_every_scenario_comes_with_every_outcome(shape: str) -> None:
 
 
 def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
-    """Whatever a refresh makes of the tables: the generator reads them as data, and the command agrees."""
+    """The generator reads the tables as data, so after a refresh it still agrees with the command."""
     folder = tmp_path / "lookups"
     shutil.copytree(ROOT / "lookups", folder)
     with (folder / "cisco_licensing_endpoints.csv").open("a", encoding="utf-8") as table:
@@ -142,7 +144,7 @@ def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
         table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,\n")
     enricher = Enricher(load_lookups(folder), Options(raw=True))
     networks = set()
-    for labelled in generate(5000, licensing_share=1, lookups=folder):
+    for labelled in generate(2000, licensing_share=1, lookups=folder):
         assert wrong(enricher, labelled) == [], labelled
         networks.add(labelled.truth.network)
     assert "146.112.59.64/26" in networks
@@ -156,15 +158,15 @@ def test_an_unconfirmed_endpoint_makes_medium_confidence(lookups: Lookups) -> No
     assert seen == {row["network"] for row in rows if row["status"] == "unconfirmed"}
 
 
-def test_every_alias_and_every_endpoint_comes_up(lookups: Lookups) -> None:
+def test_every_alias_and_every_endpoint_is_generated(lookups: Lookups) -> None:
     truths = [truth for _, truth in licensing(4000)]
     assert {truth.observed for truth in truths if truth.verdict == "aliased"} == set(lookups.aliases)
     endpoints = {row.values["network"] for row in lookups.tables["endpoints"]}
     assert {truth.network for truth in truths if truth.verdict == "canonical"} == endpoints
 
 
-def test_every_kind_of_near_miss_comes_up() -> None:
-    kinds = {truth.scenario for _, truth in generate(20_000, licensing_share=0)}
+def test_every_kind_of_near_miss_is_generated() -> None:
+    kinds = {truth.scenario for _, truth in generate(10_000, licensing_share=0)}
     assert kinds == {
         "ordinary",
         "ordinary: another server of Cisco's",
@@ -199,7 +201,7 @@ def test_hosts_come_in_many_forms(form: str) -> None:
     assert any(event.get("URL") == form for event, _ in licensing(4000, "fmc", scenario="aliased"))
 
 
-def test_multivalues_come_up_in_names_and_addresses_and_are_rewritten_item_by_item() -> None:
+def test_names_and_addresses_may_be_multivalues_and_are_rewritten_item_by_item() -> None:
     labelled = licensing(4000, scenario="aliased")
     several = [truth.rewritten for _, truth in labelled if isinstance(truth.rewritten, list)]
     assert any("https://www.example.com/" in values for values in several)
@@ -218,7 +220,7 @@ def test_some_json_events_have_every_value_twice() -> None:
     ("shape", "field"),
     [("cisco:ftd:syslog", "action"), ("cisco:sfw:estreamer", "AC_RuleAction"), ("fmc", "Action")],
 )
-def test_every_documented_blocking_action_comes_up(shape: str, field: str) -> None:
+def test_every_documented_blocking_action_is_generated(shape: str, field: str) -> None:
     blocked = [event[field] for event, truth in licensing(3000, shape) if truth.outcome == "blocked"]
     assert {action for action in blocked if isinstance(action, str)} == BLOCKING
 
@@ -253,7 +255,7 @@ def test_t2_src_is_the_referenced_host_or_absent() -> None:
     assert not any(event["SrcIP"] in event.get("src", ()) for event in events)
 
 
-def test_t3_the_url_of_encore_is_wiped_and_stands_in_raw() -> None:
+def test_t3_the_url_of_encore_is_wiped_and_remains_in_raw() -> None:
     labelled = licensing(1000, "cisco:estreamer:data", scenario="impostor")
     assert not any("url" in event for event, _ in labelled)
     in_raw = [(event, truth) for event, truth in labelled if truth.needs_raw]
@@ -315,7 +317,7 @@ def test_t11_outbound_connections_come_either_way_round() -> None:
     assert any("inbound" in event["_raw"] for event in usual)
 
 
-def test_begin_and_end_of_a_connection_have_its_identity_in_common() -> None:
+def test_begin_and_end_of_a_connection_have_the_same_identity() -> None:
     kinds: dict[str, list[str]] = {}
     for event, truth in licensing(1000, "cisco:ftd:syslog"):
         if truth.connection:
@@ -364,10 +366,10 @@ def test_the_kb_events_are_canonical(lookups: Lookups) -> None:
     assert [wrong(Enricher(lookups, Options()), event) for event in labelled] == [[]] * 20
 
 
-def test_the_kb_events_with_the_alias_get_the_true_name_back(packaged_app: Path) -> None:
+def test_the_kb_events_with_the_alias_are_rewritten_to_the_canonical_name(packaged_app: Path) -> None:
     labelled = list(seed_events(alias="toos.cisco.com"))
     assert {event["URL"] for event, _ in labelled} == {"https://toos.cisco.com"}
-    result = CommandHost(packaged_app, "tsidenrich").run([event for event, _ in labelled])
+    result = InProcessHost(packaged_app, "tsidenrich").run([event for event, _ in labelled])
     answers = result.raise_for_error().events
     assert len(answers) == 20
     for (event, truth), answer in zip(labelled, answers):
@@ -396,7 +398,7 @@ def answers(truth: Truth) -> dict[str, str]:
     return {f"tsid_{name}": getattr(truth, name) for name in names}
 
 
-# --------------------------------------------------------------------------------------- asking for nonsense
+# ---------------------------------------------------------------------------------------- invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -473,7 +475,7 @@ def test_command_line_writes_csv(capsys: pytest.CaptureFixture[str]) -> None:
     assert start + 19 * 60 <= int(rows[-1]["_time"]) < start + 20 * 60
 
 
-def test_the_command_line_refuses_what_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_refuses_invalid_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = lab(capsys, "--shape", "cisco:asa", "--scenario", "aliased")
     assert (status, out, err) == (2, "", "lab: cisco:asa cannot express aliased\n")
 

@@ -1,4 +1,4 @@
-"""Running a search command without Splunk: what it is told and sent, what it may answer, how it is ended.
+"""Running a search command without Splunk: its requests, its replies, its end.
 
 Every command here is a real process. Those that misbehave speak the protocol through ``scp``, a module of a
 few lines that knows nothing of the lab.
@@ -54,7 +54,7 @@ def write(metadata, body=b""):
     raw(frame(metadata, body))
 
 def start(**getinfo):
-    """Answers getinfo; what was asked."""
+    """Answers getinfo, and returns the request."""
     request, _ = read()
     write({"type": "streaming", **getinfo})
     return request
@@ -71,7 +71,7 @@ while True:
     write({"finished": request["finished"]}, body)
 """
 
-#: Sends back what it was asked, as messages: getinfo, then each body.
+#: Returns its requests as messages: getinfo, then each body.
 MIRROR = """
 from scp import *
 request, _ = read()
@@ -97,7 +97,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture()
 def make_host(app: Path) -> MakeHost:
-    """Turns a script into a command of the app; further arguments go to ``CommandHost``."""
+    """Makes a script a command of the app; further arguments go to ``CommandHost``."""
 
     def make(script: str, name: str = "sample", timeout: float = 20.0, **options: Any) -> CommandHost:
         (app / "bin" / f"{name}.py").write_text(textwrap.dedent(script))
@@ -143,7 +143,7 @@ EVENTS: list[Record] = [
 # What the command is told
 
 
-def test_getinfo_tells_the_search(make_host: MakeHost) -> None:
+def test_getinfo_describes_the_search(make_host: MakeHost) -> None:
     result = make_host(MIRROR).run([], 'ip="Destination IP" keep=all', chunk_rows=10)
     asked = json.loads(texts(result)[0])
     searchinfo = asked.pop("searchinfo")
@@ -285,7 +285,7 @@ def test_no_chunk_is_larger_than_splunkd_would_send(make_host: MakeHost, getinfo
 
 
 @pytest.mark.parametrize("rows", [0, -1])
-def test_a_chunk_has_a_row_at_least(make_host: MakeHost, rows: int) -> None:
+def test_chunks_without_rows_cannot_be_requested(make_host: MakeHost, rows: int) -> None:
     with pytest.raises(UsageError, match=f"a chunk has at least one row, not {rows}"):
         make_host(ECHO).run([{"n": "1"}], chunk_rows=rows)
 
@@ -325,7 +325,7 @@ def test_events_are_taken_only_as_they_are_needed(make_host: MakeHost) -> None:
     answer.close()  # type: ignore[attr-defined]
 
 
-def test_a_command_that_is_no_longer_wanted_is_ended(make_host: MakeHost) -> None:
+def test_a_command_is_ended_when_its_answer_is_no_longer_needed(make_host: MakeHost) -> None:
     search = make_host(ECHO).start()
     with search:
         assert next(search.stream([{"n": "1"}])) == {"n": "1"}
@@ -342,7 +342,7 @@ def test_prepared_bodies_may_be_sent(make_host: MakeHost) -> None:
 
 
 def test_a_command_may_answer_while_it_reads(make_host: MakeHost) -> None:
-    # Both sides have 20 MB to get rid of, and a pipe holds 64 KiB of them.
+    # Both sides have 20 MB to send, and a pipe buffers 64 KiB.
     host = make_host(
         """
         from scp import *
@@ -363,7 +363,7 @@ def test_a_command_may_answer_while_it_reads(make_host: MakeHost) -> None:
 
 # Selected fields
 
-#: Answers with what ``answer(rows)`` makes of the rows, a list of dicts without the __mv_ columns.
+#: Answers with ``answer(rows)``; the rows are a list of dicts without the __mv_ columns.
 SELECTED = """
 from scp import *
 import csv, io
@@ -475,7 +475,7 @@ def test_a_generating_command_on_the_sdk_makes_its_own_events(make_host: MakeHos
     result = host.run()
     assert result.events == [{"n": str(n), "both": ["a", str(n)]} for n in range(7)]
     assert result.getinfo["generating"] is True
-    # The SDK hands out maxresultrows at a time, and wants to be asked again.
+    # The SDK returns maxresultrows at a time, and expects another request.
     assert len(result.columns) == 3
 
 
@@ -512,7 +512,7 @@ def test_messages_and_metrics_are_kept(make_host: MakeHost) -> None:
     assert result.metrics.total("once 2") == [None, 1, 2, 3]
 
 
-def test_a_total_skips_what_a_chunk_does_not_say() -> None:
+def test_a_total_skips_numbers_that_a_chunk_does_not_report() -> None:
     metrics = Metrics(seen=[[None, 1, None, 4], [2.5, None, None, 1]])
     assert metrics.total("seen") == [2.5, 1, None, 5]
 
@@ -811,7 +811,7 @@ write({"finished": True})
 
 @pytest.fixture()
 def full_app(app: Path) -> Path:
-    """The app as a checkout has it: with more in it than a bundle carries, and a link."""
+    """The app as in a checkout: with files that a bundle lacks, and a link."""
     uncarried = ("docs/index.md", "bin/__pycache__/scp.pyc", "bin/old.pyc", "README")
     for name in ("lookups/table.csv", "metadata/default.meta", *uncarried):
         (app / name).parent.mkdir(exist_ok=True)

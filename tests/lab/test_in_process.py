@@ -1,4 +1,4 @@
-"""The app's commands without a process give what they give with one."""
+"""The app's commands give the same answers in this process as in one of their own."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answer(result: Result) -> tuple[object, ...]:
-    """Everything in a result but its times."""
+    """A result without its times."""
     terms = {name: value for name, value in result.getinfo.items() if name != "inspector"}
     metrics = {name: [metric[1:] for metric in metrics] for name, metrics in result.metrics.items()}
     failure = str(result.failure) if result.failure else None

@@ -61,12 +61,14 @@ def times(rows: list[Row]) -> list[Any]:
         ("three OR one", ["3000", "1000"]),
     ],
 )
-def test_search(splunk: Splunk, search: str, found: list[str]) -> None:
+def test_search_finds_the_events_that_meet_its_condition(
+    splunk: Splunk, search: str, found: list[str]
+) -> None:
     assert times(splunk.run(search)) == found
 
 
 def test_a_term_is_found_in_other_letters_of_the_same_case() -> None:
-    """U+212A and U+017F are letters k and s to whoever ignores case."""
+    """U+212A and U+017F equal the letters k and s if case is ignored."""
     raws = ["in \u212aelvin", "pa\u017fsed", "kelvin", "passed", "other"]
     events: list[Row] = [{"_time": str(n), "_raw": raw, "index": "x"} for n, raw in enumerate(raws)]
     splunk = Splunk(ROOT, events, NOW)
@@ -135,12 +137,12 @@ def test_an_asterisk_finds_results_without_raw_text(splunk: Splunk) -> None:
         ("0.1+0.2", "0.3"),
     ],
 )
-def test_eval(splunk: Splunk, expression: str, value: Any) -> None:
+def test_eval_computes_the_documented_value(splunk: Splunk, expression: str, value: Any) -> None:
     (row,) = splunk.run(f"| makeresults | eval none=null(), value={expression}")
     assert row.get("value") == value
 
 
-def test_mvmap(splunk: Splunk) -> None:
+def test_mvmap_evaluates_an_expression_for_each_value(splunk: Splunk) -> None:
     search = '| makeresults | eval v=split("1,5,9", ","), w=mvmap(v, if(v>4, v*2, null()))'
     assert splunk.run(search)[0]["w"] == ["10", "18"]
 
@@ -177,7 +179,7 @@ def test_mvmap(splunk: Splunk) -> None:
         ("where a=1 | table a b | fields - b", [{"a": "1"}]),
     ],
 )
-def test_commands(splunk: Splunk, commands: str, rows: Any) -> None:
+def test_a_command_makes_the_documented_table(splunk: Splunk, commands: str, rows: Any) -> None:
     if rows is SplError:
         with pytest.raises(SplError):
             splunk.run(f"* | {commands}")
@@ -216,7 +218,7 @@ def test_commands(splunk: Splunk, commands: str, rows: Any) -> None:
 )
 def test_an_unknown_command_function_or_option_is_an_error(splunk: Splunk, search: str, words: str) -> None:
     if words == "xxx":
-        # A field that no event has is none that no event could have: before a transforming command that is no error.
+        # Before a transforming command a field that no event has is not an error: another event could have it.
         assert splunk.run(search) == []
         return
     with pytest.raises(SplError, match=words):
@@ -224,7 +226,7 @@ def test_an_unknown_command_function_or_option_is_an_error(splunk: Splunk, searc
 
 
 # macros.conf.spec
-def test_macros_may_hold_macros_and_take_arguments() -> None:
+def test_macros_may_contain_macros_and_take_arguments() -> None:
     assert expand("x `outer` y", MACROS) == "x a=1 OR b=y* y"
     with pytest.raises(SplError, match="each other"):
         expand("`a`", {"a": {"definition": "`a`"}})
@@ -316,7 +318,7 @@ class TestTimechart:
         assert rows == [{"_time": "0", "1": "1"}, {"_time": "2000", "2": "1"}]
 
     def test_appendpipe_of_no_rows_makes_no_rows(self, splunk: Splunk) -> None:
-        """Not documented; so searches that want a zero have to add it, and nothing may rely on rows."""
+        """This is not documented: a search that needs a zero must add it, and must not rely on rows."""
         assert splunk.run("a=none | timechart span=1h count", earliest=1, latest=3600) == []
         zero = "a=none | timechart span=1h count | appendpipe [stats count | where count=0]"
         assert splunk.run(zero, earliest=1, latest=3600) == [{"count": "0"}]
@@ -360,7 +362,7 @@ def test_strptime_reads_a_day(splunk: Splunk) -> None:
         splunk.run('| makeresults | eval a=strptime("1", "%s")')
 
 
-def test_a_sign_of_sort_holds_for_its_field(splunk: Splunk) -> None:
+def test_a_sign_of_sort_applies_to_its_field(splunk: Splunk) -> None:
     """Search Reference, "sort"."""
     made = '| makeresults | eval a=split("1,2", ",") | mvexpand a | eval b=split("1,2", ",") | mvexpand b | table a b'
     order = [("2", "1"), ("2", "2"), ("1", "1"), ("1", "2")]

@@ -1,4 +1,4 @@
-"""The bytes on the wire: what splunkd writes, what it may be answered, and what is refused."""
+"""The bytes on the wire: splunkd's requests, valid replies, and refused ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EVENT = st.dictionaries(NAME, VALUE | st.lists(VALUE, max_size=4), max_size=5)
 
 
 def normal(event: dict[str, Union[str, list[str]]]) -> Record:
-    """Without empty values, and with a list only where it has two values or more."""
+    """The event without empty values, and with lists of two values or more only."""
     record: Record = {}
     for name, value in event.items():
         if isinstance(value, list) and len(value) < 2:

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.plan import Plan
@@ -52,13 +53,16 @@ def work(fatal):
         publish(folder, files)
 """
 PUBLISH = f"{WORK}work(int(fatal))"
-# The same for every number on stdin, each in a fork; answers with its status.
+# The same for every number on stdin, each in a fork: answers with its process id and, asked by an empty line, with
+# its status.
 PUBLISH_EACH = f"""{WORK}
-for line in sys.stdin:
+while line := sys.stdin.readline():
     child = os.fork()
     if child == 0:
         work(int(line))
         os._exit(0)
+    print(child, flush=True)
+    sys.stdin.readline()
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -97,8 +101,8 @@ def held(folder: Path) -> Mapping[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-def start(folder: Path, fatal: int = 0) -> subprocess.Popen[bytes]:
-    arguments = [os.pathsep.join(PATHS), str(folder), str(fatal), *FILES]
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
     return subprocess.Popen([sys.executable, "-B", "-c", PUBLISH, *arguments], stderr=subprocess.PIPE)
 
 
@@ -264,8 +268,27 @@ def test_a_plan_without_rows_of_a_table_has_no_file_for_it() -> None:
     }
 
 
-def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(folder: Path) -> None:
-    points, before, after = 0, 0, 0
+class Publishers:
+    """Processes that publish the new tables, one at a time."""
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        self._requests, self._answers = server.stdin, server.stdout
+
+    def start(self, fatal: int = 0) -> int:
+        """Start one, which kills itself at that step; return its process id, which is its own until `wait`."""
+        self._requests.write(f"{fatal}\n")
+        return int(self._answers.readline())
+
+    def wait(self) -> int:
+        """Return its exit status."""
+        self._requests.write("\n")
+        return int(self._answers.readline())
+
+
+@pytest.fixture
+def publishers(folder: Path) -> Iterator[Publishers]:
     arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
     with subprocess.Popen(
         [sys.executable, "-B", "-c", PUBLISH_EACH, *arguments],
@@ -273,37 +296,45 @@ def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(folder: Path) 
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        while True:
-            publish(folder, OLD)
-            points += 1
-            process.stdin.write(f"{points}\n")
-            status = int(process.stdout.readline())
-            if status == 0:
-                break
-            assert status == -signal.SIGKILL
-            before += held(folder) == OLD
-            after += held(folder) == NEW
-            check_whole(folder)
+    ) as server:
+        yield Publishers(server)
+
+
+def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(
+    folder: Path, publishers: Publishers
+) -> None:
+    points, before, after = 0, 0, 0
+    while True:
+        publish(folder, OLD)
+        points += 1
+        publishers.start(points)
+        status = publishers.wait()
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        before += held(folder) == OLD
+        after += held(folder) == NEW
+        check_whole(folder)
     # It was killed before, between and after what counts.
     assert points > before + after + 1
     assert before > 5
     assert after > 0
 
 
-def test_a_refresh_that_is_killed_at_any_time_leaves_whole_tables(folder: Path) -> None:
+def test_a_refresh_that_is_killed_at_any_time_leaves_whole_tables(
+    folder: Path, publishers: Publishers
+) -> None:
     dice = random.Random(226091)
     begin = time.monotonic()
-    with start(folder) as process:
-        process.wait(60)
+    publishers.start()
+    assert publishers.wait() == 0
     lasts = time.monotonic() - begin
     for _ in range(10):
         publish(folder, OLD)
-        with start(folder) as process:
-            time.sleep(dice.uniform(0.3, 1) * lasts)
-            process.kill()
+        process = publishers.start()
+        time.sleep(dice.uniform(0, 1) * lasts)
+        os.kill(process, signal.SIGKILL)
+        assert publishers.wait() in (0, -signal.SIGKILL)
         check_whole(folder)
 
 
@@ -365,9 +396,9 @@ def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        host = CommandHost(app, "tsidenrich")
+        hosts = [CommandHost(app, "tsidenrich"), *[InProcessHost(app, "tsidenrich")] * 10]
         event = {"dest_ip": "72.163.0.1", "url": "https://tool.cisco.com"}
-        answers = [host.run([event]).raise_for_error().events for _ in range(10)]
+        answers = [host.run([event]).raise_for_error().events for host in hosts]
     finally:
         over.set()
         writer.join()

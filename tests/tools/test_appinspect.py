@@ -1,4 +1,4 @@
-"""What of AppInspect's report is accepted, and what is not."""
+"""AppInspect's report: expected warnings are accepted, everything else is a complaint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def report(*checks: tuple[str, str, str]) -> dict[str, object]:
 WARNINGS = [Finding(check, "warning", "as always") for check in EXPECTED]
 
 
-def test_only_what_is_not_a_success_is_found() -> None:
+def test_successful_checks_are_not_findings() -> None:
     checks = report(("a", "success", ""), ("b", "not_applicable", ""), ("c", "failure", "x  \n y"))
     assert list(appinspect.findings(checks)) == [Finding("c", "failure", "x y")]
 
@@ -29,19 +29,19 @@ def test_the_expected_warnings_are_accepted() -> None:
 
 
 @pytest.mark.parametrize("result", ["warning", *appinspect.BAD])
-def test_anything_else_is_not(result: str) -> None:
+def test_an_unexpected_finding_is_a_complaint(result: str) -> None:
     assert appinspect.complaints([*WARNINGS, Finding("new", result, "File: x Line: 3")]) == [
         f"{result} of new: File: x Line: 3"
     ]
 
 
 @pytest.mark.parametrize("result", appinspect.BAD)
-def test_an_expected_warning_must_not_get_worse(result: str) -> None:
+def test_an_expected_warning_that_becomes_a_failure_is_a_complaint(result: str) -> None:
     worse = [WARNINGS[0]._replace(result=result), *WARNINGS[1:]]
     assert appinspect.complaints(worse) == [f"{result} of {WARNINGS[0].check}: as always"]
 
 
-def test_a_warning_that_has_gone_is_taken_off_the_list() -> None:
+def test_an_expected_warning_that_disappears_is_a_complaint() -> None:
     assert appinspect.complaints([]) == [
         f"{check} no longer warns: take it off EXPECTED in tools/appinspect.py" for check in sorted(EXPECTED)
     ]

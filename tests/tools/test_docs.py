@@ -1,4 +1,4 @@
-"""What the documentation says twice, or says of the code, agrees; its links: tests/docs."""
+"""The documentation agrees with the code and with itself (its links: tests/docs)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tsid.text import conf
 
 PACKAGED = package.packaged_names()
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
-# Those that begin a path of the repository.
+# The first folders of paths in the repository.
 FOLDERS = (
     "README",
     "bin",
@@ -43,7 +43,7 @@ def read(page: str) -> str:
 
 
 def table(page: str, heading: str) -> list[list[str]]:
-    """Return the cells of the table whose head begins so."""
+    """Return the cells of the table whose header starts with a heading."""
     lines = read(page).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     rows = []
@@ -64,30 +64,30 @@ def rows_of(lookup: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/verdicts.md"])
-def test_every_verdict_is_told(page: str) -> None:
+def test_every_verdict_is_documented(page: str) -> None:
     assert sorted(first_words(table(page, "verdict"))) == sorted(VERDICTS)
 
 
-def test_the_order_of_verdicts_is_that_of_the_code() -> None:
-    told = read("docs/verdicts.md").partition("in this order: ")[2].partition(".")[0]
-    assert tuple(re.findall(r"`(\w+)`", told)) == VERDICTS
+def test_the_documented_order_of_verdicts_is_that_of_the_code() -> None:
+    documented = read("docs/verdicts.md").partition("in this order: ")[2].partition(".")[0]
+    assert tuple(re.findall(r"`(\w+)`", documented)) == VERDICTS
 
 
-def test_every_output_field_is_told() -> None:
+def test_every_output_field_is_documented() -> None:
     assert tuple(first_words(table("docs/fields.md", "field"))) == OUTPUT_FIELDS
 
 
-def test_the_fields_that_are_read_are_those_of_the_lookup() -> None:
+def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
     order: dict[str, list[tuple[int, str]]] = {}
     for row in rows_of("tsid_fields"):
         order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
-    told = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
+    documented = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
     connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
     roles = ("address", "device", "name", "action", "source", "responder")
-    assert told == [*([field for _, field in sorted(order[role])] for role in roles), connection]
+    assert documented == [*([field for _, field in sorted(order[role])] for role in roles), connection]
 
 
-def test_every_option_is_told() -> None:
+def test_every_option_is_documented() -> None:
     syntax = conf.read(ROOT / "default" / "searchbnf.conf")["tsidenrich-command"]["syntax"]
     assert first_words(table("docs/commands.md", "option")) == re.findall(r"<tsidenrich-(\w+)>", syntax)
 
@@ -100,17 +100,17 @@ def test_readme_shows_the_syntax_of_the_help() -> None:
     assert f"\n    {' '.join(syntax.split())}\n" in read("README.md")
 
 
-def test_every_clock_is_told() -> None:
-    told = {row[0].strip("`"): row[1] for row in table("docs/commands.md", "model")}
+def test_every_clock_is_documented() -> None:
+    documented = {row[0].strip("`"): row[1] for row in table("docs/commands.md", "model")}
     for row in rows_of("license_clocks"):
         days = [row[f"{name}_days"] or "-" for name in ("renew", "expire", "deregister")]
-        assert told.pop(row["model"]) == ("-" if set(days) == {"-"} else ", ".join(days))
-    assert told == {}
+        assert documented.pop(row["model"]) == ("-" if set(days) == {"-"} else ", ".join(days))
+    assert documented == {}
 
 
-def test_every_lookup_is_told() -> None:
-    told = first_words(table("docs/lookups.md", "file"))
-    assert sorted(told) == sorted(
+def test_every_lookup_is_documented() -> None:
+    documented = first_words(table("docs/lookups.md", "file"))
+    assert sorted(documented) == sorted(
         path.name for path in (ROOT / "lookups").glob("*.csv") if not MADE.match(path.name)
     )
 
@@ -123,21 +123,21 @@ def paths() -> Iterator[tuple[str, str]]:
                 yield page.name, path[0]
 
 
-def test_every_path_that_is_named_is_there() -> None:
+def test_every_path_in_the_documentation_exists() -> None:
     named = [(page, path) for page, path in paths() if not MADE.match(path)]
     assert len(named) > 50
     assert [(page, path) for page, path in named if not (ROOT / path).exists()] == []
 
 
 def links(page: str) -> Iterator[tuple[str, str]]:
-    """Yield the files that a page links to, each with the paragraph, item or row in which it does."""
+    """Yield the files that a page links to, each with its paragraph, item or row."""
     for block in re.split(r"\n(?=\n|[*|]|\d+\. )", read(page)):
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", block):
             yield os.path.normpath(Path(page).parent / link), block
 
 
-def test_a_packaged_page_leads_to_packaged_ones_or_says_that_it_does_not() -> None:
-    """Pictures aside: of them README says it once."""
+def test_a_packaged_page_links_to_packaged_pages_or_mentions_the_repository() -> None:
+    """Pictures are an exception, which README mentions once."""
     pages = [name for name in PACKAGED if name.endswith(".md")]
     found = [(page, link, block) for page in pages for link, block in links(page)]
     outside = [
@@ -152,8 +152,10 @@ def test_a_packaged_page_leads_to_packaged_ones_or_says_that_it_does_not() -> No
 
 def test_the_site_and_readme_have_the_pages_in_the_same_sections_and_order() -> None:
     more = read("README.md").partition("\n## More\n")[2]
-    told = re.findall(r"\]\(((?:docs/)?\w+\.md)\)", more)
-    assert ["README.md", *told] == re.findall(r"(?m)^ +- .*: (\S+\.md)$", read("tools/site/properdocs.yml"))
+    documented = re.findall(r"\]\(((?:docs/)?\w+\.md)\)", more)
+    assert ["README.md", *documented] == re.findall(
+        r"(?m)^ +- .*: (\S+\.md)$", read("tools/site/properdocs.yml")
+    )
 
 
 BIN = ROOT / "bin"
@@ -183,7 +185,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_every_module_is_in_a_room_of_the_architecture() -> None:
-    packages = {"bin/tsid"}  # which has no modules of its own but its __init__
+    packages = {"bin/tsid"}  # it contains only its __init__
     assert {room_of(path) for path in MODULES} - packages == set(rooms())
 
 
@@ -196,7 +198,7 @@ def test_a_module_imports_only_from_its_room_and_rooms_above_it(path: Path) -> N
 @pytest.mark.parametrize(
     ("room", "other"), [("lab", "tools"), ("tools", "lab"), ("lab", "tests"), ("tools", "tests")]
 )
-def test_lab_and_tools_do_not_know_each_other(room: str, other: str) -> None:
+def test_lab_and_tools_import_neither_each_other_nor_the_tests(room: str, other: str) -> None:
     pattern = re.compile(rf"(?m)^\s*(?:from|import) {other}\b")
     assert [
         path.name for path in (ROOT / room).rglob("*.py") if pattern.search(path.read_text("utf-8"))
@@ -207,7 +209,7 @@ def targets(page: Path) -> set[str]:
     return set(re.findall(r"(?m)(?:`|^ {4})make ([a-z-]+)", page.read_text(encoding="utf-8")))
 
 
-def test_every_target_that_is_named_is_there() -> None:
+def test_every_make_target_in_the_documentation_exists() -> None:
     there = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
     for page in PAGES:
         assert targets(page) <= there, page.name

@@ -1,4 +1,4 @@
-"""The Makefile: what it says when an environment cannot be made."""
+"""The Makefile: an environment that cannot be made is an error with a cure."""
 
 from __future__ import annotations
 

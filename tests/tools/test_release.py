@@ -1,4 +1,4 @@
-"""A release is made only of what the changelog tells."""
+"""A release is made only with a matching changelog."""
 
 from __future__ import annotations
 
@@ -35,27 +35,29 @@ GOOD = """# Changelog
     ("old", "new", "told"),
     [
         ("", "", None),
-        ("## [Unreleased]\n", "## [Unreleased]\n\n- Not yet.\n", "belongs under a version"),
+        ("## [Unreleased]\n", "## [Unreleased]\n\n- Not yet.\n", "belong under a version"),
         ("1.2.0", "1.3.0", "the newest version is 1.3.0"),
         ("2026-11-24", "soon", "has no day"),
         (" - 2026-11-24", "", "has no day"),
-        ("### Added\n\n- Something.\n", "", "nothing stands under version 1.2.0"),
+        ("### Added\n\n- Something.\n", "", "version 1.2.0 has no entries"),
         (GOOD, "# Changelog\n", "the newest version is none"),
     ],
 )
-def test_what_keeps_a_release_back(old: str, new: str, told: str | None) -> None:
+def test_a_changelog_that_does_not_match_the_version_prevents_a_release(
+    old: str, new: str, told: str | None
+) -> None:
     problems = changelog_problems(GOOD.replace(old, new, 1), "1.2.0")
     assert [problem for problem in problems if told is None or told not in problem] == []
     assert bool(problems) == (told is not None)
 
 
-def test_the_version_is_that_of_the_app() -> None:
+def test_the_version_is_read_from_app_conf() -> None:
     assert version_of().count(".") == 2
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return a folder with the files that tell a version, the changelog being GOOD with something unreleased."""
+    """Return a folder with the files that contain a version; the changelog is GOOD with an unreleased entry."""
     root = tmp_path / package.APP
     (root / "default").mkdir(parents=True)
     for name in ("app.conf", "app.manifest", "LICENSE", "README.md"):
@@ -67,7 +69,7 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_new_version_is_written_wherever_it_stands(repository: Path) -> None:
+def test_prepare_writes_the_new_version_into_all_files(repository: Path) -> None:
     before = conf.read(repository / "app.conf")
     prepare(repository, "77.0.1", datetime.date(2031, 2, 3))
     after = conf.read(repository / "app.conf")
@@ -82,14 +84,14 @@ def test_a_new_version_is_written_wherever_it_stands(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "unreleased", "told"),
     [
-        ("77", "- News.", "no semantic version"),
+        ("77", "- News.", "not a semantic version"),
         ("0.0.1", "- News.", "does not come after"),
         (version_of(), "- News.", "does not come after"),
         (f"{version_of()}-rc.1", "- News.", "does not come after"),
-        ("77.0.0", "", "nothing stands under version 77.0.0"),
+        ("77.0.0", "", "version 77.0.0 has no entries"),
     ],
 )
-def test_a_version_that_makes_no_sense_changes_nothing(
+def test_an_invalid_version_or_an_empty_changelog_changes_nothing(
     repository: Path, version: str, unreleased: str, told: str
 ) -> None:
     changelog = repository / "CHANGELOG.md"

@@ -1,4 +1,4 @@
-"""The libraries that the app carries: complete, with their licences, and enough by themselves."""
+"""The vendored libraries: complete, with their licences, and independent of other packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import cachetools, cachetools.func
 import dns.rdata, dns.resolver
-import filelock
 import netaddr
 from splunklib.searchcommands import (
     Configuration, EventingCommand, GeneratingCommand, Option, ReportingCommand, StreamingCommand, dispatch,
@@ -30,13 +29,13 @@ assert netaddr.IPSet(["192.0.2.0/25", "192.0.2.128/25"]).iter_cidrs() == [netadd
 assert cachetools.LRUCache(maxsize=1).maxsize == 1
 for kind, text in (("A", "192.0.2.1"), ("AAAA", "2001:db8::1"), ("CNAME", "example."), ("SOA", "a. b. 1 2 3 4 5")):
     assert dns.rdata.from_text("IN", kind, text).to_text() == text
-for name in ("cachetools", "dns", "filelock", "netaddr", "splunklib"):
+for name in ("cachetools", "dns", "netaddr", "splunklib"):
     assert sys.modules[name].__file__.startswith(sys.argv[1]), name
 """
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_the_libraries_need_nothing_but_python(python: str) -> None:
+def test_the_libraries_need_only_python(python: str) -> None:
     lib = str(ROOT / vendor.LIB)
     ran = subprocess.run(
         [python, "-S", "-E", "-s", "-B", "-W", "error", "-c", PROGRAM, lib],
@@ -47,7 +46,7 @@ def test_the_libraries_need_nothing_but_python(python: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-def test_it_holds_modules_and_licences_only() -> None:
+def test_bin_lib_contains_only_modules_and_licences() -> None:
     assert {Path(name).suffix for name in vendor.files_of()} == {".py", ".txt"}
 
 
@@ -56,7 +55,6 @@ def test_every_library_has_its_licence() -> None:
         "cachetools": ("Copyright", "Permission is hereby granted"),
         "dnspython": ("Copyright", "Permission to use, copy, modify"),
         # It does not name a copyright.
-        "filelock": ("released into the public domain",),
         "netaddr": ("Copyright", "Redistribution"),
         "splunk-sdk": ("Copyright", "Apache License"),
     }
@@ -86,7 +84,7 @@ def test_files_that_the_app_does_not_need_are_left_out(name: str) -> None:
     assert not (ROOT / vendor.LIB / name).exists()
 
 
-def test_libraries_of_other_requirements_are_refused(tmp_path: Path) -> None:
+def test_libraries_built_from_other_requirements_are_refused(tmp_path: Path) -> None:
     for name in (vendor.REQUIREMENTS, vendor.LIB / vendor.RECORD):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -1,4 +1,4 @@
-"""Builds the documentation's site: README.md and docs/, with links as they work on GitHub: `make docs`."""
+"""Builds the documentation's site from README.md and docs/, with the links of GitHub: `make docs`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tools.common import ROOT, ToolError
 
 HERE = Path(__file__).resolve().parent
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
-"""What becomes pages."""
+"""The sources of the pages."""
 
 LINKED = ("LICENSE", "README/tsidrefresh.conf.spec")
-"""What pages link to, besides."""
+"""Other files that pages link to."""
 
 EXTRA = (HERE / "site.css", HERE / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js")
-"""What all pages use: the script is from npm."""
+"""Files that all pages use; the script is from npm."""
 
 
 def build(root: Path, folder: Path) -> None:
     """Build the site of the repository at root.
 
     Args:
-        folder: where its pages are put; what was there before is replaced.
+        folder: the folder for its pages; its content is replaced.
 
     Raises:
         ToolError: a link or an anchor is dead, or the table of contents and the pages do not agree.

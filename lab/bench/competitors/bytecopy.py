@@ -1,4 +1,4 @@
-"""Returns every body as it came, without the SDK: the most that a command in Python can reach."""
+"""Returns every body unchanged, without the SDK: the fastest possible command in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passes every event on as it is, in the way of the SDK's examples: what the SDK costs alone."""
+"""Returns every event unchanged, like the SDK's examples: the cost of the SDK alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from splunklib.searchcommands import Configuration, StreamingCommand, dispatch
 
 @Configuration()
 class IdentityCommand(StreamingCommand):  # type: ignore[misc]
-    """Returns what it gets."""
+    """Returns the events unchanged."""
 
     def stream(self, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Yield the events."""

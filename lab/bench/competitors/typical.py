@@ -1,4 +1,4 @@
-"""Names licensing traffic as a search command is usually written: SDK, netaddr, one event after the other.
+"""Labels licensing traffic like a usual search command: with the SDK and netaddr, event by event.
 
 It reads two fields and trusts the address alone, so it does much less than the app's own command.
 """
@@ -31,7 +31,7 @@ Endpoint = dict[str, str]
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
-    """Return the rows of a lookup, those that the site has added included."""
+    """Return the rows of a lookup, including those of the site."""
     rows: list[dict[str, str]] = []
     for path in (LOOKUPS / f"{name}.csv", LOOKUPS / f"{name}_local.csv"):
         if path.exists():
@@ -41,7 +41,7 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, or of a bare host; empty if there is none."""
+    """Return the host of a URL or of a bare host; empty without one."""
     try:
         return urlsplit(url if "//" in url else f"//{url}").hostname or ""
     except ValueError:
@@ -74,7 +74,7 @@ class TypicalCommand(StreamingCommand):  # type: ignore[misc]
         )
 
     def endpoint_of(self, text: str) -> Optional[Endpoint]:
-        """Return the endpoint at an address, if there is one."""
+        """Return the endpoint at an address; None if it is not an endpoint's."""
         try:
             address = IPAddress(text)
         except (AddrFormatError, ValueError):
