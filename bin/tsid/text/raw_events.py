@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``.
-_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Z0-9_]{1,60}){2,4}")
+# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``, and in
+# the EMBLEM format ``%ASA-session-6-302013``, ``%ASA--4-411001``.
+_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Za-z0-9_]{0,60}){1,3}-[A-Z0-9_]{1,60}")
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
@@ -19,6 +20,22 @@ _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([
 # A record starts with its type; a relay may have put a syslog header in front.
 _ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
 _CONNECTION = "71"
+# Add-ons and other exports use these names for what FTD and eNcore write under other keys. In a raw line of
+# theirs such a key can only come from a value that a stranger chose.
+_FOREIGN_KEYS = frozenset(
+    {
+        *(
+            "ResponderIP",
+            "InitiatorIP",
+            "InitiatorPort",
+            "AC_RuleAction",
+            "Action",
+            "Destination IP",
+            "Source IP",
+        ),
+        *("responder_ip", "initiator_ip", "dst_ip", "dst", "dest", "src", "vendor_action", "action"),
+    }
+)
 
 
 def read_raw(text: str) -> dict[str, str]:
@@ -32,8 +49,14 @@ def read_raw(text: str) -> dict[str, str]:
         is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
         put another tag there. For the same reason a value cannot replace an address: FTD writes the
         addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
-        not, so a key that occurs with two values, in quotes or not, has none.
+        not, so a key that occurs with two values, in quotes or not, has none. Keys of other log formats do
+        not count: they would take the place of an address that the logger wrote under its own key.
     """
+    fields = _read(text)
+    return {key: value for key, value in fields.items() if key not in _FOREIGN_KEYS}
+
+
+def _read(text: str) -> dict[str, str]:
     record = _ENCORE_RECORD.match(text)
     if record:
         return _read_encore(text) if record.group(1) == _CONNECTION else {}
