@@ -20,21 +20,13 @@ _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([
 # A record starts with its type; a relay may have put a syslog header in front.
 _ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
 _CONNECTION = "71"
-# Add-ons and other exports use these names for what FTD and eNcore write under other keys. In a raw line of
-# theirs such a key can only come from a value that a stranger chose.
-_FOREIGN_KEYS = frozenset(
-    {
-        *(
-            "ResponderIP",
-            "InitiatorIP",
-            "InitiatorPort",
-            "AC_RuleAction",
-            "Action",
-            "Destination IP",
-            "Source IP",
-        ),
-        *("responder_ip", "initiator_ip", "dst_ip", "dst", "dest", "src", "vendor_action", "action"),
-    }
+# Add-ons use these names for what the loggers write under other keys. In a raw line such a key can only come
+# from a value that a stranger chose.
+_NOT_FTD = frozenset(
+    ("AC_RuleAction", "Action", "Destination IP", "InitiatorIP", "InitiatorPort", "ResponderIP", "Source IP")
+)
+_NOT_ENCORE = frozenset(
+    ("action", "dest", "dst", "dst_ip", "initiator_ip", "responder_ip", "src", "vendor_action")
 )
 
 
@@ -52,11 +44,6 @@ def read_raw(text: str) -> dict[str, str]:
         not, so a key that occurs with two values, in quotes or not, has none. Keys of other log formats do
         not count: they would take the place of an address that the logger wrote under its own key.
     """
-    fields = _read(text)
-    return {key: value for key, value in fields.items() if key not in _FOREIGN_KEYS}
-
-
-def _read(text: str) -> dict[str, str]:
     record = _ENCORE_RECORD.match(text)
     if record:
         return _read_encore(text) if record.group(1) == _CONNECTION else {}
@@ -75,7 +62,7 @@ def _read_ftd(text: str) -> dict[str, str]:
         else:
             value = [piece[match.end() :]]
             pieces.setdefault(match.group(1), value)
-    return {key: ", ".join(parts) for key, parts in pieces.items()}
+    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _NOT_FTD}
 
 
 def _read_encore(text: str) -> dict[str, str]:
@@ -91,4 +78,4 @@ def _read_encore(text: str) -> dict[str, str]:
         key, start = match.groups()
         if starts.setdefault(key, start) != start:
             fields[key] = ""
-    return fields
+    return {key: value for key, value in fields.items() if key not in _NOT_ENCORE}
