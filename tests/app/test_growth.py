@@ -157,7 +157,7 @@ def grows(use: Callable[[Any], object], make: Callable[[int], Any]) -> bool:
 
     for size in (24, 1 << 10, LARGE):  # exponential growth is found with the short texts
         took = seconds(size)
-        if took > NEGLIGIBLE * 20:
+        if took > NEGLIGIBLE * 20 and (took := min(took, seconds(size))) > NEGLIGIBLE * 20:
             return True
     if took < NEGLIGIBLE or took < SUPERLINEAR * seconds(SMALL):
         return False
