@@ -61,6 +61,7 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
         # The lookups stay until the end, so the garbage collector need not examine them.
         gc.disable()
         lookups = load_lookups(LOOKUPS)
+        self.warn(lookups.warnings)
         enricher = Enricher(
             lookups,
             Options(

@@ -36,6 +36,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
             self.configuration.distributed = True
             return
         self._lookups = load_lookups(LOOKUPS)
+        self.warn(self._lookups.warnings)
 
     def generate(self) -> Iterator[dict[str, str]]:
         """Yield the rows of the chosen table."""
@@ -45,8 +46,9 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
                 yield {
                     "host": host,
                     "file": digest.file,
-                    "rows": str(digest.rows),
+                    "rows": "" if digest.rows is None else str(digest.rows),
                     "sha256": digest.sha256,
+                    "problem": digest.problem,
                 }
             return
         if self.table == CANDIDATES:

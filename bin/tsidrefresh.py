@@ -16,7 +16,7 @@ from splunklib.searchcommands import Configuration, GeneratingCommand, Option, d
 
 from tsid.refresh import report
 from tsid.refresh.items import FAILURE, REFUSAL
-from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS, counted
 from tsid.refresh.run import refresh, today
 from tsid.refresh.settings import load_settings
 
@@ -45,7 +45,8 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         plan = found.plan
         if self.table == REPORT:
             yield from report.rows_of(plan.items)
-            yield from report.status_rows(LOOKUPS, found.lookups, today())
+            yield from report.file_rows(LOOKUPS)
+            yield from report.age_rows(found.lookups, today())
             return
         if not plan.checked:
             self.stop(
@@ -59,8 +60,7 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
             more = len(doubtful) - _MAX_WARNINGS
             self.write_warning("{}", f"tsidrefresh: {more} more are in | tsidrefresh table=report")
         columns = ENDPOINT_COLUMNS if self.table == ENDPOINTS else ALIAS_COLUMNS
-        for row in plan.endpoints if self.table == ENDPOINTS else plan.aliases:
-            yield {column: row.get(column, "") for column in columns}
+        yield from counted(columns, plan.endpoints if self.table == ENDPOINTS else plan.aliases)
 
 
 if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1].startswith("-"):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from tsidsplunk import LOOKUPS
-from tsidsplunk.command import TsidCommand
+from tsidsplunk.chunks import ChunkCommand
 from tsidsplunk.options import Field, Time, Word
 
 from splunklib.searchcommands import Configuration, Option, StreamingCommand, dispatch
 
-from tsid.decision.risk import Assessor, FieldNames
+from tsid.decision.risk import LICENSE_FIELDS, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import TsidError
+from tsid.facts.fields import Event
+from tsid.hotpath.added_columns import add_columns
 
 
 def _field(name: str) -> Option:
@@ -23,7 +24,7 @@ def _field(name: str) -> Option:
 
 
 @Configuration()
-class TsidRiskCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
+class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``license_`` fields to rows that describe one device each."""
 
     success = _field("success")
@@ -59,11 +60,12 @@ class TsidRiskCommand(TsidCommand, StreamingCommand):  # type: ignore[misc]
         )
         self._assessor = Assessor(clocks, fields, self.model, self.now or time.time())
 
-    def stream(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Add the fields to each row."""
-        for record in records:
-            record.update(self._assessor.assess(record).fields())
-            yield record
+    def transform(self, body: Iterator[bytes]) -> list[bytes]:
+        """Add the fields to each row of a chunk."""
+        return add_columns(b"".join(body), LICENSE_FIELDS, self._assess)
+
+    def _assess(self, row: Event) -> Mapping[str, str]:
+        return self._assessor.assess(row).fields()
 
 
 dispatch(TsidRiskCommand, sys.argv, sys.stdin, sys.stdout, __name__)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import compileall
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 from tools import package
@@ -34,7 +34,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder, filled by the first worker that needs it; the others wait for it."""
     folder, done = shared / name, shared / f"{name}.done"
-    with FileLock(str(shared / f"{name}.lock")):
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             folder.mkdir(exist_ok=True)
             make(folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, NoReturn, Optional, TextIO
 
 from tsidsplunk.options import Checked, Refused
@@ -37,6 +37,7 @@ class TsidCommand:
     options: Any
     fieldnames: list[str]
     logger: Any
+    write_warning: Any
     _metadata: Any
     _record_writer: Any
 
@@ -77,6 +78,11 @@ class TsidCommand:
     def load(self) -> None:
         """Load the tables and configure the command; a `TsidError` ends the search with its message."""
         raise NotImplementedError
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Show warnings to the user."""
+        for text in warnings:
+            self.write_warning("{}", f"{self.name}: {text}")
 
     def stop(self, message: str) -> NoReturn:
         """End the search with one message to the user."""

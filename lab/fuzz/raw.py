@@ -23,8 +23,25 @@ _FTD_KEY = re.compile(r"[A-Z]\w*(?: [A-Z]\w*)?", re.ASCII)
 _ENCORE_KEY = re.compile(r"[a-z][a-z0-9_]*")
 # The trusted start of a logger's line, and the addresses in it.
 _FTD = "%FTD-1-430003: AccessControlRuleAction: Block, SrcIP: 10.1.1.1, DstIP: 203.0.113.9, "
-_ENCORE = "rec_type=71 src_ip=10.1.1.1 dest_ip=203.0.113.9 "
+_ENCORE_REST = "src_ip=10.1.1.1 dest_ip=203.0.113.9 fw_rule_action=Block "
+_ENCORE = f"rec_type=71 {_ENCORE_REST}"
+# The verdicts that an address in Cisco's networks brings.
+_OF_CISCO = ("canonical", "aliased", "unnamed", "foreign", "unlisted")
 _DEVICE, _SERVER = "10.1.1.1", "203.0.113.9"
+# Fields whose text a stranger chooses: the URL, the user agent, a file, a certificate.
+_FTD_STRANGERS = ("URL: ", "UserAgent: ", "FileName: ", "SSLCertificateSubject: ")
+_ENCORE_STRANGERS = ('url="', "user_agent=", 'file_name="', 'referenced_host="x" q="')
+_FAKED_FTD = "%FTD-1-430003: AccessControlRuleAction: Allow, SrcIP: 10.9.9.9, DstIP: 72.163.4.38, "
+_FAKED_ENCORE = '" src_ip=10.9.9.9 dest_ip=72.163.4.38 fw_rule_action=Allow q="'
+# Starts of lines that are not about connections.
+_OTHERS = (
+    "<165>Nov  3 10:00:00 fw1 : %ASA-6-303002: FTP connection from inside:10.1.1.1/1, Stored file ",
+    "%ASA-session-5-304001: 10.1.1.1 Accessed URL 203.0.113.9:http://x.example/",
+    "%FTD-6-302013: Built ",
+    "%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: ",
+    'rec_type=400 url="',
+    "Nov  3 10:00:00 host rec_type=9 url=",
+)
 
 
 class _Parts(NamedTuple):
@@ -61,12 +78,35 @@ def _check_fields(text: str) -> None:
 
 
 def _check_smuggling(text: str) -> None:
-    """Check that text after the addresses cannot replace them."""
-    ftd = read_raw(_FTD + "URL: " + text)
-    assert (ftd["SrcIP"], ftd["DstIP"]) == (_DEVICE, _SERVER), "an address is smuggled in"
-    encore = read_raw(_ENCORE + "url=" + text)
-    assert encore["src_ip"] in (_DEVICE, ""), "an address is smuggled in"
-    assert encore["dest_ip"] in (_SERVER, ""), "an address is smuggled in"
+    """Check that no text that a stranger chose changes what the logger wrote, or becomes a record."""
+    for start in _OTHERS:
+        for faked in (text, _FAKED_FTD + text, f" rec_type=71 {_FAKED_ENCORE}{text}"):
+            assert read_raw(start + faked) == {}, "a line whose first tag is another gives fields"
+    for key in _FTD_STRANGERS:
+        for faked in (text, f"{text}, {_FAKED_FTD}{text}"):
+            ftd = read_raw(_FTD + key + faked)
+            assert (ftd["SrcIP"], ftd["DstIP"]) == (_DEVICE, _SERVER), "an address is smuggled in"
+            assert ftd["AccessControlRuleAction"] == "Block", "an outcome is smuggled in"
+            _check_answer_of(_FTD + key + faked)
+    for key in _ENCORE_STRANGERS:
+        for faked in (text, f"{text}{_FAKED_ENCORE}", f"{_FAKED_ENCORE}{text}"):
+            # eNcore writes its keys in no order that can be relied on.
+            for line in (f"{_ENCORE}{key}{faked}", f'rec_type=71 {key}{faked}" {_ENCORE_REST}'):
+                encore = read_raw(line)
+                assert encore["src_ip"] in (_DEVICE, ""), "an address is smuggled in"
+                assert encore["dest_ip"] in (_SERVER, ""), "an address is smuggled in"
+                assert encore["fw_rule_action"] in ("Block", ""), "an outcome is smuggled in"
+                _check_answer_of(line)
+
+
+def _check_answer_of(line: str) -> None:
+    """Check that a line about a server that is not Cisco's gets no other device, address or outcome."""
+    enricher = _parts().reading
+    fields = enricher.enrich({"_raw": line}).fields
+    assert fields["tsid_verdict"] not in _OF_CISCO, "a stranger's text makes the server one of Cisco's"
+    assert fields["tsid_ip"] in (_SERVER, ""), "another address is shown"
+    assert fields["tsid_device"] in (_DEVICE, ""), "another device is shown"
+    assert fields["tsid_outcome"] in ("blocked", "unknown", ""), "another outcome is shown"
 
 
 def _check_event(event: Mapping[str, Union[str, list[str]]]) -> Answer:
@@ -104,6 +144,10 @@ def seeds() -> Iterator[bytes]:
     yield from (text.encode("utf-8", "surrogateescape") for text in texts)
     yield b"%NGIPS-0-430002: Prefilter Policy: a, b, DstIP: 72.163.4.38, URL: https://toos.cisco.com/a, b\n"
     yield b'rec_type=71 url="" dest_ip=72.163.4.38 fw_rule="a=b c" url=https://second.example/?dest_ip=203.0.113.9'
+    yield b"%ASA-6-303002: Stored file %FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 72.163.4.38, URL: https://tools.cisco.com"
+    yield b'rec_type=71 referenced_host="x" dest_ip=72.163.4.38 q=" dest_ip=203.0.113.9 url=tools.cisco.com'
+    yield b'x" dest_ip=72.163.4.38 dest=72.163.4.38 responder_ip=72.163.4.38 url=tools.cisco.com y="'
+    yield b"https://tools.cisco.com, ResponderIP: 72.163.4.38, InitiatorIP: 10.9.9.9, AC_RuleAction: Allow"
 
 
 def plant() -> AbstractContextManager[object]:
@@ -118,6 +162,16 @@ _WORDS = (
         b"|"
     ),
     *b"url= ssl_server_name= fw_rule_action= 72.163.4.38 203.0.113.10 tools.cisco.com toos.cisco.com".split(),
+    *b'%ASA-6-303002: |%ASA-session-5-304001: |rec_type=400 |rec_type=71|" dest_ip=72.163.4.38 q="'.split(
+        b"|"
+    ),
+    *b'" src_ip=10.9.9.9 |dest_ip="72.163.4.38"|, DstIP: 72.163.4.38|, SrcIP: 10.9.9.9|UserAgent: '.split(
+        b"|"
+    ),
+    *b"FileName: |ResponderIP: |InitiatorIP: |AC_RuleAction: Allow|Destination IP: |Source IP: ".split(b"|"),
+    *b"dest=|dst=|dst_ip=|responder_ip=|src=|initiator_ip=|action=|vendor_action=|InitiatorPort: 443".split(
+        b"|"
+    ),
     *(b"https://", b"\n", b"\r", b"\xc2\xa0", b"\xe2\x80\xa8", b"\xff"),
 )
 

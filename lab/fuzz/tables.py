@@ -13,23 +13,20 @@ from lab.fuzz.target import LOOKUPS, SEPARATOR, Target, scratch
 from tsid.decision.enrich import Enricher, Options
 from tsid.decision.judge import Judge
 from tsid.facts import tables
-from tsid.facts.actions import ACTIONS
 from tsid.facts.candidates import candidate_search
 from tsid.facts.clocks import CLOCKS, load_clocks
 from tsid.facts.errors import LookupTableError
-from tsid.facts.fields import FIELDS
-from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
+from tsid.facts.lookups import DOMAINS, SINKHOLES, TABLES, Lookups, load_lookups
 from tsid.facts.tables import LAYERS
 from tsid.hotpath import prefilter
 from tsid.hotpath.csvbytes import quote
 from tsid.hotpath.prefilter import Prefilter
-from tsid.refresh.bounds import DOMAINS, SINKHOLES, load_bounds
+from tsid.refresh.bounds import load_bounds
 from tsid.text.addresses import Address, is_host_address, parse_address
 from tsid.text.names import parse_name
 
-_TABLES = (ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, FIELDS, ACTIONS, CLOCKS, DOMAINS, SINKHOLES)
 #: Every file, by its byte in an input.
-FILES = [f"{table.name}{layer}.csv" for table in _TABLES for layer in LAYERS]
+FILES = [f"{table.name}{layer}.csv" for table in TABLES for layer in LAYERS]
 _LOADERS: Mapping[str, Callable[[Path], object]] = {
     CLOCKS.name: load_clocks,
     DOMAINS.name: load_bounds,
@@ -52,7 +49,7 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Mapping[str, bytes]:
-    paths = [LOOKUPS / f"{table.name}.csv" for table in _TABLES]
+    paths = [LOOKUPS / f"{table.name}.csv" for table in TABLES]
     lines = {path.name: path.read_bytes().splitlines(keepends=True) for path in paths}
     return {name: b"".join(those[: 1 + _ROWS]) for name, those in lines.items()}
 
@@ -67,7 +64,7 @@ def check(data: bytes) -> None:
     folder = _folder()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    changed = {next(table.name for table in _TABLES if name.startswith(table.name)) for name in files}
+    changed = {next(table.name for table in TABLES if name.startswith(table.name)) for name in files}
     try:
         for load in {_LOADERS.get(name, load_lookups) for name in changed}:
             try:
@@ -130,7 +127,7 @@ def _check_use(lookups: Lookups) -> None:
 def seeds() -> Iterator[bytes]:
     """Yield the start of each shipped file, in each layer, and broken files."""
     for number, name in enumerate(FILES):
-        base = next(table.name for table in _TABLES if name.startswith(table.name))
+        base = next(table.name for table in TABLES if name.startswith(table.name))
         yield bytes([number]) + _shipped()[f"{base}.csv"]
     yield from (bytes([FILES.index(name)]) + content for name, content in _ODD)
     hosts = bytes([FILES.index(_HOSTS)]) + b"network,host\n10.0.0.1/32,a.example\n"
@@ -157,7 +154,7 @@ _WORDS = (
     SEPARATOR,
     *(bytes([number]) for number in range(len(FILES))),
     *(b",", b'"', b'""', b"\n", b"\r\n", b" ", b"\0", b"\xef\xbb\xbf", b"\xff"),
-    *(column.encode() for table in _TABLES for column in (*table.required, *table.optional)),
+    *(column.encode() for table in TABLES for column in (*table.required, *table.optional)),
     *b"10.0.0.0/8 0.0.0.0/0 ::/0 2001:db8::/32 72.163.4.38/32 /32 a.example tools.cisco.com retired".split(),
     *b"active unconfirmed 2025-01-01 9999-12-31 0001-01-01 destination exact word blocked * -".split(),
     *"\u00b2 \u0663 \uff11 \u3002 \u00df \u2028 \u0130".encode().split(),

@@ -24,7 +24,7 @@ from lab.host.in_process import InProcessHost
 from lab.host.search import Result
 from lab.spl.engine import Splunk
 from lab.spl.syntax import expand, pipeline
-from lab.spl.values import SplError
+from lab.spl.values import Row, SplError
 from tests.app.hostile import CONTROLS, FORMULAS, HOSTILE, SEARCHES, STARTS
 from tsid.decision.enrich import OUTPUT_FIELDS, Enricher, Options
 from tsid.facts.errors import LookupTableError
@@ -304,6 +304,23 @@ def test_findings_show_only_fields_that_the_app_writes() -> None:
             assert set(re.findall(r"\$([^$]+)\$", settings.get(f"action.{key}", ""))) <= made, (name, key)
 
 
+@pytest.mark.parametrize(
+    "host", [text for text in HOSTILE.values() if text.strip()], ids=lambda text: ascii(text[:30])
+)
+def test_the_alert_of_complaining_devices_shows_a_host_only_as_a_safe_name(host: str) -> None:
+    event: Row = {
+        "_time": "1799999000",
+        "_raw": "%SMART_LIC-3-COMM_FAILED: Communications failure",
+        "host": host,
+        "sourcetype": "cisco:ios",
+        "index": "netops",
+    }
+    splunk = Splunk(ROOT, [event], 1_800_000_000, host=InProcessHost)
+    (row,) = splunk.dispatch("TSID: device complains about licensing")
+    for field in ("device", "host"):
+        assert re.fullmatch(r"(?!-)[A-Za-z0-9_.:%/ -]{1,253}", str(row[field])), (field, row[field])
+
+
 @pytest.mark.parametrize("view", ["overview", "device", "health"])
 def test_a_firewall_name_cannot_change_the_commands_of_a_panel(view: str) -> None:
     definition = read_view(ROOT / "default" / "data" / "ui" / "views" / f"{view}.xml").definition
@@ -311,11 +328,11 @@ def test_a_firewall_name_cannot_change_the_commands_of_a_panel(view: str) -> Non
     # No panel shows text as HTML or Markdown, or links to another site.
     assert not re.search(r"markdown|customUrl|splunk\.image|html", text, re.IGNORECASE)
     sources = [source["options"]["query"] for source in definition["dataSources"].values()]
-    plain = {"device": "x", "firewall": "x", "span": "1d"}
+    plain = {"device": "x", "firewall": "x"}
     for query in sources:
         base = "search x " if query.startswith("|") else ""
         for hostile in [*SEARCHES.values(), *FORMULAS.values(), *CONTROLS.values()]:
-            tokens = {"device": hostile, "firewall": hostile, "span": "1d"}
+            tokens = {"device": hostile, "firewall": hostile}
             assert shape(base + fill(query, tokens)) == shape(base + fill(query, plain)), (query, hostile)
 
 

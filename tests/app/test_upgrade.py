@@ -34,6 +34,7 @@ from tools import package
 from tools.package import version_of
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import load_lookups
+from tsid.facts.tables import COUNT_COLUMN
 from tsid.refresh.publish import as_csv
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.script import main
@@ -352,7 +353,7 @@ def test_a_refresh_brings_its_table_of_another_version_into_the_form_of_this_one
     with table.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         written = {row["network"]: row for row in reader}
-    assert reader.fieldnames == list(ENDPOINT_COLUMNS)
+    assert reader.fieldnames == [*ENDPOINT_COLUMNS, COUNT_COLUMN]
     assert [(written[network]["host"], written[network]["misses"]) for network, _ in known] == [
         ("tools.cisco.com", ""),
         ("tools.cisco.com", "1"),

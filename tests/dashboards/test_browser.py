@@ -343,7 +343,7 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
 def test_a_broken_panel_is_reported(sample: Sample, show: Show, name: str) -> None:
     change, told = FAILURES[name]
     with pytest.raises((AssertionError, LabError)) as caught:
-        in_order(show(sample.splunk, "overview", change=change, timeout=10), "overview")
+        in_order(show(sample.splunk, "overview", change=change, timeout=20), "overview")
     assert re.search(told, str(caught.value))
 
 

@@ -10,7 +10,7 @@ import pytest
 from netaddr import IPNetwork
 
 from tsid.facts.candidates import candidate_search
-from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, Lookups, load_lookups
+from tsid.facts.lookups import ALIASES, CISCO_NETWORKS, ENDPOINTS, RELAYS, TABLES, Lookups, load_lookups
 from tsid.facts.tables import TableFormat
 
 FOLDER = Path(__file__).resolve().parents[2] / "lookups"
@@ -23,7 +23,13 @@ def rows(name: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("table", [ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS], ids=lambda table: table.name)
 def test_tables_have_the_documented_columns(table: TableFormat) -> None:
-    assert list(rows(table.name)[0]) == [*table.required, *table.optional]
+    assert list(rows(table.name)[0]) == [*table.required, *table.optional, "rows"]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_first_row_of_each_table_has_the_number_of_its_rows(table: TableFormat) -> None:
+    counts = [row["rows"] for row in rows(table.name)]
+    assert counts == [str(len(counts)), *[""] * (len(counts) - 1)]
 
 
 @pytest.mark.parametrize("name", ["cisco_licensing_endpoints", "cisco_networks", "tsid_relays"])
@@ -97,7 +103,7 @@ def test_the_candidate_search_contains_every_address_and_name(lookups: Lookups) 
         ("198.51.100.128/25", '"198.51.100.*"'),
         ("198.51.0.0/16", '"198.51.*"'),
         ("198.48.0.0/14", '"198.*"'),
-        ("0.0.0.0/0", '"*"'),
+        ("198.0.0.0/8", '"198.*"'),
         ("2001:db8:1:2::3/128", '"2001:db8:1:2::3"'),
         ("2001:db8:1:2::/64", '"2001:db8:1:2:*"'),
         ("2001:db8::/64", '"2001:db8:*"'),

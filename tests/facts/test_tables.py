@@ -9,8 +9,8 @@ import pytest
 
 from tsid.decision.judge import Judge
 from tsid.facts.errors import LookupTableError
-from tsid.facts.lookups import load_lookups
-from tsid.facts.tables import whole_number
+from tsid.facts.lookups import TABLES, load_lookups
+from tsid.facts.tables import TableFormat, read_table, whole_number
 from tsid.text.addresses import parse_address
 
 LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
@@ -185,6 +185,20 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
         ),
         ("tsid_actions_local.csv", b"value,match,outcome\nx,exact,dropped\n", 2, ["outcome 'dropped'"]),
         ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
+        # Columns that are almost known ones.
+        ("tsid_relays_local.csv", b"network,Owner\n", 1, ["Owner is unknown; the nearest is owner"]),
+        ("tsid_aliases_local.csv", b"alias,host,orign\n", 1, ["orign is unknown; the nearest is origin"]),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host,staus\n",
+            1,
+            ["staus is unknown; the nearest is status", "Correct its name"],
+        ),
+        # Networks that would make most of the internet Cisco's, or a relay.
+        ("tsid_relays_local.csv", b"network\n0.0.0.0/0\n", 2, ["'0.0.0.0/0' is a large part", "/8"]),
+        ("cisco_networks_local.csv", b"network\n::/0\n", 2, ["'::/0' is a large part", "/16"]),
+        ("cisco_networks_local.csv", b"network\n128.0.0.0/7\n", 2, ["'128.0.0.0/7' is a large part"]),
+        ("cisco_networks_local.csv", b"network\n2000::/3\n", 2, ["'2000::/3' is a large part"]),
     ],
 )
 def test_a_broken_lookup_is_refused_with_file_line_and_cure(
@@ -403,3 +417,102 @@ def test_the_next_longest_prefix_counts_where_the_longest_is_retired(folder: Pat
 )
 def test_a_whole_number_is_short_and_within_bounds(text: str, number: Optional[int]) -> None:
     assert whole_number(text, 1, 100) == number
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "fc00::/7", "fd00::/8", "fe80::/10", "2001::/16"])
+def test_networks_as_wide_as_real_ones_are_read(folder: Path, network: str) -> None:
+    (folder / "tsid_relays_local.csv").write_text(f"network\n{network}\n", encoding="utf-8")
+    assert f"{network}" in [row.values["network"] for row in load_lookups(folder).tables["relays"]]
+
+
+def test_columns_of_a_sites_own_are_left_alone(folder: Path) -> None:
+    (folder / "tsid_relays_local.csv").write_text(
+        "network,comment,ticket\n10.9.0.0/16,x,7\n", encoding="utf-8"
+    )
+    (row,) = [r for r in load_lookups(folder).tables["relays"] if r.values["network"] == "10.9.0.0/16"]
+    assert row.values == {"network": "10.9.0.0/16", "comment": "x", "ticket": "7"}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_shipped_table_that_is_cut_anywhere_is_noticed(folder: Path, table: TableFormat) -> None:
+    """`cisco_networks.csv` without its last lines would make impostors of Cisco's own addresses."""
+    path = folder / f"{table.name}.csv"
+    data = path.read_bytes()
+
+    def read() -> int:
+        return len(read_table(folder, table, lambda row: ((row.line,), row)))
+
+    assert read() == data.count(b"\n") - 1
+    for end in range(len(data)):
+        path.write_bytes(data[:end])
+        with pytest.raises(LookupTableError):
+            read()
+
+
+@pytest.mark.parametrize("name", ["cisco_licensing_endpoints", "tsid_aliases"])
+def test_a_refreshed_table_that_is_cut_anywhere_is_noticed(folder: Path, name: str) -> None:
+    shipped, refreshed = folder / f"{name}.csv", folder / f"{name}_refreshed.csv"
+    data = shipped.read_bytes()
+    for end in (len(data) - 1, data[:-1].rindex(b"\n") + 1, data[:-1].rindex(b"\n"), 1):
+        refreshed.write_bytes(data[:end])
+        with pytest.raises(LookupTableError) as caught:
+            load_lookups(folder)
+        assert caught.value.file == f"lookups/{name}_refreshed.csv"
+    assert "Refresh again, or delete it." in str(caught.value)
+
+
+def test_refreshed_tables_of_earlier_versions_have_no_count_and_are_read(folder: Path) -> None:
+    (folder / "tsid_aliases_refreshed.csv").write_text(
+        "alias,host,origin,last_seen,note\nx.cisco.com,tools.cisco.com,certificate,2026-11-01,\n",
+        encoding="utf-8",
+    )
+    assert load_lookups(folder).aliases["x.cisco.com"].host == "tools.cisco.com"
+
+
+def test_a_sites_own_table_may_end_without_a_newline_and_has_no_count(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").write_bytes(b"alias,host\nx.example,tools.cisco.com")
+    assert "x.example" in load_lookups(folder).aliases
+
+
+def test_more_rows_than_the_count_says_are_read(folder: Path) -> None:
+    path = folder / "tsid_relays.csv"
+    path.write_bytes(path.read_bytes() + b"192.0.2.0/24,added,,\n")
+    assert "192.0.2.0/24" in [row.values["network"] for row in load_lookups(folder).tables["relays"]]
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1.0", "9" * 30])
+def test_a_count_that_is_not_a_number_is_refused(folder: Path, count: str) -> None:
+    (folder / "tsid_relays_refreshed.csv").write_text(
+        f"network,rows\n192.0.2.0/24,{count}\n", encoding="utf-8"
+    )
+    with pytest.raises(LookupTableError, match="is not a number of rows"):
+        load_lookups(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("tsid_alias_local.csv", "tsid_aliases_local.csv"),
+        ("tsid_aliases_Local.csv", "tsid_aliases_local.csv"),
+        ("tsid_aliases-local.csv", "tsid_aliases_local.csv"),
+        ("tsid_aliases_local.CSV", "tsid_aliases_local.csv"),
+        ("tsid_aliases_locl.csv", "tsid_aliases_local.csv"),
+        ("cisco_licensing_endpoint_local.csv", "cisco_licensing_endpoints_local.csv"),
+        ("cisco_network_local.csv", "cisco_networks_local.csv"),
+        ("licence_clocks_local.csv", "license_clocks_local.csv"),
+    ],
+)
+def test_a_misnamed_local_table_is_warned_of_with_the_nearest_name(
+    folder: Path, name: str, meant: str
+) -> None:
+    (folder / name).touch()
+    (warning,) = load_lookups(folder).warnings
+    assert warning == f"lookups/{name} is not read: no lookup has this name. Did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    "name", ["inventory.csv", "tsid_aliases_backup.csv", "owners_local.csv", "tsid_aliases.csv.bak"]
+)
+def test_other_files_in_the_folder_are_not_warned_of(folder: Path, name: str) -> None:
+    (folder / name).touch()
+    assert load_lookups(folder).warnings == []

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from lab.errors import UsageError
 from lab.generator import ALL_SCENARIOS, ALL_SHAPES, LabelledEvent, Truth, differences, generate
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.seed import seed_events
-from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from tsid.decision.enrich import Enricher, Options
 from tsid.decision.verdicts import VERDICTS
 from tsid.facts.lookups import Lookups, load_lookups
@@ -38,6 +39,7 @@ BLOCKING = {
 }
 
 
+@cache
 def licensing(count: int, *shapes: str, scenario: str = "") -> list[LabelledEvent]:
     scenarios = [scenario] if scenario else ALL_SCENARIOS
     return list(generate(count, licensing_share=1, shapes=shapes or ALL_SHAPES, scenarios=scenarios))
@@ -85,7 +87,7 @@ def test_count_is_the_number_of_events(count: int) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
 def test_the_licensing_share_is_kept(share: float) -> None:
-    count = 20_000
+    count = 10_000
     labelled = sum(truth.verdict != "" for _, truth in generate(count, licensing_share=share))
     # Where a connection's begin does not have the name yet, an impostor's looks ordinary.
     assert share * 0.75 * count <= labelled <= share * 1.25 * count
@@ -97,7 +99,7 @@ def test_the_licensing_share_is_kept(share: float) -> None:
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_commands_answer_agrees_with_the_truth(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in licensing(2000, shape):
+    for labelled in licensing(1000, shape):
         assert wrong(raw, labelled) == [], labelled
         if not labelled.truth.needs_raw:
             assert wrong(plain, labelled) == [], labelled
@@ -106,7 +108,7 @@ def test_the_commands_answer_agrees_with_the_truth(lookups: Lookups, shape: str)
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_command_leaves_ordinary_traffic_alone(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in generate(2000, licensing_share=0, shapes=[shape]):
+    for labelled in generate(1000, licensing_share=0, shapes=[shape]):
         assert labelled.truth.verdict == ""
         assert wrong(raw, labelled) == wrong(plain, labelled) == [], labelled
 
@@ -142,7 +144,7 @@ def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
         table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,\n")
     enricher = Enricher(load_lookups(folder), Options(raw=True))
     networks = set()
-    for labelled in generate(5000, licensing_share=1, lookups=folder):
+    for labelled in generate(2000, licensing_share=1, lookups=folder):
         assert wrong(enricher, labelled) == [], labelled
         networks.add(labelled.truth.network)
     assert "146.112.59.64/26" in networks
@@ -164,7 +166,7 @@ def test_every_alias_and_every_endpoint_is_generated(lookups: Lookups) -> None:
 
 
 def test_every_kind_of_near_miss_is_generated() -> None:
-    kinds = {truth.scenario for _, truth in generate(20_000, licensing_share=0)}
+    kinds = {truth.scenario for _, truth in generate(10_000, licensing_share=0)}
     assert kinds == {
         "ordinary",
         "ordinary: another server of Cisco's",
@@ -367,7 +369,7 @@ def test_the_kb_events_are_canonical(lookups: Lookups) -> None:
 def test_the_kb_events_with_the_alias_are_rewritten_to_the_canonical_name(packaged_app: Path) -> None:
     labelled = list(seed_events(alias="toos.cisco.com"))
     assert {event["URL"] for event, _ in labelled} == {"https://toos.cisco.com"}
-    result = CommandHost(packaged_app, "tsidenrich").run([event for event, _ in labelled])
+    result = InProcessHost(packaged_app, "tsidenrich").run([event for event, _ in labelled])
     answers = result.raise_for_error().events
     assert len(answers) == 20
     for (event, truth), answer in zip(labelled, answers):

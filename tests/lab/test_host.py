@@ -727,29 +727,30 @@ def test_input_that_is_left_unread_is_a_violation(make_host: MakeHost) -> None:
             search.finish()
 
 
+# Within a shorter time a busy machine may not even have started the command.
 @pytest.mark.parametrize(
     ("script", "complaint"),
     [
-        ("time.sleep(60)", "getinfo: neither a reply nor its end within 0.5 s"),
+        ("time.sleep(60)", "getinfo: neither a reply nor its end within 2 s"),
         (ANSWERS + "time.sleep(60)", "execute request 1: neither a reply"),
         ("start()\ntime.sleep(60)", "execute request 1: neither a reply"),
         (DONE + "time.sleep(60)", "its end: neither a reply nor its end"),
-        (DONE + "sys.stdout.close(); os.close(1); time.sleep(60)", "its end: .*did not exit within 0.5 s"),
+        (DONE + "sys.stdout.close(); os.close(1); time.sleep(60)", "its end: .*did not exit within 2 s"),
         ("import subprocess\nsubprocess.Popen(['sleep', '60'])\ntime.sleep(60)", "getinfo: neither a reply"),
     ],
 )
 def test_a_command_that_hangs_is_killed_with_all_it_started(
     make_host: MakeHost, script: str, complaint: str
 ) -> None:
-    host = make_host("from scp import *\n" + script, timeout=0.5)
+    host = make_host("from scp import *\n" + script, timeout=2)
     began = time.monotonic()
     with pytest.raises(CommandTimeout, match=complaint):
         host.run([{"a": "1" * 1_000_000}])
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
 
 
 def test_nothing_is_left_of_a_killed_command(make_host: MakeHost) -> None:
-    host = make_host("from scp import *\nstart()\ntime.sleep(60)", timeout=0.5)
+    host = make_host("from scp import *\nstart()\ntime.sleep(60)", timeout=2)
     with host.start() as search:
         with pytest.raises(CommandTimeout):
             list(search.stream([{"a": "1"}]))
@@ -758,7 +759,7 @@ def test_nothing_is_left_of_a_killed_command(make_host: MakeHost) -> None:
 
 def test_a_command_that_refuses_and_then_hangs_is_killed(make_host: MakeHost) -> None:
     script = "from scp import *\nread()\nwrite({'error': 'no'})\ntime.sleep(60)"
-    result = make_host(script, timeout=0.5).run([])
+    result = make_host(script, timeout=2).run([])
     assert (str(result.failure), result.exit_code) == ("no", -9)
 
 

@@ -26,7 +26,7 @@ from lab.internet.nameserver import LOOPBACK, free_port
 from lab.internet.servers import Server, issue, proxy, silent_server, tls_server, write_authority
 from tests.conftest import ROOT
 from tsid.refresh.certificates import Certificate, _read, look_all
-from tsid.refresh.settings import Settings, SettingsError, load_settings
+from tsid.refresh.settings import Proxy, Settings, SettingsError, load_settings
 from tsid.text.addresses import Address
 
 HOST = "tools.cisco.com"
@@ -310,10 +310,51 @@ class TestProxies:
             (sight,) = look_all([(LOOP, "")], trust.settings(timeout=SILENT, **given))
         assert sight.problem == "no answer within 1 seconds"
 
-    def test_a_silent_proxy_is_given_up_in_time(self, trust: Trust) -> None:
-        with silent_server() as port:
+    @pytest.mark.parametrize(
+        "trickle",
+        [b"", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000, b"HTTP/1.1 200 OK\r\n\r\n", b"\x16\x03\x03"],
+        ids=["silent", "drips a header", "drips a greeting", "drips something else"],
+    )
+    def test_a_silent_or_dripping_proxy_is_given_up_in_time(self, trust: Trust, trickle: bytes) -> None:
+        started = time.monotonic()
+        with silent_server(trickle) as port:
             (sight,) = look_all([(LOOP, "")], trust.settings(proxy=f"{LOOPBACK}:{port}", timeout=SILENT))
-        assert sight.problem == "no answer within 1 seconds"
+        assert sight.problem == "no answer within 1 seconds" or (
+            "no connection" in sight.problem and trickle.startswith(b"\x16")
+        )
+        # One deadline for the whole exchange, with room for a busy machine.
+        assert time.monotonic() - started < 8
+
+    @pytest.mark.parametrize(
+        ("exceptions", "direct"),
+        [
+            ("", False),
+            ("*", True),
+            (str(LOOP), True),
+            ("127.0.0.0/8", True),
+            ("192.0.2.0/24, 10.0.0.1", False),
+            ("cisco.com", True),
+            (" .cisco.com,x", True),
+            (HOST, True),
+            ("o.com", False),
+            ("example.com", False),
+        ],
+    )
+    def test_no_proxy_is_honoured_by_address_network_and_name(
+        self, trust: Trust, monkeypatch: pytest.MonkeyPatch, exceptions: str, direct: bool
+    ) -> None:
+        """A server is reached in the same way with and without SNI."""
+        with tls_server(issue(trust.authority, TOOLS)) as port, proxy({}) as gate:
+            monkeypatch.setenv("https_proxy", f"http://{LOOPBACK}:{gate}")
+            monkeypatch.setenv("no_proxy", exceptions)
+            settings = trust.settings(proxy="system", tls_port=str(port))
+            sights = look_all([(LOOP, ""), (LOOP, HOST)], settings)
+        assert [sight.certificate is not None for sight in sights] == [direct, direct]
+
+    def test_a_proxy_whose_name_cannot_be_looked_up_is_reported(self, trust: Trust) -> None:
+        settings = trust.settings(proxy="none")._replace(proxy=Proxy("a" * 70 + ".example", 80, {}))
+        (sight,) = look_all([(LOOP, "")], settings)
+        assert sight.problem.startswith("no connection: ")
 
 
 @contextlib.contextmanager

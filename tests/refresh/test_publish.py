@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.plan import Plan
@@ -50,13 +53,16 @@ def work(fatal):
         publish(folder, files)
 """
 PUBLISH = f"{WORK}work(int(fatal))"
-# The same for every number on stdin, each in a fork; answers with its status.
+# The same for every number on stdin, each in a fork: answers with its process id and, asked by an empty line, with
+# its status.
 PUBLISH_EACH = f"""{WORK}
-for line in sys.stdin:
+while line := sys.stdin.readline():
     child = os.fork()
     if child == 0:
         work(int(line))
         os._exit(0)
+    print(child, flush=True)
+    sys.stdin.readline()
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -95,8 +101,8 @@ def held(folder: Path) -> Mapping[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-def start(folder: Path, fatal: int = 0) -> subprocess.Popen[bytes]:
-    arguments = [os.pathsep.join(PATHS), str(folder), str(fatal), *FILES]
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
     return subprocess.Popen([sys.executable, "-B", "-c", PUBLISH, *arguments], stderr=subprocess.PIPE)
 
 
@@ -254,16 +260,35 @@ def test_a_plan_without_rows_of_a_table_has_no_file_for_it() -> None:
     assert contents(Plan([endpoint], [], [], True)) == {
         FILES[
             0
-        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl\n"
-        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,\n'
+        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl,rows\n"
+        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,,1\n'
     }
     assert contents(Plan([], [alias, alias], [], True)) == {
-        FILES[1]: b"alias,host,origin,last_seen,note\nx,x,x,x,x\nx,x,x,x,x\n"
+        FILES[1]: b"alias,host,origin,last_seen,note,rows\nx,x,x,x,x,2\nx,x,x,x,x,\n"
     }
 
 
-def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(folder: Path) -> None:
-    points, before, after = 0, 0, 0
+class Publishers:
+    """Processes that publish the new tables, one at a time."""
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        self._requests, self._answers = server.stdin, server.stdout
+
+    def start(self, fatal: int = 0) -> int:
+        """Start one, which kills itself at that step; return its process id, which is its own until `wait`."""
+        self._requests.write(f"{fatal}\n")
+        return int(self._answers.readline())
+
+    def wait(self) -> int:
+        """Return its exit status."""
+        self._requests.write("\n")
+        return int(self._answers.readline())
+
+
+@pytest.fixture
+def publishers(folder: Path) -> Iterator[Publishers]:
     arguments = [os.pathsep.join(PATHS), str(folder), "0", *FILES]
     with subprocess.Popen(
         [sys.executable, "-B", "-c", PUBLISH_EACH, *arguments],
@@ -271,37 +296,45 @@ def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(folder: Path) 
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        while True:
-            publish(folder, OLD)
-            points += 1
-            process.stdin.write(f"{points}\n")
-            status = int(process.stdout.readline())
-            if status == 0:
-                break
-            assert status == -signal.SIGKILL
-            before += held(folder) == OLD
-            after += held(folder) == NEW
-            check_whole(folder)
+    ) as server:
+        yield Publishers(server)
+
+
+def test_a_refresh_that_is_killed_at_any_step_leaves_whole_tables(
+    folder: Path, publishers: Publishers
+) -> None:
+    points, before, after = 0, 0, 0
+    while True:
+        publish(folder, OLD)
+        points += 1
+        publishers.start(points)
+        status = publishers.wait()
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        before += held(folder) == OLD
+        after += held(folder) == NEW
+        check_whole(folder)
     # It was killed before, between and after what counts.
     assert points > before + after + 1
     assert before > 5
     assert after > 0
 
 
-def test_a_refresh_that_is_killed_at_any_time_leaves_whole_tables(folder: Path) -> None:
+def test_a_refresh_that_is_killed_at_any_time_leaves_whole_tables(
+    folder: Path, publishers: Publishers
+) -> None:
     dice = random.Random(226091)
     begin = time.monotonic()
-    with start(folder) as process:
-        process.wait(60)
+    publishers.start()
+    assert publishers.wait() == 0
     lasts = time.monotonic() - begin
     for _ in range(10):
         publish(folder, OLD)
-        with start(folder) as process:
-            time.sleep(dice.uniform(0.3, 1) * lasts)
-            process.kill()
+        process = publishers.start()
+        time.sleep(dice.uniform(0, 1) * lasts)
+        os.kill(process, signal.SIGKILL)
+        assert publishers.wait() in (0, -signal.SIGKILL)
         check_whole(folder)
 
 
@@ -363,9 +396,9 @@ def test_searches_meanwhile_get_the_old_answer_or_the_new_one(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        host = CommandHost(app, "tsidenrich")
+        hosts = [CommandHost(app, "tsidenrich"), *[InProcessHost(app, "tsidenrich")] * 10]
         event = {"dest_ip": "72.163.0.1", "url": "https://tool.cisco.com"}
-        answers = [host.run([event]).raise_for_error().events for _ in range(10)]
+        answers = [host.run([event]).raise_for_error().events for host in hosts]
     finally:
         over.set()
         writer.join()
@@ -406,3 +439,140 @@ def test_a_folder_that_is_not_writable_is_named(folder: Path) -> None:
     assert done.returncode == 1
     assert b"Permission denied" in done.stderr
     assert held(folder) == OLD
+
+
+def state_of(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000])
+@pytest.mark.parametrize(("mode", "expected"), [(0o755, 0o644), (0o700, 0o600), (0o775, 0o664)])
+def test_files_that_root_writes_have_the_owner_and_the_mode_of_the_folder(
+    folder: Path, mask: int, mode: int, expected: int
+) -> None:
+    """Splunk's user must be able to read and to replace them afterwards."""
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, 65534, 65533)
+    folder.chmod(mode)
+    before = os.umask(mask)
+    try:
+        with exclusive_refresh(folder, 1):
+            publish(folder, NEW)
+    finally:
+        os.umask(before)
+    written = [folder / name for name in FILES] + [folder / f"{name}.bak" for name in FILES]
+    for path in (*written, folder / "tsidrefresh.lock.tmp"):
+        assert state_of(path) == (expected, 65534, 65533), path.name
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_umask_does_not_decide_who_can_read_the_tables(folder: Path, mask: int) -> None:
+    folder.chmod(0o755)
+    before = os.umask(mask)
+    try:
+        with exclusive_refresh(folder, 1):
+            publish(folder, NEW)
+    finally:
+        os.umask(before)
+    assert {state_of(folder / name)[0] for name in FILES} == {0o644}
+
+
+PLANTED = [
+    "tsidrefresh.lock.tmp",
+    *(f"{name}{end}" for name in FILES for end in (".tmp", ".bak.tmp", ".bak")),
+]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("exists", [True, False], ids=["a file", "nothing"])
+def test_a_planted_link_is_not_followed(folder: Path, tmp_path: Path, name: str, exists: bool) -> None:
+    """CVE-2025-68146 of filelock: the link's target was truncated."""
+    target = tmp_path / "target"
+    if exists:
+        target.write_bytes(b"precious")
+        target.chmod(0o600)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(target)
+    if name == "tsidrefresh.lock.tmp":
+        with pytest.raises(PublishError, match="is a link, which a refresh"), exclusive_refresh(folder, 0):
+            pass
+    else:
+        publish(folder, NEW)
+        assert held(folder) == NEW
+        assert not (folder / name).is_symlink()
+    assert target.exists() == exists
+    if exists:
+        assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"precious", 0o600)
+
+
+def test_a_lock_that_is_a_second_name_of_another_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.touch(0o600)
+    lock = folder / "tsidrefresh.lock.tmp"
+    os.link(target, lock)
+    with pytest.raises(PublishError, match="is not a plain file"), exclusive_refresh(folder, 0):
+        pass
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_the_target_of_a_linked_table_is_not_copied(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(OLD[FILES[0]])
+    (folder / FILES[0]).unlink()
+    (folder / FILES[0]).symlink_to(secret)
+    (folder / f"{FILES[0]}.bak").unlink(missing_ok=True)
+    publish(folder, NEW)
+    assert held(folder) == NEW
+    assert not (folder / f"{FILES[0]}.bak").exists()
+    assert secret.read_bytes() == OLD[FILES[0]]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_reported_with_the_cure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    cure = r"has no locks .* Move the app to a local file system"
+    with pytest.raises(PublishError, match=cure), exclusive_refresh(folder, 5):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_lock_of_root_is_reported_with_the_cure(folder: Path) -> None:
+    """Versions before 0.3 left it behind when root ran the refresh."""
+    (folder / "tsidrefresh.lock.tmp").touch(0o600)
+    folder.chmod(0o777)
+    code = (
+        "import os, sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split(os.pathsep)\n"
+        "from tsid.refresh.safe_files import exclusive_refresh\n"
+        "os.setgid(65534), os.setuid(65534)\n"
+        "with exclusive_refresh(Path('.'), 0.1): pass"
+    )
+    arguments = [sys.executable, "-B", "-c", code, os.pathsep.join(PATHS)]
+    done = subprocess.run(arguments, capture_output=True, check=False, cwd=folder, text=True)
+    assert "belongs to another user (Permission denied)" in done.stderr
+    assert "if root left the file, remove it" in done.stderr
+
+
+def test_a_full_disk_while_the_copy_is_made_leaves_the_tables_as_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def fsync(number: int) -> None:
+        if ".bak" in Path(f"/proc/self/fd/{number}").readlink().name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(
+        PublishError, match=r"No space left on device\. The lookups are as before\. Make room"
+    ):
+        publish(folder, NEW)
+    assert held(folder) == OLD
+    assert not list(folder.glob("*.tmp"))

@@ -10,6 +10,8 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +35,7 @@ from tsid.refresh.resolving import resolve_all
 from tsid.refresh.run import refresh, today
 from tsid.refresh.script import main
 from tsid.refresh.settings import Settings, load_settings
+from tsid.refresh.survey import Survey, look
 
 # In CI it is an error that it is missing.
 pytestmark = pytest.mark.skipif(
@@ -92,6 +95,19 @@ def world(fresh: World, tmp_path: Path) -> World:
     """Return a copy of it for one test."""
     shutil.copytree(fresh.app, tmp_path / "app")
     return fresh._replace(app=tmp_path / "app")
+
+
+@pytest.fixture
+def surveyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each run of the script in a test what the first one saw of the world."""
+    seen: list[Survey] = []
+
+    def look_once(*arguments: Any) -> Survey:
+        if not seen:
+            seen.append(look(*arguments))
+        return seen[0]
+
+    monkeypatch.setattr("tsid.refresh.run.look", look_once)
 
 
 def tables(world: World) -> dict[str, bytes]:
@@ -279,6 +295,7 @@ CASES = {
 }
 
 
+@pytest.mark.usefixtures("surveyed_once")
 @pytest.mark.parametrize("name", CASES)
 def test_one_difference_in_the_world_has_exactly_its_effect(
     world: World, name: str, capsys: pytest.CaptureFixture[str]
@@ -430,6 +447,8 @@ def test_an_answer_has_the_addresses_behind_cnames_or_a_problem(
     assert bool(problem) == bool(answer.problem)
     assert answer.ttl == (77 if addresses else None)
     assert (other.kind, other.addresses) == ("AAAA", ())
+    # A CNAME to a host with IPv4 addresses only is a complete answer about IPv6.
+    assert bool(other.problem) == bool(problem and "addresses" not in problem)
 
 
 def test_a_bundle_that_is_not_valid_pem_is_refused_with_a_cure(
@@ -586,6 +605,7 @@ HOSTILE_NAMES = {
 }
 
 
+@pytest.mark.usefixtures("surveyed_once")
 @pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
 def test_a_hostile_name_in_a_certificate_is_reported_and_never_written(
     world: World, name: str, capsys: pytest.CaptureFixture[str]
@@ -608,7 +628,7 @@ def test_a_hostile_name_in_a_certificate_is_reported_and_never_written(
     assert name in {server["reported"] for server in json.loads(as_json)["servers"]}
 
 
-@pytest.mark.parametrize("name", ["cisco_domains", "tsid_sinkholes", "cisco_licensing_endpoints_refreshed"])
+@pytest.mark.parametrize("name", ["cisco_domains", "tsid_sinkholes", "cisco_licensing_endpoints"])
 def test_a_broken_lookup_is_named_and_nothing_is_written(
     world: World, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -620,6 +640,75 @@ def test_a_broken_lookup_is_named_and_nothing_is_written(
     assert f"{name}.csv" in error
     assert "line" in error
     assert tables(world) == before
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "content", [b"", b"network,host\n", b'x"', b"\xff"], ids=["empty", "header", "broken", "binary"]
+)
+def test_a_broken_refreshed_table_is_replaced(
+    world: World, name: str, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A refresh makes these tables: a broken one must not be in its way."""
+    (world.lookups / name).write_bytes(content)
+    with internet(world.app.parent / "dns", world.records(), world.servers) as site:
+        status, told = run(world, ["--write", "--resolver", site.resolver, "--proxy", site.proxy], capsys)
+    assert status == 0
+    load_lookups(world.lookups)
+    if content != b"network,host\n" or name == FILES[1]:
+        assert ("change", "replaced", name) in items(told, "change")
+        assert name in told["written"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize("arguments", [["--status"], ["--status", "--json"], ["--diff"]])
+def test_a_report_that_cannot_be_written_is_an_error(world: World, arguments: list[str]) -> None:
+    script = ROOT / "bin" / "refresh_lookups.py"
+    code = (
+        "import sys; from pathlib import Path; from tsid.refresh.script import main\n"
+        "sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(script.parent), str(script.parent / "lib")]),
+    }
+    given = ["--resolver", f"{LOOPBACK}:{free_port()}", "--no-tls", "--proxy", "none"]
+    given = given if "--diff" in arguments else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(world.app), *arguments, *given],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            check=False,
+            text=True,
+        )
+    assert done.returncode == 4
+    assert done.stderr == (
+        "refresh_lookups.py: The report cannot be written: No space left on device. Make room, or print it "
+        "elsewhere.\n"
+    )
+
+
+def test_an_odd_file_in_the_lookups_is_listed_as_not_readable_and_others_are_not_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.lookups / "tsid_relays_refreshed.csv").symlink_to(world.lookups / "nowhere")
+    (world.lookups / "odd.csv").mkdir()
+    (world.lookups / "secrets.csv").write_text("x\n", encoding="utf-8")
+    assert main(world.app, ["--status", "--json"]) == 4
+    told = capsys.readouterr()
+    assert "tsid_relays_refreshed.csv" in told.err
+    found = {row["file"]: row["reason"] for row in json.loads(told.out)}
+    assert found["tsid_relays_refreshed.csv"] == "not readable (No such file or directory)"
+    (world.lookups / "tsid_relays_refreshed.csv").unlink()
+    (world.lookups / "license_clocks_local.csv").mkdir()
+    assert main(world.app, ["--status", "--json"]) == 0
+    rows = {row["file"]: row for row in json.loads(capsys.readouterr().out) if row["kind"] == "file"}
+    assert rows["license_clocks_local.csv"]["reason"] == "not readable (Is a directory)"
+    assert not {"odd.csv", "secrets.csv"} & set(rows)
+    assert main(world.app, ["--status"]) == 0
+    assert "not readable (Is a directory)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

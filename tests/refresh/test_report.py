@@ -10,7 +10,7 @@ import pytest
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.items import ADVICE, CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Item
 from tsid.refresh.plan import Plan
-from tsid.refresh.report import COLUMNS, as_text, exit_status, rows_of, status_as_text, status_rows
+from tsid.refresh.report import COLUMNS, age_rows, as_text, exit_status, file_rows, rows_of, status_as_text
 
 ITEMS = [
     Item(CHANGE, "endpoints", SEEN, "72.163.4.38/32", "tools.cisco.com", "It was seen."),
@@ -78,7 +78,7 @@ def test_the_status_has_source_and_age_of_each_row(folder: Path) -> None:
     (folder / "tsid_aliases_local.csv").write_text(
         "alias,host,note\nx.example,tools.cisco.com,ours\n", "utf-8"
     )
-    rows = list(status_rows(folder, load_lookups(folder), datetime.date(2025, 1, 31)))
+    rows = [*file_rows(folder), *age_rows(load_lookups(folder), datetime.date(2025, 1, 31))]
     assert {tuple(row) for row in rows} == {COLUMNS}
     known = {row["item"]: row for row in rows if row["kind"] == "row"}
     names = ("table", "host", "status", "source", "last_seen", "age_days", "misses", "file")

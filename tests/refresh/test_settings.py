@@ -126,6 +126,28 @@ def test_a_proxy_is_a_host_and_a_port_or_none(app: Path, text: str, proxy: Proxy
     ]
     + ["http://me:secret@proxy:3128", "me:secret@proxy"],
 )
+def test_an_invalid_proxy_of_the_environment_is_refused_by_the_variables_name(
+    app: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = text.replace("http://me:secret@proxy:3128", "http://me:secret@pro xy").replace(
+        "me:secret@proxy", "://"
+    )
+    monkeypatch.setenv("https_proxy", text)
+    cure = r"^environment variable HTTPS_PROXY: proxy cannot be used\. Write it as http://host:port\.$"
+    with pytest.raises(SettingsError, match=cure):
+        load_settings(app, {"proxy": "system"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://me:secret@proxy",
+        "http://me:secret@proxy:port",
+        "http://me:secret@pro xy",
+        "http://me:secret@proxy\n",
+    ]
+    + ["http://me:secret@proxy:3128", "me:secret@proxy"],
+)
 def test_an_invalid_proxy_is_refused_and_the_message_contains_no_secret(app: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"^command line: proxy cannot be used\. ") as caught:
         load_settings(app, {"proxy": text})

@@ -100,6 +100,8 @@ def test_lines_that_are_not_connection_events_have_no_fields(line: str) -> None:
         "Nov  3 10:00:00 fw1 : %FTD-6-302013: Built {}",
         "%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: {}]",
         "%LICENSE-SMART_LIC-3-COMM_FAILED : {}",
+        "%ASA-session-5-304001: 10.1.1.1 Accessed URL 203.0.113.9:http://x.example/{}",
+        "%ASA--4-411001: {}",
         'rec_type=400 url="{}"',
         "Nov  3 10:00:00 host rec_type=9 url={}",
     ],
@@ -122,6 +124,23 @@ def test_a_connection_in_a_strangers_text_is_text(line: str, faked: str) -> None
 )
 def test_an_encore_key_with_two_values_has_none(line: str, key: str) -> None:
     assert read_raw(line).get(key, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        (f"{FTD}?x, ResponderIP: 203.0.113.9", "ResponderIP"),
+        (f"{FTD}, Destination IP: 203.0.113.9", "Destination IP"),
+        (f"{FTD}, AC_RuleAction: Allow", "AC_RuleAction"),
+        (f"{FTD}, InitiatorIP: 10.9.9.9", "InitiatorIP"),
+        (f'{ENCORE} user_agent="x" dest=203.0.113.9 y=""', "dest"),
+        (f'{ENCORE} user_agent="x" responder_ip=203.0.113.9 y=""', "responder_ip"),
+        (f'{ENCORE} user_agent="x" action=allow y=""', "action"),
+    ],
+)
+def test_a_key_of_another_log_format_is_text(line: str, key: str) -> None:
+    """It would count before, or in the place of, the key that the logger wrote."""
+    assert key not in read_raw(line)
 
 
 def test_text_before_the_first_key_is_dropped() -> None:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from lab.errors import SearchFailed
 from lab.host.events import read_events
 from lab.host.host import CommandHost, SearchInfo
+from lab.host.in_process import InProcessHost
 from lab.host.peer import installed_on_peer, tree_digest
 from lab.host.search import Result
 from lab.host.wire import FrameReader, decode_body, decode_frames, encode_body, encode_frame
@@ -41,6 +42,12 @@ ALONE = ("-S", "-E", "-s")
 def host(packaged_app: Path) -> CommandHost:
     """Return the packaged `tsidenrich` under the Python that runs the tests, cut off from everything else."""
     return CommandHost(packaged_app, "tsidenrich", python_flags=ALONE)
+
+
+@pytest.fixture
+def here(packaged_app: Path) -> InProcessHost:
+    """Return `tsidenrich` in this process, for what the process itself does not change."""
+    return InProcessHost(packaged_app, "tsidenrich")
 
 
 def seed_events(**changes: str) -> list[dict[str, Any]]:
@@ -61,8 +68,8 @@ def test_the_seed_events_are_canonical(host: CommandHost) -> None:
         assert answer["URL"] == "https://tools.cisco.com"
 
 
-def test_the_seed_events_with_the_alias_get_the_true_host(host: CommandHost) -> None:
-    answers = host.run(seed_events(URL="https://toos.cisco.com")).raise_for_error().events
+def test_the_seed_events_with_the_alias_get_the_true_host(here: InProcessHost) -> None:
+    answers = here.run(seed_events(URL="https://toos.cisco.com")).raise_for_error().events
     assert {answer["tsid_verdict"] for answer in answers} == {"aliased"}
     assert {answer["URL"] for answer in answers} == {"https://tools.cisco.com"}
     assert {answer["tsid_observed"] for answer in answers} == {"toos.cisco.com"}
@@ -79,25 +86,25 @@ def test_the_command_is_distributed_and_asks_for_the_fields_it_reads(host: Comma
 
 
 @pytest.mark.parametrize("keep", ["licensing", "flagged"])
-def test_a_search_that_drops_events_gets_all_fields(host: CommandHost, keep: str) -> None:
+def test_a_search_that_drops_events_gets_all_fields(here: InProcessHost, keep: str) -> None:
     events = [
         {"dest": "203.0.113.1"},
         {"dest": "72.163.4.38", "url": "tools.cisco.com"},
         {"dest": "72.163.4.38"},
     ]
-    result = host.run(events, f"keep={keep}")
+    result = here.run(events, f"keep={keep}")
     assert "required_fields" not in result.getinfo
     kept = ["canonical", "unnamed"] if keep == "licensing" else ["unnamed"]
     assert [event["tsid_verdict"] for event in result.events] == kept
 
 
-def test_the_metrics_count_rows_and_loads(host: CommandHost) -> None:
+def test_the_metrics_count_rows_and_loads(here: InProcessHost) -> None:
     events = [
         {"dest": "203.0.113.1"},
         {"dest": "72.163.4.38", "url": "toos.cisco.com"},
         {"dest": "72.163.4.38", "url": "tools.cisco.com"},
     ]
-    metrics = host.run(events, "keep=flagged", chunk_rows=2).metrics
+    metrics = here.run(events, "keep=flagged", chunk_rows=2).metrics
     assert metrics.total("tsidenrich.events")[2:] == [3, 1]
     assert metrics.total("tsidenrich.enriched")[2:] == [3, 2]
     assert metrics.total("tsidenrich.rewritten")[2:] == [2, 1]
@@ -175,8 +182,8 @@ def refusal(command: str, *arguments: str) -> str:
 @pytest.mark.parametrize(
     "arguments", ["KEEP=all", "keep=ALL", "raw=T", "rewrite=0", 'ip="Destination IP"', "prefix=x_"]
 )
-def test_right_options_in_any_spelling_of_splunk(packaged_app: Path, arguments: str) -> None:
-    result = CommandHost(packaged_app, "tsidenrich", python_flags=ALONE).run(seed_events(), arguments)
+def test_right_options_in_any_spelling_of_splunk(here: InProcessHost, arguments: str) -> None:
+    result = here.run(seed_events(), arguments)
     # Option names are exact, as in Splunk's own commands.
     assert result.failed is arguments.startswith("KEEP")
 
@@ -334,9 +341,9 @@ def test_chunks_shards_and_orders_change_no_answer(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "raw=true", "keep=licensing"])
-def test_other_columns_come_out_as_they_went_in(host: CommandHost, arguments: str) -> None:
+def test_other_columns_come_out_as_they_went_in(here: InProcessHost, arguments: str) -> None:
     events = [{"number": str(place), **row} for place, row in enumerate(ROWS)]
-    result = host.run(events, arguments).raise_for_error()
+    result = here.run(events, arguments).raise_for_error()
     assert all(set(OUTPUT_FIELDS) <= set(columns) for columns in result.columns if columns)
     if arguments != "keep=licensing":
         assert len(result.events) == len(events)
@@ -347,9 +354,9 @@ def test_other_columns_come_out_as_they_went_in(host: CommandHost, arguments: st
 
 
 @pytest.mark.parametrize("arguments", ["", "raw=true", "keep=flagged"])
-def test_twice_equals_once(host: CommandHost, arguments: str) -> None:
-    once = host.run(ROWS, arguments).raise_for_error()
-    twice = host.run(once.events, arguments).raise_for_error()
+def test_twice_equals_once(here: InProcessHost, arguments: str) -> None:
+    once = here.run(ROWS, arguments).raise_for_error()
+    twice = here.run(once.events, arguments).raise_for_error()
     assert list(map(filled, twice.events)) == list(map(filled, once.events))
 
 
@@ -362,7 +369,7 @@ class TestLookup:
     """`| tsidlookup`."""
 
     def run(self, app: Path, arguments: str) -> Result:
-        return CommandHost(app, "tsidlookup", python_flags=ALONE).run((), arguments).raise_for_error()
+        return InProcessHost(app, "tsidlookup").run((), arguments).raise_for_error()
 
     def test_the_rows_are_those_of_the_file(self, packaged_app: Path) -> None:
         with (packaged_app / "lookups" / "cisco_licensing_endpoints.csv").open(
@@ -372,7 +379,8 @@ class TestLookup:
                 filled({**row, "file": "lookups/cisco_licensing_endpoints.csv"})
                 for row in csv.DictReader(file)
             ]
-        rows = self.run(packaged_app, "table=endpoints").events
+        host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
+        rows = host.run((), "table=endpoints").raise_for_error().events
         key = "network", "host"
         assert sorted(rows, key=lambda row: [row[name] for name in key]) == sorted(
             expected, key=lambda row: [row[name] for name in key]
@@ -442,20 +450,13 @@ def getinfo(app: Path) -> bytes:
     ],
 )
 def test_input_that_breaks_off_ends_with_one_message(packaged_app: Path, rest: bytes, words: str) -> None:
-    script = packaged_app / "bin" / "tsidenrich.py"
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        input=getinfo(packaged_app) + rest,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    _, reply = decode_frames(done.stdout)
+    said = in_process.run("tsidenrich", getinfo(packaged_app) + rest)
+    _, reply = said.frames
     ((level, text),) = reply.metadata["inspector"]["messages"]
     assert level == "ERROR"
     assert words in text
     assert reply.body == b""
-    assert done.returncode == 1
+    assert said.status == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and sets the size of a pipe")

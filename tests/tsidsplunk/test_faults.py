@@ -53,14 +53,14 @@ def execute(body: bytes = b"", **metadata: Any) -> bytes:
     return encode_frame({"action": "execute", "finished": False, **metadata}, body)
 
 
-def events(first: int, count: int) -> bytes:
+def events(first: int, count: int, padding: int = 0) -> bytes:
     """Return a body of events that bear numbers; every tenth is licensing traffic."""
     return encode_body(
         [
             {
                 "number": str(number),
                 "dest": "203.0.113.5" if number % 10 else "72.163.4.38",
-                "url": f"https://toos.cisco.com/{number}",
+                "url": f"https://toos.cisco.com/{number}{'x' * padding}",
                 "last_allowed": str(1_700_000_000 + number),
             }
             for number in range(first, first + count)
@@ -374,8 +374,10 @@ class TestInputEnds:
         self, packaged_app: Path, command: str, frames: Sequence[bytes]
     ) -> None:
         conversation = b"".join(frames)
-        # In a real process: nothing, and in the second chunk before it, in its header, metadata and body.
-        real = {0} | {place for place, whole, _ in cuts(frames, closely=False) if whole == 1}
+        # In a real process: nothing, and in the second chunk before it, in its header, metadata and body; for the
+        # other commands, which read with the same code, in the last of these places only.
+        second = [place for place, whole, _ in cuts(frames, closely=False) if whole == 1]
+        real = {0, *(second if command == ENRICH else second[-1:])}
         for place, whole, between in cuts(frames, closely=command == ENRICH):
             if place == len(conversation) and command == REFRESH:
                 continue
@@ -446,7 +448,9 @@ class TestLengthsThatAreLies:
             assert talk.end().status == 0
 
 
-LARGE = execute(events(0, 5_000))
+# More than a pipe holds, in few events.
+LARGE_COUNT = 500
+LARGE = execute(events(0, LARGE_COUNT, padding=1_000))
 
 
 class TestReaderLeaves:
@@ -572,7 +576,7 @@ class TestSignals:
                 talk.send(request[-10:])
                 talk.process.send_signal(signal.SIGPIPE)
                 frames.append(talk.take())
-            assert numbers(frames) == [*range(5_000), 0, 1, 2]
+            assert numbers(frames) == [*range(LARGE_COUNT), 0, 1, 2]
             assert talk.end() == Ended([], 0, "")
 
 
@@ -608,8 +612,8 @@ class TestChunksOfAllSizes:
         assert len(ended.frames) == 1 + len(bodies)
         assert (ended.status, ended.messages, ended.stderr) == (0, [], "")
 
-    @pytest.mark.parametrize("count", [50_000, 500_000])
-    def test_a_chunk_of_very_many_events_comes_back_whole(self, packaged_app: Path, count: int) -> None:
+    def test_a_chunk_of_very_many_events_comes_back_whole(self, packaged_app: Path) -> None:
+        count = 500_000
         with started(argv(packaged_app, ENRICH)) as talk:
             talk.send(GETINFO)
             talk.take()
@@ -676,5 +680,5 @@ class TestSlowness:
                 if length is None and b"\n" in received:
                     header = bytes(received[: received.index(b"\n") + 1])
                     length = len(header) + sum(map(int, header.split(b",")[1:]))
-            assert numbers(decode_frames(bytes(received))) == list(range(5_000))
+            assert numbers(decode_frames(bytes(received))) == list(range(LARGE_COUNT))
             assert talk.end() == Ended([], 0, "")

@@ -13,11 +13,13 @@ from typing import NamedTuple, Optional
 from netaddr import IPNetwork
 
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
+from tsid.facts.clocks import CLOCKS
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
-from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table
 from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import PrefixTable, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
+from tsid.text.sanitize import for_message
 
 ENDPOINTS = TableFormat(
     "cisco_licensing_endpoints",
@@ -32,12 +34,26 @@ CISCO_NETWORKS = TableFormat(
     "cisco_networks", required=("network",), optional=("asn", "owner", "source"), key=("network",)
 )
 RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
+#: The bounds of a refresh, in addition to Cisco's networks.
+DOMAINS = TableFormat("cisco_domains", required=("domain",), optional=("source",), key=("domain",))
+SINKHOLES = TableFormat(
+    "tsid_sinkholes", required=("network",), optional=("owner", "source"), key=("network",)
+)
+
+#: All tables of the app.
+TABLES = (ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, DOMAINS, SINKHOLES, FIELDS, ACTIONS, CLOCKS)
 
 #: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.
 REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
 _SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
+# The shortest prefix of a network, and IPv6's local networks, which are shorter (RFC 4193, RFC 4291).
+_MIN_LENGTH = {4: 8, 6: 16}
+_WIDE = (IPNetwork("fc00::/7"), IPNetwork("fe80::/10"), IPNetwork("fec0::/10"))
+# From these similarities on (`difflib`), a file in the folder is a misnamed layer. The site may have others.
+_FILE_SIMILARITY, _TABLE_SIMILARITY = 0.9, 0.7
+_LAYER_SUFFIX = re.compile(r"[-_. ]?(local|refreshed)\Z", re.IGNORECASE)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -102,6 +118,7 @@ class Lookups(NamedTuple):
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
         rows: the number of rows in force in all tables.
         endpoint_rows: the endpoints with their networks, longest prefix first.
+        warnings: sentences for the user about files that are not read.
     """
 
     endpoints: PrefixTable[Endpoint]
@@ -115,6 +132,7 @@ class Lookups(NamedTuple):
     tables: Mapping[str, Sequence[Row]]
     rows: int
     endpoint_rows: Sequence[tuple[IPNetwork, Endpoint]]
+    warnings: Sequence[str]
 
     def period(self, time: Optional[float]) -> Optional[int]:
         """Return the number of the period between two boundaries: its endpoints are the same throughout."""
@@ -167,6 +185,7 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         },
         rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
         endpoint_rows=endpoints,
+        warnings=misnamed(folder),
     )
 
 
@@ -227,6 +246,27 @@ def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Networ
     return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
 
 
+def misnamed(folder: Path) -> list[str]:
+    """Return a sentence for each CSV file that is not read because its name is almost that of a layer."""
+    known = [f"{table.name}{layer}.csv" for table in TABLES for layer in LAYERS]
+    found = []
+    for path in sorted(folder.glob("*.[cC][sS][vV]")):
+        similar = "" if path.name in known else _meant(path, known)
+        if similar:
+            name = for_message(path.name)
+            found.append(f"lookups/{name} is not read: no lookup has this name. Did you mean {similar}?")
+    return found
+
+
+def _meant(path: Path, known: Sequence[str]) -> str:
+    """Return the layer that a file's name probably means; empty if none."""
+    layer = _LAYER_SUFFIX.search(path.stem)
+    if layer is None:
+        return nearest(path.name, known, _FILE_SIMILARITY)
+    table = nearest(path.stem[: layer.start()], [table.name for table in TABLES], _TABLE_SIMILARITY)
+    return table and f"{table}_{layer[1].lower()}.csv"
+
+
 def _parse_cidr(row: Row) -> IPNetwork:
     text = row.values["network"]
     found = parse_prefix(text)
@@ -244,6 +284,11 @@ def _parse_cidr(row: Row) -> IPNetwork:
     written, prefix = found
     if written.value != prefix.first:
         row.refuse(f"network '{text}' has bits set after its prefix", f"Write {prefix}, or a longer prefix.")
+    if prefix.prefixlen < _MIN_LENGTH[prefix.version] and not any(prefix in wide for wide in _WIDE):
+        row.refuse(
+            f"network '{text}' is a large part of the internet",
+            f"Write networks of /{_MIN_LENGTH[4]} or longer, for IPv6 /{_MIN_LENGTH[6]} or longer.",
+        )
     return prefix
 
 

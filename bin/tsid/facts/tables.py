@@ -16,7 +16,15 @@ T = TypeVar("T")
 
 #: File name suffixes of the layers of a table, weakest first. The package ships only the first, so an upgrade
 #: of the app replaces the shipped rows, and keeps the refreshed rows and a site's own.
-LAYERS = ("", "_refreshed", "_local")
+SHIPPED, REFRESHED, LOCAL = LAYERS = ("", "_refreshed", "_local")
+
+#: The first row has the number of rows in this column, so that a table without its last lines is noticed.
+#: Only shipped and refreshed tables have it.
+COUNT_COLUMN = "rows"
+
+# From this similarity on (`difflib`), an unknown column or file is a misspelt one. A site may have others.
+_SIMILARITY = 0.75
+_MAX_ROWS = 10_000_000
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -24,7 +32,7 @@ _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 class Row(NamedTuple):
     """One row of a lookup file, with its file and line."""
 
-    values: Mapping[str, str]
+    values: dict[str, str]
     file: str
     line: int
 
@@ -90,7 +98,7 @@ def read_table(
         if layer and not path.exists() and not path.is_symlink():
             continue
         lines: dict[tuple[object, ...], int] = {}
-        for row in read_csv(path, table):
+        for row in read_csv(path, table, whole=layer != LOCAL):
             key, value = parse(row)
             if key in lines:
                 names = " and ".join(table.key)
@@ -110,7 +118,7 @@ def read_table(
     return list(merged.values())
 
 
-def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
+def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator[Row]:
     """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
     Surrounding white space is removed from values; empty lines are skipped.
@@ -118,6 +126,8 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
     Args:
         path: the file.
         table: the format of the file.
+        whole: the file was written by a program, so it ends with a newline and has as many rows as its
+            `COUNT_COLUMN` says; otherwise it was cut off.
 
     Raises:
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
@@ -125,6 +135,9 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
     """
     file = short_name(path)
     text = _decode(_read(path, file), file)
+    if whole and text and not text.endswith("\n"):
+        raise _cut_off(file, text.count("\n") + 1, "the last line does not end")
+    rows, expected = 0, 0
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     line = 1
@@ -149,6 +162,8 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
             for column in table.required:
                 if not row.values[column]:
                     row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
+            rows += 1
+            expected = max(expected, _take_count(row)) if whole else 0
             yield row
     except csv.Error as error:
         raise LookupTableError(
@@ -164,6 +179,23 @@ def read_csv(path: Path, table: TableFormat) -> Iterator[Row]:
             "the file is empty",
             f"Give it the header row: {','.join([*table.required, *table.optional])}.",
         )
+    if rows < expected:
+        raise _cut_off(file, line - 1, f"the table says that it has {expected} rows, and has {rows}")
+
+
+def _take_count(row: Row) -> int:
+    """Remove the count from a row; return it, 0 without one."""
+    text = row.values.pop(COUNT_COLUMN, "")
+    count = whole_number(text, 1, _MAX_ROWS) if text else 0
+    if count is None:
+        row.refuse(f"{COUNT_COLUMN} '{text}' is not a number of rows", "Restore the file.")
+    return count
+
+
+def _cut_off(file: str, line: int, problem: str) -> LookupTableError:
+    is_refreshed = REFRESHED in file
+    cure = "Refresh again, or delete it." if is_refreshed else "Restore it from the app's package."
+    return LookupTableError(file, line, f"{problem}: the file is cut off", cure)
 
 
 def _refuse_misleading(row: Row) -> None:
@@ -225,4 +257,24 @@ def _check_header(header: list[str], table: TableFormat, file: str, line: int) -
         raise LookupTableError(
             file, line, f"column {', '.join(doubled)} occurs twice", "Remove one of the columns."
         )
+    known = [*table.required, *table.optional, COUNT_COLUMN]
+    for column in (column for column in header if column not in known):
+        similar = nearest(column, known)
+        if similar:
+            raise LookupTableError(
+                file,
+                line,
+                f"column {column} is unknown; the nearest is {similar}",
+                "Correct its name. A column of your own needs a name that is not similar to the app's.",
+            )
     return header
+
+
+def nearest(text: str, known: Sequence[str], similarity: float = _SIMILARITY) -> str:
+    """Return the known name that a text probably means; empty if it is not similar to any."""
+    # Imported late: a correct table does not need it.
+    import difflib
+
+    by_case = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(text.lower(), by_case, 1, similarity)
+    return by_case[found[0]] if found else ""

@@ -13,7 +13,9 @@ from tsid.text.addresses import parse_address
 from tsid.text.names import parse_name
 
 # A quoted name up to the end of its authority; the rest differs from event to event.
-_AUTHORITY = re.compile(rb'"?(?:(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*')
+_AUTHORITY = re.compile(
+    rb'"?(?:(?i:https?|wss?|ftp):[/\\]+|(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*'
+)
 # Names that start with anything else (blanks of all kinds, odd characters) are left to the exact path.
 _ORDINARY_START = re.compile(rb"[0-9A-Za-z/*_\[]")
 # With a port, such a name would have the key of an IPv6 address.

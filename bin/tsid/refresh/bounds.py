@@ -5,14 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.facts.lookups import Lookups, Network, parse_host, parse_network
-from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.facts.lookups import DOMAINS, SINKHOLES, Lookups, Network, parse_host, parse_network
+from tsid.facts.tables import Row, read_table
 from tsid.text.addresses import Address, PrefixTable
-
-DOMAINS = TableFormat("cisco_domains", required=("domain",), optional=("source",), key=("domain",))
-SINKHOLES = TableFormat(
-    "tsid_sinkholes", required=("network",), optional=("owner", "source"), key=("network",)
-)
 
 
 class Bounds(NamedTuple):

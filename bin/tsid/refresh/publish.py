@@ -6,24 +6,34 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
 from tsid.facts.files import retry_while_locked, short_name
 from tsid.facts.lookups import REFRESHED, load_lookups
+from tsid.facts.tables import COUNT_COLUMN
 from tsid.refresh.plan import Plan
-from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
+from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS, counted
 from tsid.refresh.safe_files import PublishError, create, read_own
 
 #: The refreshed tables, in the order in which they are written.
 FILES = REFRESHED
 
 
-def contents(plan: Plan) -> dict[str, bytes]:
-    """Return the new contents of the refreshed tables by file name; a table without rows has no entry."""
-    tables = ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases))
-    return {name: as_csv(columns, rows) for name, (columns, rows) in zip(FILES, tables) if rows}
+def contents(plan: Plan, replaced: Collection[str] = ()) -> dict[str, bytes]:
+    """Return the new contents of the refreshed tables by file name.
+
+    Args:
+        plan: what to write.
+        replaced: the tables to replace in any case; of the others, a table without rows has no entry.
+    """
+    tables = zip(FILES, ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases)))
+    return {
+        name: as_csv([*columns, COUNT_COLUMN], list(counted(columns, rows)))
+        for name, (columns, rows) in tables
+        if rows or name in replaced
+    }
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:

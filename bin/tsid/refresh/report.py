@@ -59,16 +59,23 @@ def rows_of(items: Iterable[Item]) -> Iterator[dict[str, str]]:
         yield {**_EMPTY, **item._asdict(), "advice": ADVICE.get(item.what, "")}
 
 
-def status_rows(folder: Path, lookups: Lookups, today: datetime.date) -> Iterator[dict[str, str]]:
-    """Yield a row for every lookup file, with its hash, and for every endpoint and alias, with its age."""
-    for version in file_digests(folder):
-        yield {
+def file_rows(folder: Path) -> list[dict[str, str]]:
+    """Return a row for every lookup file, with its hash or why it cannot be read."""
+    return [
+        {
             **_EMPTY,
             "kind": "file",
-            "file": version.file,
-            "rows": str(version.rows),
-            "sha256": version.sha256,
+            "file": digest.file,
+            "rows": "" if digest.rows is None else str(digest.rows),
+            "sha256": digest.sha256,
+            "reason": digest.problem,
         }
+        for digest in file_digests(folder)
+    ]
+
+
+def age_rows(lookups: Lookups, today: datetime.date) -> Iterator[dict[str, str]]:
+    """Yield a row for every endpoint and alias, with its age."""
     for table, key in (("endpoints", "network"), ("aliases", "alias")):
         for row in lookups.tables[table]:
             values = row.values
@@ -108,8 +115,12 @@ def as_text(plan: Plan) -> str:
 
 
 def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return the rows of `status_rows` as text."""
-    files = [(row["file"], row["rows"], row["sha256"]) for row in rows if row["kind"] == "file"]
+    """Return the rows of `file_rows` and `age_rows` as text."""
+    files = [
+        (row["file"], row["rows"] or "-", row["sha256"] or row["reason"])
+        for row in rows
+        if row["kind"] == "file"
+    ]
     found = [
         (row["item"], row["host"], row["status"] or "-", row["last_seen"] or "never", row["age_days"] or "-")
         + (row["misses"] or "0", row["file"], row["source"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from netaddr import IPNetwork
 
-from tsid.facts.tables import Row
+from tsid.facts.tables import COUNT_COLUMN, Row
 from tsid.text.addresses import Address
 
 #: The columns of the refreshed endpoints. The shipped table lacks the last three: how many checks in a row
@@ -46,6 +46,13 @@ def is_refreshed(row: Row) -> bool:
 def values_of(row: Row, columns: Iterable[str]) -> dict[str, str]:
     """Return a row's values in these columns, empty where the row has none."""
     return {column: row.values.get(column, "") for column in columns}
+
+
+def counted(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield rows with all columns; the first one also has the number of rows (`tsid.facts.tables`)."""
+    for number, row in enumerate(rows):
+        count = "" if number else str(len(rows))
+        yield {**{column: row.get(column, "") for column in columns}, COUNT_COLUMN: count}
 
 
 def cidr(address: Address) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from tsid.facts.lookups import Lookups, load_lookups
+from tsid.facts.errors import LookupTableError
+from tsid.facts.lookups import REFRESHED, Lookups, load_lookups
 from tsid.refresh.bounds import load_bounds
+from tsid.refresh.items import CHANGE, Item
 from tsid.refresh.plan import Plan, make_plan
 from tsid.refresh.settings import Settings
 from tsid.refresh.survey import Survey, look
@@ -25,11 +28,13 @@ class Refresh(NamedTuple):
         lookups: the rows in force.
         survey: what the resolvers answered, and the servers showed.
         plan: what to write.
+        broken: refreshed tables that cannot be read, by file name: the new ones replace them.
     """
 
     lookups: Lookups
     survey: Survey
     plan: Plan
+    broken: Sequence[str] = ()
 
 
 def refresh(
@@ -44,9 +49,32 @@ def refresh(
         progress: called with a line of text before each step.
 
     Raises:
-        LookupTableError: a lookup cannot be read.
+        LookupTableError: a shipped or a local lookup cannot be read.
         SettingsError: the file of trusted authorities cannot be used.
     """
-    lookups, bounds = load_lookups(folder), load_bounds(folder)
+    lookups, problems = _load(folder)
+    bounds = load_bounds(folder)
     survey = look(lookups, bounds, settings, progress)
-    return Refresh(lookups, survey, make_plan(lookups, bounds, survey, settings, today))
+    plan = make_plan(lookups, bounds, survey, settings, today)
+    items = [
+        Item(CHANGE, "endpoints" if name == REFRESHED[0] else "aliases", "replaced", name, "", f"{error}")
+        for name, error in problems.items()
+    ]
+    return Refresh(lookups, survey, plan._replace(items=[*items, *plan.items]), tuple(problems))
+
+
+def _load(folder: Path) -> tuple[Lookups, Mapping[str, LookupTableError]]:
+    """Read the lookups without refreshed tables that are broken; return those tables' errors by file name.
+
+    A refresh makes these tables anew: a broken one must not prevent that.
+    """
+    problems: dict[str, LookupTableError] = {}
+    while True:
+        try:
+            absent = folder / "absent"
+            return load_lookups(folder, instead=dict.fromkeys(problems, absent)), problems
+        except LookupTableError as error:
+            name = Path(error.file).name
+            if name not in REFRESHED or name in problems:
+                raise
+            problems[name] = error

@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tsid.facts.errors import TsidError
+from tsid.facts.errors import LookupTableError, TsidError
 from tsid.facts.lookups import load_lookups
 from tsid.refresh import report
 from tsid.refresh.items import ADVICE
@@ -76,15 +77,39 @@ def main(app: Path, arguments: Sequence[str]) -> int:
         with exclusive_refresh(lookups, _LOCK_TIMEOUT) if options.write else contextlib.nullcontext():
             found = refresh(lookups, settings, today(), progress.tell)
             progress.done()
-            written = publish(lookups, contents(found.plan)) if options.write and found.plan.checked else []
+            written: Sequence[str] = ()
+            if options.write and found.plan.checked:
+                written = publish(lookups, contents(found.plan, found.broken))
         status = report.exit_status(found.plan, written=options.write)
-        _show(found, written, status, options)
+        with _printing():
+            _show(found, written, status, options)
         return status
     except TsidError as error:
         print(f"{_PROGRAM}: {printable(str(error))}", file=sys.stderr)
         return report.ERROR
     except KeyboardInterrupt:
         return 130
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+    """Notice here, and not when Python exits, that stdout cannot be written.
+
+    Raises:
+        TsidError: there is no room, for example. A reader that has seen enough is not an error.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # At exit, Python would try again to write what is left in the buffer.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            reason = error.strerror or str(error)
+            raise TsidError(
+                f"The report cannot be written: {reason}. Make room, or print it elsewhere."
+            ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,11 +196,19 @@ def _show(found: Refresh, written: Sequence[str], status: int, options: argparse
 
 
 def _show_status(folder: Path, options: argparse.Namespace) -> int:
-    rows = list(report.status_rows(folder, load_lookups(folder), today()))
-    if options.json:
-        _print_json(rows)
-    else:
-        print(report.status_as_text(rows))
+    rows, problem = report.file_rows(folder), None
+    try:
+        rows += report.age_rows(load_lookups(folder), today())
+    except LookupTableError as error:
+        # Which files there are is worth knowing then above all.
+        problem = error
+    with _printing():
+        if options.json:
+            _print_json(rows)
+        else:
+            print(report.status_as_text(rows))
+    if problem is not None:
+        raise problem
     return report.FRESH
 
 

@@ -17,7 +17,11 @@ PLACEHOLDERS = frozenset({"", "-", "n/a", "none", "null", "unknown"})
 #: RFC 1035, section 2.3.4: a name has at most 255 octets on the wire, which leaves 253 characters of text.
 MAX_HOST_LENGTH = 253
 
-_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
+# After the schemes of the web, browsers read any number of slashes and backslashes as two slashes (WHATWG
+# URL Standard, "special authority ignore slashes state").
+_SCHEME = re.compile(r"(?i:https?|wss?|ftp):[/\\]+|(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
+# The full stop and the stops that IDNA reads as one (RFC 3490, section 3.1).
+_STOPS = (".", "\u3002", "\uff0e", "\uff61")
 # The backslash ends an authority as it does in browsers, so that ``https://a\@b`` means host ``a`` for us as
 # for them.
 _AUTHORITY_END = re.compile(r"[/?#\\]")
@@ -110,7 +114,7 @@ def _parse(text: str) -> Optional[ReportedName]:
     if host and is_placeholder(host):
         return None
     visible = _visible(observed)
-    if visible.endswith("."):
+    if visible.endswith(_STOPS):
         visible = visible[:-1]
     visible = escape_formula(visible)[:MAX_HOST_LENGTH]
     if visible != observed and ascii_host(visible) != host:
@@ -142,7 +146,7 @@ def ascii_host(text: str) -> str:
         Lower-case ASCII; empty if the text is not a valid host name.
     """
     host = text.lower()
-    if host.endswith("."):
+    if host.endswith(_STOPS):
         host = host[:-1]
     # Check the length first: the IDNA codec of older Pythons takes quadratic time.
     if len(host) > MAX_HOST_LENGTH:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``.
-_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Z0-9_]{1,60}){2,4}")
+# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``, and in
+# the EMBLEM format ``%ASA-session-6-302013``, ``%ASA--4-411001``.
+_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Za-z0-9_]{0,60}){1,3}-[A-Z0-9_]{1,60}")
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
@@ -19,6 +20,14 @@ _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([
 # A record starts with its type; a relay may have put a syslog header in front.
 _ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
 _CONNECTION = "71"
+# Add-ons use these names for what the loggers write under other keys. In a raw line such a key can only come
+# from a value that a stranger chose.
+_NOT_FTD = frozenset(
+    ("AC_RuleAction", "Action", "Destination IP", "InitiatorIP", "InitiatorPort", "ResponderIP", "Source IP")
+)
+_NOT_ENCORE = frozenset(
+    ("action", "dest", "dst", "dst_ip", "initiator_ip", "responder_ip", "src", "vendor_action")
+)
 
 
 def read_raw(text: str) -> dict[str, str]:
@@ -32,7 +41,8 @@ def read_raw(text: str) -> dict[str, str]:
         is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
         put another tag there. For the same reason a value cannot replace an address: FTD writes the
         addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
-        not, so a key that occurs with two values, in quotes or not, has none.
+        not, so a key that occurs with two values, in quotes or not, has none. Keys of other log formats do
+        not count: they would take the place of an address that the logger wrote under its own key.
     """
     record = _ENCORE_RECORD.match(text)
     if record:
@@ -52,7 +62,7 @@ def _read_ftd(text: str) -> dict[str, str]:
         else:
             value = [piece[match.end() :]]
             pieces.setdefault(match.group(1), value)
-    return {key: ", ".join(parts) for key, parts in pieces.items()}
+    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _NOT_FTD}
 
 
 def _read_encore(text: str) -> dict[str, str]:
@@ -68,4 +78,4 @@ def _read_encore(text: str) -> dict[str, str]:
         key, start = match.groups()
         if starts.setdefault(key, start) != start:
             fields[key] = ""
-    return fields
+    return {key: value for key, value in fields.items() if key not in _NOT_ENCORE}

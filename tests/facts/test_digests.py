@@ -1,0 +1,38 @@
+"""Digests of the lookup files: of the app's own files only, and of those that cannot be read too."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tsid.facts.digests import FileDigest, file_digests
+
+
+def test_every_file_of_the_apps_lookups_is_listed_with_rows_and_hash(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").write_bytes(b"alias,host\nx.example,tools.cisco.com\n")
+    found = {digest.file: digest for digest in file_digests(folder)}
+    assert sorted(found) == sorted(path.name for path in folder.glob("*.csv"))
+    data = (folder / "tsid_relays.csv").read_bytes()
+    assert found["tsid_relays.csv"] == (
+        "tsid_relays.csv",
+        data.count(b"\n") - 1,
+        hashlib.sha256(data).hexdigest(),
+        "",
+    )
+
+
+def test_a_file_that_cannot_be_read_is_listed_as_not_readable(folder: Path) -> None:
+    (folder / "tsid_aliases_local.csv").mkdir()
+    (folder / "tsid_relays_local.csv").symlink_to(folder / "nowhere")
+    found = {digest.file: digest for digest in file_digests(folder)}
+    assert found["tsid_aliases_local.csv"] == FileDigest(
+        "tsid_aliases_local.csv", None, "", "not readable (Is a directory)"
+    )
+    assert found["tsid_relays_local.csv"].problem == "not readable (No such file or directory)"
+
+
+def test_nothing_is_shown_of_files_that_are_not_the_apps(folder: Path) -> None:
+    before = list(file_digests(folder))
+    (folder / "secrets.csv").write_text("user,password\n", encoding="utf-8")
+    (folder / "odd.csv").mkdir()
+    assert list(file_digests(folder)) == before
