@@ -19,7 +19,7 @@ T = TypeVar("T")
 SHIPPED, REFRESHED, LOCAL = LAYERS = ("", "_refreshed", "_local")
 
 #: The first row has the number of rows in this column, so that a table without its last lines is noticed.
-#: Only shipped and refreshed tables have it.
+#: Only shipped and refreshed tables have it, and only if they have rows.
 COUNT_COLUMN = "rows"
 
 # From this similarity on (`difflib`), an unknown column or file is a misspelt one. A site may have others.
@@ -181,6 +181,8 @@ def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator
         )
     if rows < expected:
         raise _cut_off(file, line - 1, f"the table says that it has {expected} rows, and has {rows}")
+    if whole and not rows and COUNT_COLUMN in header:
+        raise _cut_off(file, line - 1, f"a table with the column {COUNT_COLUMN} has at least one row")
 
 
 def _take_count(row: Row) -> int:
