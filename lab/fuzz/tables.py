@@ -110,8 +110,7 @@ def _check_columns(name: str, content: bytes) -> None:
     if _LOADERS.get(table.name, load_lookups) is not load_lookups or not content:
         return
     known = [*table.required, *table.optional, COUNT_COLUMN]
-    header = next((row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row), [])
-    for column in {column.strip() for column in header} - {*known}:
+    for column in _header_of(content) - {*known}:
         assert column.lower() not in known, "a column in other letter case is ignored"
         for other in known:
             shorter = {other[:number] + other[number + 1 :] for number in range(len(other))}
@@ -130,8 +129,7 @@ def _check_cuts(path: Path, content: bytes) -> None:
         return  # another loader's file
     if counts and counts[0] != str(len(counts)):
         return
-    if not counts and COUNT_COLUMN.encode() in content:
-        raise AssertionError("a table without its rows is taken for an empty one")
+    assert counts or COUNT_COLUMN not in _header_of(content), "a table without its rows counts as empty"
     if not counts:
         return
     for place in _cuts_of(content):
@@ -143,6 +141,11 @@ def _check_cuts(path: Path, content: bytes) -> None:
         else:
             assert rows == whole, "a table that is cut off is read"
     path.write_bytes(content)
+
+
+def _header_of(content: bytes) -> set[str]:
+    reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+    return {column.strip() for column in next((row for row in reader if row and row != [""]), [])}
 
 
 def _cuts_of(content: bytes) -> Sequence[int]:
