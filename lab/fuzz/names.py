@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Optional, Union
 from unittest import mock
+from urllib.parse import unquote_to_bytes
 
 from lab.fuzz.target import Target, shipped, text_of
 from lab.generator import generate
@@ -26,6 +28,8 @@ from tsid.text.addresses import (
 from tsid.text.names import MAX_HOST_LENGTH, ReportedName, ascii_host, parse_name, replace_host
 
 _HOST, _ENDPOINT = "tools.cisco.com", "72.163.4.38"
+# Text without white space and without characters that IDNA ignores or maps by rules of its own.
+_PLAIN = re.compile(r"[!-~\u3002\uff0e\uff61\uff01-\uff5e]{1,200}")
 _ZONE = re.compile(r"%[\w.~:%-]*\Z", re.ASCII)
 
 
@@ -35,6 +39,7 @@ def check(data: bytes) -> None:
     address = _check_address(text)
     _check_prefix(text)
     _check_name(text)
+    _check_browser(text)
     _check_prefilter(text, address)
 
 
@@ -120,6 +125,41 @@ def _check_name(text: str) -> None:
         assert replace_host(replaced, after, _HOST) == replaced
 
 
+def _check_browser(text: str) -> None:
+    """Check that a licensing name is found in a web URL if and only if a browser would go there."""
+    lookups = shipped()[0]
+    name, there = parse_name(text), _as_browser(text)
+    found = name.host if name is not None else ""
+    licensing = lookups.canonical.union(lookups.aliases)
+    if there is not None:
+        assert found not in licensing or found == there, "a browser would go to another host"
+        if _PLAIN.fullmatch(text):
+            assert there not in licensing or found == there, "a browser would go to a licensing host"
+
+
+def _as_browser(text: str) -> Optional[str]:
+    """Return the host of a URL with a web scheme (WHATWG URL Standard, sections 4.4 and 3.5).
+
+    It is None for other texts and where a browser fails. Characters that IDNA ignores are kept.
+    """
+    text = re.sub(r"[\t\n\r]", "", text.strip("".join(map(chr, range(0x21)))))
+    scheme = re.match(r"(?:https?|wss?|ftp):[/\\]+", text, re.IGNORECASE)
+    if scheme is None:
+        return None
+    authority = re.split(r"[/\\?#]", text[scheme.end() :])[0]
+    host, _, port = authority.rpartition("@")[2].partition(":")
+    if port.strip("0123456789"):
+        return None
+    try:
+        host = unquote_to_bytes(host.encode("utf-8")).decode("utf-8")
+    except UnicodeError:
+        return None
+    host = unicodedata.normalize("NFKC", host).lower().replace("\u3002", ".")
+    if re.search(r"[\x00-\x20#/:<>?@\[\\\]^|%\x7f]", host):
+        return None
+    return host[:-1] if host.endswith(".") else host
+
+
 def _check_verdict(name: ReportedName) -> None:
     """Check that a judge with memos of a similar name decides like a new one."""
     used, fresh = Judge(shipped()[0]), Judge(shipped()[0])
@@ -176,6 +216,14 @@ _ODD = (
     "https://evil.example\\@tools.cisco.com/",
     "https://b\u00fccher.example./",
     "//\uff54ools\u3002cisco.com",
+    "tools.cisco.com\u3002",
+    "https://tools\uff0ecisco\uff61com\uff61/",
+    "https:\\\\tools.cisco.com\\a",
+    "HTTPS:/\\/toos.cisco.com:443",
+    "wss:////evil.example\\@tools.cisco.com",
+    "ftp:/a@b@tools.cisco.com/",
+    "https:tools.cisco.com",
+    "ldap:\\\\tools.cisco.com",
     "[2001:db8::1%25eth0]:443",
     "::ffff:192.0.2.1",
     "64:ff9b::c000:201",
@@ -198,6 +246,8 @@ def plant() -> AbstractContextManager[object]:
 _WORDS = (
     *b"https:// HTTP:// // @ :443 : . .. [ ] % %2e %25 %00 \\ ? # *. xn-- - n/a unknown /32 /0".split(),
     *b":: 0x 0 ::ffff: 64:ff9b:: 72.163.4.38 2001:420:1101:5::a toos.cisco.com cisco .com".split(),
+    *b"https:/ https:\\\\ https:/\\ wss:\\ ftp:/// http: \\@ tools.cisco.com /\\".split(),
+    *"\uff0e \uff61 \uff0f \uff20 \uff05 \u017f \u212a".encode().split(),
     *"\uff54 \u3002 \u0130 \u03c2 \u00df \uff11 \u0660 \u00ad".encode().split(),
     *(b" ", b'"', b'""', b"\xc2\xa0", b"\xff"),
 )

@@ -41,10 +41,11 @@ _TODAY = datetime.date(2026, 1, 1)
 _RESOLVER = "192.0.2.53"
 _HOST, _ALIAS, _OTHER = "tools.cisco.com", "toos.cisco.com", "smartreceiver.cisco.com"
 _MINE, _MOVED, _THEIRS, _SIX = "72.163.4.38", "173.37.145.9", "146.112.59.81", "2001:420:1101:5::a"
+_NEW = "new.cisco.com"
 _NAMES = (_ALIAS, _HOST, _OTHER)
 _SINKHOLE = "146.112.61.104"
 #: The question or server of a part of an input, by its second byte.
-_ASKED = [(name, kind) for name in _NAMES for kind in KINDS]
+_ASKED = [(name, kind) for name in (*_NAMES, _NEW) for kind in KINDS]
 _SERVERS = [parse_address(text) for text in (_MINE, _MOVED, _THEIRS, _SIX)]
 _ENDPOINTS = [
     {"network": f"{_MINE}/32", "host": _HOST, "status": "active", "last_seen": "2025-12-01"},
@@ -100,6 +101,7 @@ def check(data: bytes) -> None:
         _check_answer(answer)
     made = make_plan(world.lookups, world.bounds, found, world.settings, _TODAY)
     _check_plan(world, made)
+    _check_proofs(world, found, made)
     _check_tables(made)
 
 
@@ -326,6 +328,37 @@ def _check_plan(world: _World, made: Plan) -> None:
     assert 2 * len(retired) <= len(active), "too many endpoints are retired"
 
 
+def _check_proofs(world: _World, found: survey.Survey, made: Plan) -> None:
+    """Check that a new row has its proof: a name as the certificate has it, an answer to each question."""
+    seen = [(sight.address, sight.certificate) for sight in found.sights.values() if sight.certificate]
+    known = {(row.values["network"], row.values["host"]) for row in world.lookups.tables["endpoints"]}
+    for row in made.endpoints:
+        if (row["network"], row["host"]) not in known:
+            names = (row["host"], "*." + row["host"].partition(".")[2])
+            address = row["network"].partition("/")[0]
+            assert any(
+                name.lower() in names
+                for where, certificate in seen
+                if str(where) == address
+                for name in certificate.alternatives or certificate.common_names
+            ), "an endpoint is planned that no certificate names"
+    literal = {
+        ascii_host(name.strip())
+        for _, certificate in seen
+        for name in (*certificate.common_names[:1], *certificate.alternatives[:1], *certificate.units[:1])
+    }
+    for values in made.aliases:
+        alias = values["alias"]
+        if alias in world.lookups.aliases:
+            continue
+        assert alias in literal, "an alias is planned that no certificate has as it is"
+        answers = [answer for answer in found.named if answer.host == alias]
+        assert {answer.kind for answer in answers} == {*KINDS}, (
+            "an alias is planned that DNS was not asked for"
+        )
+        assert not any(answer.problem for answer in answers), "no answer counts as the answer no"
+
+
 def _is_within(network: _Network, world: _World, table: str) -> bool:
     others = (ipaddress.ip_network(row.values["network"]) for row in world.lookups.tables[table])
     return any(other.version == network.version and network[0] in other for other in others)
@@ -376,11 +409,28 @@ def seeds() -> Iterator[bytes]:
         ],
         [b"A\x82new.cisco.com", b"A\x82tools.cisco.com", b"A\x81a@cisco.com", b"A\x86https://cisco.com"],
         [b"C\x16www.example.com"],
+        [b"A\x82new.cisco.com#.evil.example", b"A\x82tools.cisco.com"],
+        [b"A\x82https://new.cisco.com/", b"A\x82tools.cisco.com"],
+        [b"A\x82x@new.cisco.com", b"A\x82tools.cisco.com"],
+        [b"A\x82new%2ecisco.com", b"A\x82tools.cisco.com"],
+        [b"A\x82new.cisco.com:443", b"A\x82tools.cisco.com#.evil.example"],
         [b""],
     ]
     subjects = [_SUBJECT + b"\1" + _BETWEEN_NAMES.join(those) for those in names]
     yield from answers
     yield from subjects
+    new = _SUBJECT + b"\0" + _BETWEEN_NAMES.join([b"A\x82new.cisco.com", b"A\x82tools.cisco.com"])
+    elsewhere = [
+        _answer(_NEW, "A", [], code=dns.rcode.SERVFAIL),
+        _answer(_NEW, "AAAA", [], code=dns.rcode.REFUSED),
+        _answer(_NEW, "A", [], flags=dns.flags.TC),
+        _answer(_NEW, "A", [f"173.37.145.{number}" for number in range(70)]),
+        _answer(_NEW, "A", [], cname="a.example."),
+        _answer(_NEW, "A", [_THEIRS]),
+        _answer(_NEW, "A", [], code=dns.rcode.NXDOMAIN),
+    ]
+    yield from (SEPARATOR.join([new, answer]) for answer in elsewhere)
+    yield from (_answer(_HOST, "A", [f"146.112.61.{number}"]) for number in (104, 105, 108, 110))
     yield from (SEPARATOR.join([answers[1], subject]) for subject in subjects)
     leaf = trustme.CA().issue_cert(_ALIAS, _HOST, common_name="x.cisco.com", organization_unit_name="Cisco")
     yield _DER + b"\0" + ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode("ascii"))
@@ -421,6 +471,8 @@ _WORDS = (
     *(b"C\x0c", b"C\x13", b"C\x16", b"C\x1e", b"C\x14", b"O\x0c", b"A\x82", b"A\x81", b"A\x86", b"A\x87"),
     *b"tools.cisco.com toos.cisco.com new.cisco.com .cisco.com cisco.com www.example.com * *. , =".split(),
     *(ipaddress.ip_address(text).packed for text in (_MINE, _MOVED, _THEIRS, _SIX, _SINKHOLE, "10.1.2.3")),
+    *b"new.cisco.com# new.cisco.com/ https:// x@ %2e :443 .evil.example".split(),
+    *(ipaddress.ip_address(f"146.112.61.{number}").packed for number in (105, 106, 107, 108, 110)),
     *(b"\xc0\x0c", b"\0\1\0\1", b"\0\x1c\0\1", b"\0\5\0\1", b"\0\4", b"\0\x10", b"\x81\x80", b"\x1b[0m"),
     *"\u202e \u2028 \u00df \uff54 \u3002".encode().split(),
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +20,13 @@ from tsid.facts.candidates import candidate_search
 from tsid.facts.clocks import CLOCKS, load_clocks
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import DOMAINS, SINKHOLES, TABLES, Lookups, load_lookups
-from tsid.facts.tables import LAYERS
+from tsid.facts.tables import COUNT_COLUMN, LAYERS, LOCAL, TableFormat, read_csv
 from tsid.hotpath import prefilter
 from tsid.hotpath.csvbytes import quote
 from tsid.hotpath.prefilter import Prefilter
 from tsid.refresh.bounds import load_bounds
+from tsid.refresh.publish import as_csv
+from tsid.refresh.rows import counted
 from tsid.text.addresses import Address, is_host_address, parse_address
 from tsid.text.names import parse_name
 
@@ -36,6 +41,13 @@ _LOADERS: Mapping[str, Callable[[Path], object]] = {
 _ROWS = 2
 # So that a network as large as half of the Internet does not become millions of keys.
 _MAX_KEYS = 3_000
+# How many cuts of a file of each kind are tried.
+_CUTS = 12
+# A column with fewer letters has nothing that is similar to it.
+_MIN_SIMILAR = 4
+# The shortest prefixes, and the networks of IPv6 that are exempt: site-local, link-local and unique local.
+_SHORTEST = {4: 8, 6: 16}
+_EXEMPT = [ipaddress.ip_network(text) for text in ("fc00::/7", "fe80::/10", "fec0::/10")]
 
 
 @lru_cache(maxsize=1)
@@ -49,9 +61,16 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Mapping[str, bytes]:
-    paths = [LOOKUPS / f"{table.name}.csv" for table in TABLES]
-    lines = {path.name: path.read_bytes().splitlines(keepends=True) for path in paths}
-    return {name: b"".join(those[: 1 + _ROWS]) for name, those in lines.items()}
+    return {f"{table.name}.csv": _start_of(LOOKUPS / f"{table.name}.csv") for table in TABLES}
+
+
+def _start_of(path: Path) -> bytes:
+    """Return the first rows of a shipped table, as a whole table: with their number."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        columns = [name for name in reader.fieldnames or () if name != COUNT_COLUMN]
+        rows = [row for row, _ in zip(reader, range(_ROWS))]
+    return as_csv([*columns, COUNT_COLUMN], list(counted(columns, rows)))
 
 
 def check(data: bytes) -> None:
@@ -74,12 +93,69 @@ def check(data: bytes) -> None:
             else:
                 if isinstance(loaded, Lookups):
                     _check_use(loaded)
+                for name, content in files.items():
+                    _check_columns(name, content)
+                    _check_cuts(folder / name, content)
     finally:
         for name in files:
             if name in _shipped():
                 (folder / name).write_bytes(_shipped()[name])
             else:
                 (folder / name).unlink()
+
+
+def _check_columns(name: str, content: bytes) -> None:
+    """Check that a column of a loaded file is not a misspelt one."""
+    table = _table_of(name)
+    if _LOADERS.get(table.name, load_lookups) is not load_lookups or not content:
+        return
+    known = [*table.required, *table.optional, COUNT_COLUMN]
+    for column in _header_of(content) - {*known}:
+        assert column.lower() not in known, "a column in other letter case is ignored"
+        for other in known:
+            shorter = {other[:number] + other[number + 1 :] for number in range(len(other))}
+            assert len(other) < _MIN_SIMILAR or column not in shorter, "a misspelt column is ignored"
+
+
+def _check_cuts(path: Path, content: bytes) -> None:
+    """Check that a table that a program wrote is refused if it is cut off, or says the same."""
+    table = _table_of(path.name)
+    if path.name.endswith(f"{LOCAL}.csv"):
+        return
+    try:
+        whole = [row.values for row in read_csv(path, table, whole=True)]
+        counts = [row.values.get(COUNT_COLUMN, "") for row in read_csv(path, table)]
+    except LookupTableError:
+        return  # another loader's file
+    if counts and counts[0] != str(len(counts)):
+        return
+    assert counts or COUNT_COLUMN not in _header_of(content), "a table without its rows counts as empty"
+    if not counts:
+        return
+    for place in _cuts_of(content):
+        path.write_bytes(content[:place])
+        try:
+            rows = [row.values for row in read_csv(path, table, whole=True)]
+        except LookupTableError as error:
+            assert error.cure
+        else:
+            assert rows == whole, "a table that is cut off is read"
+    path.write_bytes(content)
+
+
+def _header_of(content: bytes) -> set[str]:
+    reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+    return {column.strip() for column in next((row for row in reader if row and row != [""]), [])}
+
+
+def _cuts_of(content: bytes) -> Sequence[int]:
+    """Return where to cut: behind the first lines, and at some bytes."""
+    lines = [place + 1 for place, byte in enumerate(content) if byte in b"\r\n"]
+    return (*lines[:_CUTS], *range(1, len(content), 1 + len(content) // _CUTS))
+
+
+def _table_of(name: str) -> TableFormat:
+    return next(table for table in TABLES if name in {f"{table.name}{layer}.csv" for layer in LAYERS})
 
 
 def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
@@ -99,7 +175,11 @@ def _check_refusal(error: LookupTableError, files: Mapping[str, bytes]) -> None:
 
 
 def _check_use(lookups: Lookups) -> None:
-    """Check that names and addresses of the loaded tables are found."""
+    """Check that names and addresses of the loaded tables are found, and that no network is too wide."""
+    for rows in map(lookups.tables.__getitem__, ("endpoints", "networks", "relays")):
+        for row in rows:
+            network = ipaddress.ip_network(row.values["network"])
+            assert network.prefixlen >= _SHORTEST[network.version] or network in _EXEMPT, "it is too wide"
     with mock.patch.object(prefilter, "MAX_KEYS", _MAX_KEYS):
         suspects = Prefilter(lookups)
     written = {alias.row.values["alias"]: alias.alias for alias in lookups.aliases.values()}
@@ -133,6 +213,8 @@ def seeds() -> Iterator[bytes]:
     hosts = bytes([FILES.index(_HOSTS)]) + b"network,host\n10.0.0.1/32,a.example\n"
     aliases = bytes([FILES.index(_ALIASES)]) + b"alias,host\nb.example,a.example\n"
     yield SEPARATOR.join([hosts, aliases])
+    for name, content in _CUT:
+        yield bytes([FILES.index(name)]) + content
 
 
 _HOSTS, _ALIASES = "cisco_licensing_endpoints_local.csv", "tsid_aliases_local.csv"
@@ -142,6 +224,15 @@ _ODD = (
     ("license_clocks_local.csv", b"model,renew_days,warn_days,expire_days\nx,1,1," + b"9" * 5_000 + b"\n"),
     (_ALIASES, b'alias,host\n"Cisco Systems, Inc.",tools.cisco.com\n'),
     ("tsid_relays_local.csv", b'network,owner\r\n"10.0.0.0/8","a""b\n"\r\n\r\n::/0,\r\n'),
+)
+_CUT = (
+    ("cisco_licensing_endpoints_refreshed.csv", b"network,host,rows\n72.163.4.38/32,tools.cisco.com,2\n"),
+    ("tsid_aliases_refreshed.csv", b"alias,host,rows\nnew.cisco.com,tools.cisco.com,1\nold.cisco.com,t"),
+    ("tsid_aliases_refreshed.csv", b"alias,host,rows\n"),
+    ("tsid_aliases_refreshed.csv", b"alias,host\n"),
+    ("cisco_networks_local.csv", b"network,ownr\n0.0.0.0/0,x\n"),
+    ("cisco_networks_local.csv", b"Network,network\n::/0,8000::/1\n"),
+    ("tsid_relays_local.csv", b"network,owner\nfc00::/7,site\n128.0.0.0/1,x\n"),
 )
 
 
@@ -155,6 +246,9 @@ _WORDS = (
     *(bytes([number]) for number in range(len(FILES))),
     *(b",", b'"', b'""', b"\n", b"\r\n", b" ", b"\0", b"\xef\xbb\xbf", b"\xff"),
     *(column.encode() for table in TABLES for column in (*table.required, *table.optional)),
+    *b"rows ,rows 1\n 2\n Status staus Network ownr hots aliass 128.0.0.0/1 8000::/1 fc00::/7 /7 /15".split(
+        b" "
+    ),
     *b"10.0.0.0/8 0.0.0.0/0 ::/0 2001:db8::/32 72.163.4.38/32 /32 a.example tools.cisco.com retired".split(),
     *b"active unconfirmed 2025-01-01 9999-12-31 0001-01-01 destination exact word blocked * -".split(),
     *"\u00b2 \u0663 \uff11 \u3002 \u00df \u2028 \u0130".encode().split(),

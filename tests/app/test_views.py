@@ -20,7 +20,10 @@ from lab.generator.licences import deadline_day, state_of, watched
 from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
+from lab.spl.syntax import expand, pipeline
 from lab.spl.table import Table
+from tests.app.hostile import HOSTILE
+from tsid.text import conf
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = {
@@ -95,6 +98,24 @@ def test_a_token_cannot_leave_its_quotes() -> None:
     assert fill("search a=$x|s$", {"x": '" | delete "\\'}) == 'search a="\\" | delete \\"\\\\"'
     with pytest.raises(LabError, match="token y has no value"):
         fill("search $y$", {})
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=lambda text: ascii(text[:30]))
+def test_hostile_text_in_a_token_changes_no_command_of_a_search(view: str, text: str) -> None:
+    """Each token in its turn: anybody can send a link that sets it."""
+    macros = conf.read(ROOT / "default" / "macros.conf")
+
+    def commands(search: str, tokens: Mapping[str, str]) -> list[str]:
+        return [command.name for command in pipeline(expand(fill(search, tokens), macros))]
+
+    for name, source in VIEWS[view]["dataSources"].items():
+        query = source["options"]["query"]
+        # Of the inputs, and of the panels' own results, without their filters.
+        tokens = {token.partition("|")[0] for token in re.findall(r"\$([\w.:|]+)\$", query)}
+        plain = dict.fromkeys(tokens, "x")
+        for token in tokens:
+            assert commands(query, {**plain, token: text}) == commands(query, plain), (name, token)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -26,6 +26,7 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
         ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
         ("cisco_licensing_endpoints.csv", HEADER.encode(), None, ["no rows", "install the app again"]),
         ("tsid_fields.csv", b"role,rank,field\n", None, ["no rows"]),
+        ("tsid_aliases_refreshed.csv", b"alias,host,rows\n", 1, ["cut off", "Refresh again"]),
         ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/255.0.0.0,a.example\n", 2, ["CIDR"]),
         (
             "cisco_licensing_endpoints_local.csv",

@@ -32,10 +32,21 @@ FOUND = [
     ("names", b"fe80%3A%3Aa"),
     ("names", b"-\xc4\xb0"),
     ("raw", b"%NGIPS-0-430002:"),
+    (
+        "raw",
+        b"https://tools.cisco.com, ResponderIP: 72.163.4.38, InitiatorIP: 10.9.9.9, AC_RuleAction: Allow",
+    ),
+    ("raw", b'x" dest_ip=72.163.4.38 dest=72.163.4.38 responder_ip=72.163.4.38 url=tools.cisco.com y="'),
     ("chunks", b'\0\5dest_ip,__mv_dest_ip\n.,"\n'),
     ("chunks", b"\0\5\n{"),
     ("refresh", b"S`\1\3\0\2"),
     ("refresh", b"S\0A\x82\xff.cisco.com"),
+    ("refresh", b"S\1A\x82new%2ecisco.com\x1fA\x82tools.cisco.com"),
+    (
+        "tables",
+        bytes([FILES.index("tsid_aliases_refreshed.csv")])
+        + b"alias,host,rows\nnew.cisco.com,tools.cisco.com,1\n",
+    ),
     ("tables", bytes([FILES.index("tsid_relays_refreshed.csv")])),
     ("tables", b"\x0erole,rank,field\nname," + b"9" * 5_000 + b",url\n"),
     ("tables", b"\x14model,renew_days,warn_days,expire_days\nx,1,1," + b"9" * 5_000 + b"\n"),

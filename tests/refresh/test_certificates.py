@@ -325,6 +325,16 @@ class TestProxies:
         # One deadline for the whole exchange, with room for a busy machine.
         assert time.monotonic() - started < 8
 
+    def test_a_server_that_drips_through_a_proxy_is_given_up_in_time(self, trust: Trust) -> None:
+        """The tunnel is there at once; then the handshake never ends."""
+        started = time.monotonic()
+        dripped = b"\x16\x03\x03\x40\x00" + b"x" * 1000
+        with silent_server(dripped) as port, proxy({(str(LOOP), 443): port}) as gate:
+            settings = trust.settings(proxy=f"{LOOPBACK}:{gate}", timeout=SILENT)
+            (sight,) = look_all([(LOOP, "")], settings)
+        assert (sight.certificate, sight.problem) == (None, "no answer within 1 seconds")
+        assert time.monotonic() - started < 8
+
     @pytest.mark.parametrize(
         ("exceptions", "direct"),
         [

@@ -507,6 +507,49 @@ def test_a_planted_link_is_not_followed(folder: Path, tmp_path: Path, name: str,
         assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"precious", 0o600)
 
 
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_pipe_does_not_hold_the_refresh(folder: Path, name: str) -> None:
+    """Opening a pipe waits for the other end, if nobody takes care."""
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    if name == "tsidrefresh.lock.tmp":
+        with pytest.raises(PublishError, match="is not a plain file"), exclusive_refresh(folder, 0):
+            pass
+    else:
+        publish(folder, NEW)
+        assert held(folder) == NEW
+
+
+@pytest.mark.parametrize("name", PLANTED[1:])
+def test_a_planted_second_name_of_a_file_is_replaced_not_written_to(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    target.chmod(0o600)
+    (folder / name).unlink(missing_ok=True)
+    os.link(target, folder / name)
+    publish(folder, NEW)
+    assert held(folder) == NEW
+    assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"precious", 0o600)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_in_the_place_of_a_table_is_refused_by_the_loader(folder: Path, name: str) -> None:
+    """A search must not wait for its other end."""
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(LookupTableError, match=f"{name}.*cannot be read"):
+        load_lookups(folder)
+
+
+def test_a_lock_that_is_a_folder_is_refused(folder: Path) -> None:
+    (folder / "tsidrefresh.lock.tmp").mkdir()
+    cure = r"Is a directory\. The lookups are as before"
+    with pytest.raises(PublishError, match=cure), exclusive_refresh(folder, 0):
+        pass
+
+
 def test_a_lock_that_is_a_second_name_of_another_file_is_refused(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.touch(0o600)

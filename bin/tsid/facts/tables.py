@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ T = TypeVar("T")
 SHIPPED, REFRESHED, LOCAL = LAYERS = ("", "_refreshed", "_local")
 
 #: The first row has the number of rows in this column, so that a table without its last lines is noticed.
-#: Only shipped and refreshed tables have it.
+#: Only shipped and refreshed tables have it, and only if they have rows.
 COUNT_COLUMN = "rows"
 
 # From this similarity on (`difflib`), an unknown column or file is a misspelt one. A site may have others.
@@ -181,6 +182,8 @@ def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator
         )
     if rows < expected:
         raise _cut_off(file, line - 1, f"the table says that it has {expected} rows, and has {rows}")
+    if whole and not rows and COUNT_COLUMN in header:
+        raise _cut_off(file, line - 1, f"a table with the column {COUNT_COLUMN} has at least one row")
 
 
 def _take_count(row: Row) -> int:
@@ -210,6 +213,9 @@ def _refuse_misleading(row: Row) -> None:
 
 def _read(path: Path, file: str) -> bytes:
     try:
+        # Reading a pipe would wait for its other end.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OSError(errno.EINVAL, "not a plain file")
         return retry_while_locked(path.read_bytes)
     except FileNotFoundError:
         raise LookupTableError(

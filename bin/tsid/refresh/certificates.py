@@ -78,8 +78,9 @@ def reported(certificate: Certificate) -> str:
     name = parse_name(text)
     if name is None or name.is_address:
         return ""
-    # A certificate has names, not URLs: the host before a path, port or user is not what it says.
-    return name.key if name.end - name.start == len(text) else text.lower()
+    # A certificate has names, not URLs: the host before a path, port or user, or behind percent signs, is not
+    # what it says.
+    return name.key if name.end - name.start == len(text) and "%" not in text else text.lower()
 
 
 def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list[Sight]:

@@ -30,7 +30,7 @@ def contents(plan: Plan, replaced: Collection[str] = ()) -> dict[str, bytes]:
     """
     tables = zip(FILES, ((ENDPOINT_COLUMNS, plan.endpoints), (ALIAS_COLUMNS, plan.aliases)))
     return {
-        name: as_csv([*columns, COUNT_COLUMN], list(counted(columns, rows)))
+        name: as_csv([*columns, *([COUNT_COLUMN] if rows else [])], list(counted(columns, rows)))
         for name, (columns, rows) in tables
         if rows or name in replaced
     }

@@ -53,12 +53,15 @@ def create(path: Path) -> BinaryIO:
 
 
 def read_own(path: Path) -> bytes:
-    """Return the content of a file that is not a link.
+    """Return the content of a plain file.
 
     Raises:
-        OSError: the path is a link, or the file cannot be read.
+        OSError: the path is a link, a pipe or the like, or the file cannot be read.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | _FLAGS), "rb") as file:
+    # Opening a pipe would wait for its other end.
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
         return file.read()
 
 
