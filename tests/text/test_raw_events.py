@@ -124,5 +124,29 @@ def test_an_encore_key_with_two_values_has_none(line: str, key: str) -> None:
     assert read_raw(line).get(key, "") == ""
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        (f"{FTD}, ResponderIP: 203.0.113.9", "ResponderIP"),
+        (f"{FTD}, Destination IP: 203.0.113.9", "Destination IP"),
+        (f"{FTD}, InitiatorIP: 10.9.9.9", "InitiatorIP"),
+        (f"{FTD}, Source IP: 10.9.9.9", "Source IP"),
+        (f"{FTD}, InitiatorPort: 443", "InitiatorPort"),
+        (f"{FTD}, AC_RuleAction: Allow", "AC_RuleAction"),
+        (f"{FTD}, Action: Allow", "Action"),
+        (f'{ENCORE} http="x" responder_ip=203.0.113.9 y=""', "responder_ip"),
+        (f'{ENCORE} http="x" dst_ip=203.0.113.9 y=""', "dst_ip"),
+        (f'{ENCORE} http="x" dst=203.0.113.9 y=""', "dst"),
+        (f'{ENCORE} http="x" dest=203.0.113.9 y=""', "dest"),
+        (f'{ENCORE} http="x" initiator_ip=10.9.9.9 y=""', "initiator_ip"),
+        (f'{ENCORE} http="x" src=10.9.9.9 y=""', "src"),
+        (f'{ENCORE} http="x" vendor_action=Allow y=""', "vendor_action"),
+        (f'{ENCORE} http="x" action=allowed y=""', "action"),
+    ],
+)
+def test_a_key_of_another_format_is_a_strangers_text(line: str, key: str) -> None:
+    assert key not in read_raw(line)
+
+
 def test_text_before_the_first_key_is_dropped() -> None:
     assert read_raw("%FTD-1-430002: noise, SrcIP: 10.1.1.1") == {"SrcIP": "10.1.1.1"}

@@ -19,6 +19,14 @@ _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([
 # A record starts with its type; a relay may have put a syslog header in front.
 _ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
 _CONNECTION = "71"
+# Names that other formats give to what these lines have under a name of their own. The firewall never writes
+# them, so only a stranger's text can contain them.
+_FOREIGN_TO_FTD = frozenset(
+    ("ResponderIP", "Destination IP", "InitiatorIP", "Source IP", "InitiatorPort", "AC_RuleAction", "Action")
+)
+_FOREIGN_TO_ENCORE = frozenset(
+    ("responder_ip", "dst_ip", "dst", "dest", "initiator_ip", "src", "vendor_action", "action")
+)
 
 
 def read_raw(text: str) -> dict[str, str]:
@@ -32,7 +40,8 @@ def read_raw(text: str) -> dict[str, str]:
         is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
         put another tag there. For the same reason a value cannot replace an address: FTD writes the
         addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
-        not, so a key that occurs with two values, in quotes or not, has none.
+        not, so a key that occurs with two values, in quotes or not, has none. And keys of other formats, which
+        the app reads in their place, are left out.
     """
     record = _ENCORE_RECORD.match(text)
     if record:
@@ -52,7 +61,7 @@ def _read_ftd(text: str) -> dict[str, str]:
         else:
             value = [piece[match.end() :]]
             pieces.setdefault(match.group(1), value)
-    return {key: ", ".join(parts) for key, parts in pieces.items()}
+    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _FOREIGN_TO_FTD}
 
 
 def _read_encore(text: str) -> dict[str, str]:
@@ -68,4 +77,4 @@ def _read_encore(text: str) -> dict[str, str]:
         key, start = match.groups()
         if starts.setdefault(key, start) != start:
             fields[key] = ""
-    return fields
+    return {key: value for key, value in fields.items() if key not in _FOREIGN_TO_ENCORE}
