@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``.
-_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Z0-9_]{1,60}){2,4}")
+# A syslog header. Most other text has quotes, pairs, lists, brackets or other tags before long.
+_HEADER = r"([^\"=,%\[{]{0,200}?)"
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
-_FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
+_FTD_RECORD = re.compile(_HEADER + r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
+_ENCORE_RECORD = re.compile(_HEADER + r"(?<![^\s>])rec_type=71(?!\S)")
+# A word after a colon and a blank is part of another program's message.
+_MESSAGE = re.compile(r":\s+[^\s:]")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
 # may contain commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
@@ -16,9 +19,6 @@ _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
 _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
 # The same without regard to quotes: each key with the start of its value.
 _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([^\s\"]*))")
-# A record starts with its type; a relay may have put a syslog header in front.
-_ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
-_CONNECTION = "71"
 # Names that other formats give to what these lines have under a name of their own. The firewall never writes
 # them, so only a stranger's text can contain them.
 _FOREIGN_TO_FTD = frozenset(
@@ -36,19 +36,18 @@ def read_raw(text: str) -> dict[str, str]:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A line
-        is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
-        put another tag there. For the same reason a value cannot replace an address: FTD writes the
-        addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
-        not, so a key that occurs with two values, in quotes or not, has none. And keys of other formats, which
-        the app reads in their place, are left out.
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. Only a
+        syslog header may be in front: strangers choose file names, URLs and user agents, in the lines of any
+        program, and may put such a line there. For the same reason a value cannot replace an address: FTD
+        writes the addresses before anything that the peers choose, so the first of two equal keys counts;
+        eNcore does not, so a key that occurs with two values, in quotes or not, has none. And keys of other
+        formats, which the app reads in their place, are left out.
     """
-    record = _ENCORE_RECORD.match(text)
-    if record:
-        return _read_encore(text) if record.group(1) == _CONNECTION else {}
-    tag = _TAG.search(text)
-    ftd = _FTD.match(text, tag.start()) if tag else None
-    return _read_ftd(text[ftd.end() :]) if ftd else {}
+    ftd = _FTD_RECORD.match(text)
+    record = ftd or _ENCORE_RECORD.match(text)
+    if record is None or _MESSAGE.search(record.group(1)):
+        return {}
+    return _read_ftd(text[record.end() :]) if ftd else _read_encore(text)
 
 
 def _read_ftd(text: str) -> dict[str, str]:
