@@ -104,6 +104,14 @@ def test_lines_that_are_not_connection_events_have_no_fields(line: str) -> None:
         "%ASA--4-411001: {}",
         'rec_type=400 url="{}"',
         "Nov  3 10:00:00 host rec_type=9 url={}",
+        "Nov  3 10:00:00 fw1 : %ASA-session-6-303002: Stored file {}",
+        "Nov  3 10:00:00 switch1 %daemon-3-SYSTEM_MSG: fatal: user {}",
+        "Nov  3 10:00:00 router1 %SYS-5: {}",
+        "Nov  3 10:00:00 host sshd[12]: Invalid user {} from 203.0.113.9",
+        "Nov  3 10:00:00 host su: user {}",
+        "Nov  3 10:00:00 pa1 1,2026/11/03 10:00:00,007,TRAFFIC,end,10.1.1.1,203.0.113.9,{}",
+        '10.1.1.1 - - [03/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "{}"',
+        '{{"user_agent": "{}"}}',
     ],
 )
 @pytest.mark.parametrize("faked", [FAKED, f" {ENCORE}"], ids=["FTD", "eNcore"])
@@ -129,18 +137,47 @@ def test_an_encore_key_with_two_values_has_none(line: str, key: str) -> None:
 @pytest.mark.parametrize(
     ("line", "key"),
     [
-        (f"{FTD}?x, ResponderIP: 203.0.113.9", "ResponderIP"),
+        (f"{FTD}, ResponderIP: 203.0.113.9", "ResponderIP"),
         (f"{FTD}, Destination IP: 203.0.113.9", "Destination IP"),
-        (f"{FTD}, AC_RuleAction: Allow", "AC_RuleAction"),
         (f"{FTD}, InitiatorIP: 10.9.9.9", "InitiatorIP"),
-        (f'{ENCORE} user_agent="x" dest=203.0.113.9 y=""', "dest"),
-        (f'{ENCORE} user_agent="x" responder_ip=203.0.113.9 y=""', "responder_ip"),
-        (f'{ENCORE} user_agent="x" action=allow y=""', "action"),
+        (f"{FTD}, Source IP: 10.9.9.9", "Source IP"),
+        (f"{FTD}, InitiatorPort: 443", "InitiatorPort"),
+        (f"{FTD}, AC_RuleAction: Allow", "AC_RuleAction"),
+        (f"{FTD}, Action: Allow", "Action"),
+        (f'{ENCORE} http="x" responder_ip=203.0.113.9 y=""', "responder_ip"),
+        (f'{ENCORE} http="x" dst_ip=203.0.113.9 y=""', "dst_ip"),
+        (f'{ENCORE} http="x" dst=203.0.113.9 y=""', "dst"),
+        (f'{ENCORE} http="x" dest=203.0.113.9 y=""', "dest"),
+        (f'{ENCORE} http="x" initiator_ip=10.9.9.9 y=""', "initiator_ip"),
+        (f'{ENCORE} http="x" src=10.9.9.9 y=""', "src"),
+        (f'{ENCORE} http="x" vendor_action=Allow y=""', "vendor_action"),
+        (f'{ENCORE} http="x" action=allowed y=""', "action"),
     ],
 )
-def test_a_key_of_another_log_format_is_text(line: str, key: str) -> None:
-    """It would count before, or in the place of, the key that the logger wrote."""
+def test_a_key_of_another_format_is_a_strangers_text(line: str, key: str) -> None:
     assert key not in read_raw(line)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "<166>",
+        "<166>Nov 27 2026 10:00:00 fw1 : ",
+        "<166>:Nov 27 10:00:00 UTC: ",
+        "<166>Nov 27 2026 10:00:00: fw1 : ",
+        "Nov 27 10:00:00 192.0.2.9 Nov 27 2026 10:00:00 UTC: fw1 ",
+        "<189>1 2026-11-27T10:00:00Z fw1 - - - - ",
+        '<189>1 2026-11-27T10:00:00Z fw1 - - - [timeQuality tzKnown="0" isSynced="0"][meta sequenceId="7"] ',
+        "Nov 27 10:00:00 relay.example Nov 27 2026 10:00:00 2001:db8::1 : ",
+        "2020-03-01T01:02:36Z CISCO-SENSOR-3D Alerts ",
+        "Aug 14 2019 15:09:41 siem-ftd  ",
+        "Nov 27 10:00:00 fw1 : : ",
+    ],
+)
+def test_a_line_may_have_a_syslog_header(header: str) -> None:
+    assert read_raw(f"{header}{FAKED}")["DstIP"] == "203.0.113.9"
+    assert read_raw(f"{header}{ENCORE}")["dest_ip"] == "72.163.4.38"
 
 
 def test_text_before_the_first_key_is_dropped() -> None:

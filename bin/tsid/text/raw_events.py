@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
-# The tag of any syslog message of Cisco's: ``%ASA-6-303002``, ``%LICENSE-SMART_LIC-3-COMM_FAILED``, and in
-# the EMBLEM format ``%ASA-session-6-302013``, ``%ASA--4-411001``.
-_TAG = re.compile(r"%[A-Z][A-Z0-9_]{0,30}(?:-[A-Za-z0-9_]{0,60}){1,3}-[A-Z0-9_]{1,60}")
+# A syslog header, with the structured data of RFC 5424. Most other text has quotes, pairs, lists, brackets or
+# other tags before long.
+_DATA = r"\[[\w@.\-]{1,64}(?: [\w@.\-]{1,64}=\"[^\"\]]{0,256}\")*\]"
+_HEADER = rf"((?:[^\"=,%\[{{]|{_DATA}){{0,200}}?)"
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
-_FTD = re.compile(r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
+_FTD_RECORD = re.compile(_HEADER + r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
+_ENCORE_RECORD = re.compile(_HEADER + r"(?<![^\s>])rec_type=71(?!\S)")
+# A word after a program's name, a colon and a blank is part of that program's message; after a time it may be a
+# host.
+_MESSAGE = re.compile(r"(?<![0-9A-Z]):\s+[^\s:]")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
 # may contain commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
@@ -17,16 +22,13 @@ _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
 _ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
 # The same without regard to quotes: each key with the start of its value.
 _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([^\s\"]*))")
-# A record starts with its type; a relay may have put a syslog header in front.
-_ENCORE_RECORD = re.compile(r"[^=%\"]{0,100}?(?:^|(?<=\s))rec_type=(\S*)")
-_CONNECTION = "71"
-# Add-ons use these names for what the loggers write under other keys. In a raw line such a key can only come
-# from a value that a stranger chose.
-_NOT_FTD = frozenset(
-    ("AC_RuleAction", "Action", "Destination IP", "InitiatorIP", "InitiatorPort", "ResponderIP", "Source IP")
+# Names that other formats give to what these lines have under a name of their own. The firewall never writes
+# them, so only a stranger's text can contain them.
+_FOREIGN_TO_FTD = frozenset(
+    ("ResponderIP", "Destination IP", "InitiatorIP", "Source IP", "InitiatorPort", "AC_RuleAction", "Action")
 )
-_NOT_ENCORE = frozenset(
-    ("action", "dest", "dst", "dst_ip", "initiator_ip", "responder_ip", "src", "vendor_action")
+_FOREIGN_TO_ENCORE = frozenset(
+    ("responder_ip", "dst_ip", "dst", "dest", "initiator_ip", "src", "vendor_action", "action")
 )
 
 
@@ -37,19 +39,18 @@ def read_raw(text: str) -> dict[str, str]:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. A line
-        is what its first tag says, or its start: strangers choose file names, URLs and user agents, and may
-        put another tag there. For the same reason a value cannot replace an address: FTD writes the
-        addresses before anything that the peers choose, so the first of two equal keys counts; eNcore does
-        not, so a key that occurs with two values, in quotes or not, has none. Keys of other log formats do
-        not count: they would take the place of an address that the logger wrote under its own key.
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. Only a
+        syslog header may be in front: strangers choose file names, URLs and user agents, in the lines of any
+        program, and may put such a line there. For the same reason a value cannot replace an address: FTD
+        writes the addresses before anything that the peers choose, so the first of two equal keys counts;
+        eNcore does not, so a key that occurs with two values, in quotes or not, has none. And keys of other
+        formats, which the app reads in their place, are left out.
     """
-    record = _ENCORE_RECORD.match(text)
-    if record:
-        return _read_encore(text) if record.group(1) == _CONNECTION else {}
-    tag = _TAG.search(text)
-    ftd = _FTD.match(text, tag.start()) if tag else None
-    return _read_ftd(text[ftd.end() :]) if ftd else {}
+    ftd = _FTD_RECORD.match(text)
+    record = ftd or _ENCORE_RECORD.match(text)
+    if record is None or _MESSAGE.search(record.group(1)):
+        return {}
+    return _read_ftd(text[record.end() :]) if ftd else _read_encore(text)
 
 
 def _read_ftd(text: str) -> dict[str, str]:
@@ -62,7 +63,7 @@ def _read_ftd(text: str) -> dict[str, str]:
         else:
             value = [piece[match.end() :]]
             pieces.setdefault(match.group(1), value)
-    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _NOT_FTD}
+    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _FOREIGN_TO_FTD}
 
 
 def _read_encore(text: str) -> dict[str, str]:
@@ -78,4 +79,4 @@ def _read_encore(text: str) -> dict[str, str]:
         key, start = match.groups()
         if starts.setdefault(key, start) != start:
             fields[key] = ""
-    return {key: value for key, value in fields.items() if key not in _NOT_ENCORE}
+    return {key: value for key, value in fields.items() if key not in _FOREIGN_TO_ENCORE}
