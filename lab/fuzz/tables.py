@@ -94,8 +94,9 @@ def check(data: bytes) -> None:
                 if isinstance(loaded, Lookups):
                     _check_use(loaded)
                 for name, content in files.items():
-                    _check_columns(name, content)
-                    _check_cuts(folder / name, content)
+                    if _LOADERS.get(_table_of(name).name, load_lookups) is load:
+                        _check_columns(name, content)
+                        _check_cuts(folder / name, content)
     finally:
         for name in files:
             if name in _shipped():
@@ -107,8 +108,6 @@ def check(data: bytes) -> None:
 def _check_columns(name: str, content: bytes) -> None:
     """Check that a column of a loaded file is not a misspelt one."""
     table = _table_of(name)
-    if _LOADERS.get(table.name, load_lookups) is not load_lookups or not content:
-        return
     known = [*table.required, *table.optional, COUNT_COLUMN]
     for column in _header_of(content) - {*known}:
         assert column.lower() not in known, "a column in other letter case is ignored"
@@ -126,7 +125,7 @@ def _check_cuts(path: Path, content: bytes) -> None:
         whole = [row.values for row in read_csv(path, table, whole=True)]
         counts = [row.values.get(COUNT_COLUMN, "") for row in read_csv(path, table)]
     except LookupTableError:
-        return  # another loader's file
+        return
     if counts and counts[0] != str(len(counts)):
         return
     assert counts or COUNT_COLUMN not in _header_of(content), "a table without its rows counts as empty"

@@ -126,7 +126,32 @@ def paths() -> Iterator[tuple[str, str]]:
 def test_every_path_in_the_documentation_exists() -> None:
     named = [(page, path) for page, path in paths() if not MADE.match(path)]
     assert len(named) > 50
-    assert [(page, path) for page, path in named if not (ROOT / path).exists()] == []
+    files = [(page, path.partition("::")[0]) for page, path in named]
+    assert [(page, path) for page, path in files if not (ROOT / path).exists()] == []
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = {
+        (path, name)
+        for page in PAGES
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text("utf-8"))
+    }
+    assert len(named) > 50
+    assert (
+        sorted(
+            f"{path}::{name}" for path, name in named if not re.search(rf"(?m)^ *def {name}\(", read(path))
+        )
+        == []
+    )
+
+
+def test_every_promise_of_security_has_a_test() -> None:
+    tables = re.findall(
+        r"(?m)^\| (?:promise|output) \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", read("docs/security.md")
+    )
+    assert len(tables) == 6
+    rows = [row for rows in tables for row in rows.splitlines()]
+    assert [row for row in rows if "::test_" not in row] == []
 
 
 def links(page: str) -> Iterator[tuple[str, str]]:
