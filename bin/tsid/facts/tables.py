@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.facts.errors import LookupTableError
-from tsid.facts.files import retry_while_locked, short_name
+from tsid.facts.files import read_file, short_name
 from tsid.text.sanitize import MISLEADING
 
 T = TypeVar("T")
@@ -210,7 +210,7 @@ def _refuse_misleading(row: Row) -> None:
 
 def _read(path: Path, file: str) -> bytes:
     try:
-        return retry_while_locked(path.read_bytes)
+        return read_file(path)
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."
