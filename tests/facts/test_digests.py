@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from tsid.facts.digests import FileDigest, file_digests
 
@@ -36,3 +40,10 @@ def test_nothing_is_shown_of_files_that_are_not_the_apps(folder: Path) -> None:
     (folder / "secrets.csv").write_text("user,password\n", encoding="utf-8")
     (folder / "odd.csv").mkdir()
     assert list(file_digests(folder)) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_named_pipe_is_listed_without_waiting_for_a_writer(folder: Path) -> None:
+    os.mkfifo(folder / "tsid_aliases_local.csv")
+    found = {digest.file: digest for digest in file_digests(folder)}
+    assert found["tsid_aliases_local.csv"].problem == "not readable (not a regular file)"

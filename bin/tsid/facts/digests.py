@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.facts.files import retry_while_locked
+from tsid.facts.files import read_file
 from tsid.facts.lookups import TABLES
 from tsid.facts.tables import LAYERS
 
@@ -39,7 +39,7 @@ def file_digests(folder: Path) -> Iterator[FileDigest]:
 
 def _digest(path: Path) -> FileDigest:
     try:
-        data = retry_while_locked(path.read_bytes)
+        data = read_file(path)
     except OSError as error:
         return FileDigest(path.name, None, "", f"not readable ({error.strerror})")
     return FileDigest(path.name, max(0, len(data.splitlines()) - 1), hashlib.sha256(data).hexdigest())

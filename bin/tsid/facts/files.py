@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import sys
 import time
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +34,23 @@ def retry_while_locked(operation: Callable[[], T]) -> T:
             if time.monotonic() >= end:
                 raise
         time.sleep(_PAUSE_SECONDS)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file, and retry while another process has it locked.
+
+    Raises:
+        OSError: the file cannot be read, or is a pipe, for example, at which a reader might wait for ever.
+    """
+
+    def read() -> bytes:
+        mode = path.stat().st_mode
+        # Opening a folder fails by itself.
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return path.read_bytes()
+
+    return retry_while_locked(read)
 
 
 def short_name(path: PurePath) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
 
 from tsid.facts.errors import LookupTableError
-from tsid.facts.files import retry_while_locked, short_name
+from tsid.facts.files import read_file, short_name
 from tsid.text.sanitize import MISLEADING
 
 T = TypeVar("T")
@@ -213,10 +212,7 @@ def _refuse_misleading(row: Row) -> None:
 
 def _read(path: Path, file: str) -> bytes:
     try:
-        # Reading a pipe would wait for its other end.
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise OSError(errno.EINVAL, "not a plain file")
-        return retry_while_locked(path.read_bytes)
+        return read_file(path)
     except FileNotFoundError:
         raise LookupTableError(
             file, None, "the file is missing", "Restore it from the app's package or install the app again."

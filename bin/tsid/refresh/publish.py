@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from tsid.facts.files import retry_while_locked, short_name
+from tsid.facts.files import read_file, retry_while_locked, short_name
 from tsid.facts.lookups import REFRESHED, load_lookups
 from tsid.facts.tables import COUNT_COLUMN
 from tsid.refresh.plan import Plan
@@ -125,7 +125,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _data_of(path: Path) -> bytes:
     try:
-        return retry_while_locked(path.read_bytes)
+        return read_file(path)
     except FileNotFoundError:
         return b""
 

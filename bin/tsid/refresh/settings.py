@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from tsid.facts.errors import TsidError
-from tsid.facts.files import retry_while_locked, short_name
+from tsid.facts.files import read_file, short_name
 from tsid.facts.tables import whole_number
 from tsid.text import conf
 from tsid.text.addresses import Address, contains, parse_address, parse_prefix
@@ -156,7 +156,7 @@ def _read(path: Path) -> Mapping[str, str]:
     file = short_name(path)
     try:
         # Windows editors put a byte order mark in front; Splunk ignores it.
-        stanzas = conf.parse(retry_while_locked(path.read_bytes).decode("utf-8-sig"), file)
+        stanzas = conf.parse(read_file(path).decode("utf-8-sig"), file)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:

@@ -11,8 +11,8 @@ _HEADER = rf"((?:[^\"=,%\[{{]|{_DATA}){{0,200}}?)"
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
 _FTD_RECORD = re.compile(_HEADER + r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
 _ENCORE_RECORD = re.compile(_HEADER + r"(?<![^\s>])rec_type=71(?!\S)")
-# A word after a program's name, a colon and a blank is part of that program's message; after a time it may be a
-# host.
+# A word after a program's name, a colon and a blank is part of that program's message; after a time it may
+# be a host.
 _MESSAGE = re.compile(r"(?<![0-9A-Z]):\s+[^\s:]")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
 # may contain commas.
