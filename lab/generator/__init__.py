@@ -7,6 +7,7 @@
 * ``flow``: a whole connection, whatever the shape of its log
 * ``ftd`` (and ``ftdlines``), ``estreamer``, ``encore``, ``asa``, ``plain``: the shapes, with their add-ons'
   traps (T1 to T12 in comments); ``shape``: their common code
+* ``quoted``: ordinary events that contain a record which a stranger wrote
 * ``atlas``: addresses and names from the shipped lookups; ``names``: their spellings; ``clock``; ``dice``
 """
 

@@ -9,9 +9,10 @@ from lab import ROOT
 from lab.errors import UsageError
 from lab.generator import asa, encore, estreamer, ftd, plain
 from lab.generator.atlas import Atlas
-from lab.generator.destination import ALIASED, CANONICAL, IMPOSTOR, RELAYED, UNLISTED
+from lab.generator.destination import ALIASED, CANONICAL, IMPOSTOR, ORDINARY, RELAYED, UNLISTED
 from lab.generator.dice import Dice
 from lab.generator.flow import Traffic
+from lab.generator.quoted import quote
 from lab.generator.scenarios import SCENARIOS, ordinary
 from lab.generator.shape import Delivered, Shape
 from lab.generator.truth import LabelledEvent, label
@@ -28,6 +29,8 @@ START = 1764547200
 
 _LOOKUPS = ROOT / "lookups"
 _SHARE_OF_MULTIVALUES = 0.04
+# Every so many connections an ordinary one quotes a record that a stranger wrote.
+_QUOTING = 50
 # These verdicts are the strongest: another name or address in the same field changes nothing.
 _NAME_PROOF_VERDICTS = (CANONICAL, ALIASED, IMPOSTOR, UNLISTED, RELAYED)
 _ADDRESS_PROOF_VERDICTS = (CANONICAL, ALIASED)
@@ -98,6 +101,8 @@ def _events(
                 and _add_a_value(delivered, truth.verdict, atlas, dice)
             ):
                 truth = label(shape, flow, delivered)
+            if to.scenario == ORDINARY and not to.source and connections % _QUOTING == 0:
+                quote(delivered.event, atlas.sites[connections % len(atlas.sites)])
             yield LabelledEvent(delivered.event, truth)
             made += 1
             if made == count:

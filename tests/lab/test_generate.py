@@ -105,6 +105,26 @@ def test_the_commands_answer_agrees_with_the_truth(lookups: Lookups, shape: str)
             assert wrong(plain, labelled) == [], labelled
 
 
+QUOTING = ("cisco:asa", "cisco:ftd", "cisco:estreamer:data")
+
+
+@pytest.mark.parametrize("shape", QUOTING)
+def test_a_record_that_a_stranger_wrote_changes_nothing(lookups: Lookups, shape: str) -> None:
+    """The raw text alone decides in these events, and contains a licensing endpoint."""
+    enricher = Enricher(lookups, Options(raw=True))
+    endpoints = [row.values["network"].partition("/")[0] for row in lookups.tables["endpoints"]]
+    quoting = [
+        labelled
+        for labelled in generate(5000, licensing_share=0, shapes=[shape])
+        if "dest_ip" not in labelled.event
+        and any(f"{address}{end}" in str(labelled.event["_raw"]) for address in endpoints for end in ", ")
+    ]
+    assert len(quoting) > 50
+    for labelled in quoting:
+        assert labelled.truth.verdict == ""
+        assert wrong(enricher, labelled) == [], labelled
+
+
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_command_leaves_ordinary_traffic_alone(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
@@ -138,10 +158,10 @@ def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
     folder = tmp_path / "lookups"
     shutil.copytree(ROOT / "lookups", folder)
     with (folder / "cisco_licensing_endpoints.csv").open("a", encoding="utf-8") as table:
-        table.write("146.112.59.64/26,smartreceiver.cisco.com,smart_transport,active,2025-01-01,,test,\n")
-        table.write("72.163.5.1/32,tools.cisco.com,smart_call_home,retired,2020-01-01,2025-12-05,test,\n")
-        table.write("72.163.5.2/32,tools.cisco.com,smart_call_home,active,2025-12-03,,test,\n")
-        table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,\n")
+        table.write("146.112.59.64/26,smartreceiver.cisco.com,smart_transport,active,2025-01-01,,test,,\n")
+        table.write("72.163.5.1/32,tools.cisco.com,smart_call_home,retired,2020-01-01,2025-12-05,test,,\n")
+        table.write("72.163.5.2/32,tools.cisco.com,smart_call_home,active,2025-12-03,,test,,\n")
+        table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,,\n")
     enricher = Enricher(load_lookups(folder), Options(raw=True))
     networks = set()
     for labelled in generate(2000, licensing_share=1, lookups=folder):

@@ -12,11 +12,15 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
+import dns.flags
+import dns.message
 import pytest
 import trustme
 
@@ -25,7 +29,7 @@ from lab.host.host import CommandHost
 from lab.host.search import Result
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
 from lab.internet.nameserver import LOOPBACK, free_port, has_nsd, nameserver
-from lab.internet.servers import issue, write_authority
+from lab.internet.servers import issue, silent_server, write_authority
 from lab.spl.engine import Splunk
 from lab.spl.table import Table
 from tsid.facts.lookups import load_lookups
@@ -449,6 +453,37 @@ def test_an_answer_has_the_addresses_behind_cnames_or_a_problem(
     assert (other.kind, other.addresses) == ("AAAA", ())
     # A CNAME to a host with IPv4 addresses only is a complete answer about IPv6.
     assert bool(other.problem) == bool(problem and "addresses" not in problem)
+
+
+def test_a_resolver_that_drips_over_tcp_is_given_up_in_time(world: World) -> None:
+    """It asks for TCP, and then sends a byte now and then of an answer that never ends."""
+    over = threading.Event()
+    with silent_server(b"\x40\x00") as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        plain.bind((LOOPBACK, port))
+        plain.settimeout(0.1)
+
+        def truncate() -> None:
+            while not over.is_set():
+                with suppress(TimeoutError, socket.timeout):
+                    query, asker = plain.recvfrom(4096)
+                    answer = dns.message.make_response(dns.message.from_wire(query))
+                    answer.flags |= dns.flags.TC
+                    plain.sendto(answer.to_wire(), asker)
+
+        thread = threading.Thread(target=truncate)
+        thread.start()
+        try:
+            started = time.monotonic()
+            answers = resolve_all(
+                [HOST], world.settings(resolvers=f"{LOOPBACK}:{port}", timeout="1", attempts="1")
+            )
+            lasted = time.monotonic() - started
+        finally:
+            over.set()
+            thread.join()
+    assert [answer.problem for answer in answers] == ["no answer within 1 seconds"] * 2
+    # Room for a busy machine.
+    assert lasted < 8
 
 
 def test_a_bundle_that_is_not_valid_pem_is_refused_with_a_cure(
