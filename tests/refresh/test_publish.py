@@ -174,6 +174,20 @@ def test_tables_that_the_loader_refuses_are_not_published(folder: Path, name: st
     check_whole(folder)
 
 
+def test_a_folder_in_the_place_of_a_refreshed_table_is_reported(folder: Path) -> None:
+    (folder / FILES[0]).unlink(missing_ok=True)
+    (folder / FILES[0]).mkdir()
+    with pytest.raises(PublishError, match=f"{FILES[0]} cannot be replaced: Is a directory"):
+        publish(folder, NEW)
+
+
+def test_a_named_pipe_in_the_place_of_a_refreshed_table_is_replaced(folder: Path) -> None:
+    (folder / FILES[0]).unlink(missing_ok=True)
+    os.mkfifo(folder / FILES[0])
+    assert FILES[0] in publish(folder, NEW)
+    check_whole(folder)
+
+
 NO_ROOM = (
     "Nothing can be written to {folder}: Is a directory. The lookups are as before. Make room, or run the "
     "refresh as the user that Splunk runs as."

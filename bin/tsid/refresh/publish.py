@@ -126,7 +126,8 @@ def _sync_folder(folder: Path) -> None:
 def _data_of(path: Path) -> bytes:
     try:
         return read_file(path)
-    except FileNotFoundError:
+    except OSError:
+        # Missing, or something that the new table replaces.
         return b""
 
 
