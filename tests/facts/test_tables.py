@@ -200,6 +200,31 @@ HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
         ("cisco_networks_local.csv", b"network\n::/0\n", 2, ["'::/0' is a large part", "/16"]),
         ("cisco_networks_local.csv", b"network\n128.0.0.0/7\n", 2, ["'128.0.0.0/7' is a large part"]),
         ("cisco_networks_local.csv", b"network\n2000::/3\n", 2, ["'2000::/3' is a large part"]),
+        # Addresses that no server has.
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n0.0.0.0/8,a.example\n",
+            2,
+            ["not belong to hosts"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n224.0.0.1/32,a.example\n",
+            2,
+            ["not belong to hosts"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\n255.255.255.255/32,a.example\n",
+            2,
+            ["not belong"],
+        ),
+        (
+            "cisco_licensing_endpoints_local.csv",
+            b"network,host\nff02::1/128,a.example\n",
+            2,
+            ["not belong to hosts"],
+        ),
     ],
 )
 def test_a_broken_lookup_is_refused_with_file_line_and_cure(

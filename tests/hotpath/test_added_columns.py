@@ -35,6 +35,7 @@ def compute(row: Event) -> Mapping[str, str]:
         # Several values count more than the text of all of them; the columns of an earlier run are replaced.
         (b"a,__mv_a,__mv_state\nold,$1$;$2$,$x$\n", b"a,__mv_a,__mv_state,state,why\nold,$1$;$2$,,"),
         (b"state,a\nold,1\n", b'state,a,why\n1,1,"x, y"\n'),
+        (b"state,a,state\nold,1,older\n", b'state,a,state,why\n1,1,1,"x, y"\n'),
         (b"a,b\n", b""),
         (b"", b""),
     ],

@@ -855,6 +855,15 @@ class TestAliases:
         )
         assert told(plan) == {alias_item("failure", "unanswered", "www.cisco.com", reason)}
 
+    @pytest.mark.parametrize("name", ["tool%2ecisco%2ecom", "\uff54ool.cisco.com", "tool\u3002cisco.com"])
+    def test_a_name_that_only_becomes_a_host_by_decoding_is_not_an_alias(
+        self, world: World, name: str
+    ) -> None:
+        world.sights = [shows(ONE, HOST, common_names=[name])]
+        plan = world.plan()
+        assert plan.aliases == []
+        assert {item.what for item in plan.items} == {"no_host"}
+
     def test_a_name_that_is_only_the_start_of_a_certificates_name_is_not_an_alias(self, world: World) -> None:
         world.sights = [shows(ONE, HOST, common_names=["tool.cisco.com#.evil.example"])]
         plan = world.plan()

@@ -278,7 +278,7 @@ def test_a_plan_without_rows_of_a_table_has_no_file_for_it() -> None:
         b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,,1\n'
     }
     assert contents(Plan([], [alias, alias], [], True)) == {
-        FILES[1]: b"alias,host,origin,last_seen,note,rows\nx,x,x,x,x,2\nx,x,x,x,x,\n"
+        FILES[1]: b"alias,host,origin,last_seen,note,rows\nx,x,x,x,x,2\nx,x,x,x,x,2\n"
     }
 
 
@@ -559,7 +559,7 @@ def test_a_pipe_in_the_place_of_a_table_is_refused_by_the_loader(folder: Path, n
 
 def test_a_lock_that_is_a_folder_is_refused(folder: Path) -> None:
     (folder / "tsidrefresh.lock.tmp").mkdir()
-    cure = r"Is a directory\. The lookups are as before"
+    cure = r"is a folder\. The lookups are as before"
     with pytest.raises(PublishError, match=cure), exclusive_refresh(folder, 0):
         pass
 

@@ -725,6 +725,34 @@ def test_a_report_that_cannot_be_written_is_an_error(world: World, arguments: li
     )
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["--status", "--check", "--json"])
+def test_a_closed_stream_does_not_change_the_status(world: World, closed: str, arguments: str) -> None:
+    (world.app / "bin").symlink_to(ROOT / "bin")
+    script = "refresh_lookups.py"
+    code = (
+        "import sys; from pathlib import Path; from tsid.refresh.script import main\n"
+        "sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))"
+    )
+    given = "" if arguments == "--status" else f"--resolver {LOOPBACK}:{free_port()} --no-tls --proxy none"
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            f'exec "$0" -W error -c "$1" "$2" {arguments} {given} {closed}',
+            sys.executable,
+            code,
+        ]
+        + [str(world.app)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "bin" / "lib")])},
+    )
+    assert done.returncode == (0 if arguments == "--status" else 3), (script, done)
+    assert "Traceback" not in done.stderr
+
+
 def test_an_odd_file_in_the_lookups_is_listed_as_not_readable_and_others_are_not_shown(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

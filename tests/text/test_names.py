@@ -55,6 +55,10 @@ from tsid.text.sanitize import INVISIBLE
         ("HTTP:/tools.cisco.com", "tools.cisco.com", "HTTP:/NEW"),
         ("https:///tools.cisco.com", "tools.cisco.com", "https:///NEW"),
         ("wss:\\\\a@tools.cisco.com", "tools.cisco.com", "wss:\\\\a@NEW"),
+        ("https:tools.cisco.com", "tools.cisco.com", "https:NEW"),
+        ("\\\\tools.cisco.com\\x", "tools.cisco.com", "\\\\NEW\\x"),
+        ("/\\tools.cisco.com", "tools.cisco.com", "/\\NEW"),
+        ("///tools.cisco.com", "tools.cisco.com", "///NEW"),
         # Other schemes have no authority without two slashes.
         ("ldaps:\\\\tools.cisco.com", "ldaps", "NEW:\\\\tools.cisco.com"),
         ("ldaps://tools.cisco.com", "tools.cisco.com", "ldaps://NEW"),

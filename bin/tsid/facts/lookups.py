@@ -17,7 +17,7 @@ from tsid.facts.clocks import CLOCKS
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
 from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table
 from tsid.memo import MAX_HOSTS, BoundedMemo
-from tsid.text.addresses import PrefixTable, parse_address, parse_prefix
+from tsid.text.addresses import Address, PrefixTable, is_host_address, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
 from tsid.text.sanitize import for_message
 
@@ -197,6 +197,11 @@ def _longest_first(pair: tuple[IPNetwork, object]) -> tuple[int, int, int]:
 def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endpoint]]:
     values = row.values
     network = _parse_cidr(row)
+    if not is_host_address(Address(network.version, network.last)):
+        row.refuse(
+            f"network '{network}' does not belong to hosts",
+            "Write the address of a server, or the network of several.",
+        )
     host = parse_host(row)
     status = values.get("status", "").lower() or "active"
     if status not in _STATUSES:

@@ -18,8 +18,8 @@ T = TypeVar("T")
 #: of the app replaces the shipped rows, and keeps the refreshed rows and a site's own.
 SHIPPED, REFRESHED, LOCAL = LAYERS = ("", "_refreshed", "_local")
 
-#: The first row has the number of rows in this column, so that a table without its last lines is noticed.
-#: Only shipped and refreshed tables have it, and only if they have rows.
+#: The number of rows is in this column, in the first row or in all, so that a table without its last lines is
+#: noticed. Only shipped and refreshed tables have it.
 COUNT_COLUMN = "rows"
 
 # From this similarity on (`difflib`), an unknown column or file is a misspelt one. A site may have others.

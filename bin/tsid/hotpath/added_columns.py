@@ -25,19 +25,19 @@ def add_columns(
     rows = read_rows(body)
     header = next(rows, [])
     columns = [unquote(cell) for cell in header]
-    places = {name: place for place, name in reversed(list(enumerate(columns)))}
-    added = [name for name in names if name not in places]
-    # Multivalue columns of replaced fields are out of date.
-    outdated = [places[_MV + name] for name in names if _MV + name in places]
+    # A column may occur more than once.
+    replaced = [(place, name) for place, name in enumerate(columns) if name in names]
+    added = [name for name in names if name not in columns]
+    # Multivalue columns of these fields are out of date.
+    outdated = [place for place, name in enumerate(columns) if name in [_MV + own for own in names]]
     lines = [b",".join([*header, *map(quote, added)]) + b"\n"]
     for cells in rows:
         cells = cells[: len(header)] + [b""] * (len(header) - len(cells))
         values = compute(_event(columns, cells))
         for place in outdated:
             cells[place] = b""
-        for name in names:
-            if name in places:
-                cells[places[name]] = quote(values[name])
+        for place, name in replaced:
+            cells[place] = quote(values[name])
         lines.append(b",".join([*cells, *(quote(values[name]) for name in added)]) + b"\n")
     return lines if len(lines) > 1 else []
 

@@ -14,7 +14,7 @@ from tsid.text.names import parse_name
 
 # A quoted name up to the end of its authority; the rest differs from event to event.
 _AUTHORITY = re.compile(
-    rb'"?(?:(?i:https?|wss?|ftp):[/\\]+|(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*'
+    rb'"?(?:(?i:https?|wss?|ftp):[/\\]*|[/\\]{2,}|(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//)?[^/?#\\"]*(?:""[^/?#\\"]*)*'
 )
 # Names that start with anything else (blanks of all kinds, odd characters) are left to the exact path.
 _ORDINARY_START = re.compile(rb"[0-9A-Za-z/*_\[]")

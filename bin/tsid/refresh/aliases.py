@@ -105,7 +105,7 @@ class AliasPlan:
             return REFUSAL, "other_host", f", but it is an alias of {known.host}."
         if alias in self._lookups.canonical:
             return NOTE, "licensing_host", "; that is a licensing host itself."
-        if not ascii_host(alias):
+        if ascii_host(alias) != alias:
             return REFUSAL, "no_host", "; that is not a valid host name."
         if not self._bounds.has_name(alias):
             return REFUSAL, "outside_domain", "; it is in none of Cisco's domains."

@@ -78,9 +78,10 @@ def reported(certificate: Certificate) -> str:
     name = parse_name(text)
     if name is None or name.is_address:
         return ""
-    # A certificate has names, not URLs: the host before a path, port or user, or behind percent signs, is not
-    # what it says.
-    return name.key if name.end - name.start == len(text) and "%" not in text else text.lower()
+    # A certificate has names in ASCII, not URLs: the host before a path, port or user, or behind percent signs
+    # or other letters, is not what it says.
+    literal = name.end - name.start == len(text) and text.isascii() and "%" not in text
+    return name.key if literal else text.lower()
 
 
 def look_all(targets: Iterable[tuple[Address, str]], settings: Settings) -> list[Sight]:

@@ -100,8 +100,9 @@ def _write(path: Path, data: bytes, times: Optional[tuple[int, int]] = None) -> 
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    # Where the system can, a link that has just taken the file's place is not followed.
     if times:
-        os.utime(path, ns=times)
+        os.utime(path, ns=times, follow_symlinks=os.utime not in os.supports_follow_symlinks)
 
 
 def _keep(path: Path) -> None:

@@ -49,10 +49,9 @@ def values_of(row: Row, columns: Iterable[str]) -> dict[str, str]:
 
 
 def counted(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
-    """Yield rows with all columns; the first one also has the number of rows (`tsid.facts.tables`)."""
-    for number, row in enumerate(rows):
-        count = "" if number else str(len(rows))
-        yield {**{column: row.get(column, "") for column in columns}, COUNT_COLUMN: count}
+    """Yield rows with all columns, and the number of rows in each, whatever their order will be."""
+    for row in rows:
+        yield {**{column: row.get(column, "") for column in columns}, COUNT_COLUMN: str(len(rows))}
 
 
 def cidr(address: Address) -> str:

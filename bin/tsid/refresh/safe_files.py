@@ -158,6 +158,8 @@ def _cannot_lock(path: Path, error: OSError) -> PublishError:
             f"The file system of {path.parent} has no locks ({reason}). The lookups are as before. Move the "
             "app to a local file system, or refresh by the scheduled searches instead of this script."
         )
+    if path.is_dir() and not path.is_symlink():
+        return PublishError(f"{path} is a folder. The lookups are as before. Remove it, and refresh again.")
     if path.is_symlink():
         return PublishError(
             f"{path} is a link, which a refresh does not follow. The lookups are as before. Find out who put "

@@ -54,6 +54,17 @@ def main(app: Path, arguments: Sequence[str]) -> int:
     Returns:
         The exit status.
     """
+    with contextlib.ExitStack() as streams:
+        for name in ("stdout", "stderr"):
+            # A task may be started with a closed stream, for which Python has None.
+            if getattr(sys, name) is None:
+                nowhere = streams.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+                setattr(sys, name, nowhere)
+                streams.callback(setattr, sys, name, None)
+        return _run(app, arguments)
+
+
+def _run(app: Path, arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A certificate may contain letters that the encoding of a Windows console or file lacks.
         sys.stdout.reconfigure(errors="backslashreplace")

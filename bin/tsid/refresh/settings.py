@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ STANZA = "refresh"
 SYSTEM = "system"
 
 _DNS_PORT = 53
+# After a name, an IPv4 address, or an IPv6 address in brackets.
+_PORT = re.compile(r"(?<=[\w.\]]):[0-9]{1,5}\Z")
 
 
 class SettingsError(TsidError):
@@ -73,10 +76,14 @@ def _matches(exception: str, address: Address, host: str) -> bool:
     """Return whether an entry of NO_PROXY is for a server: an address, a network, a domain, or all."""
     if exception == "*" or parse_address(exception) == address:
         return True
+    # With a port, in any of the forms that other programs take.
+    bare = _PORT.sub("", exception)
+    if bare != exception and parse_address(bare) == address:
+        return True
     prefix = parse_prefix(exception)
     if prefix is not None:
         return contains(prefix[1], address)
-    domain = exception.lstrip(".")
+    domain = bare.lstrip("*").strip(".")
     return bool(domain) and f".{host}".endswith(f".{domain}")
 
 
