@@ -17,8 +17,8 @@ PLACEHOLDERS = frozenset({"", "-", "n/a", "none", "null", "unknown"})
 #: RFC 1035, section 2.3.4: a name has at most 255 octets on the wire, which leaves 253 characters of text.
 MAX_HOST_LENGTH = 253
 
-# After a scheme of the web, or instead of it, browsers read any number of slashes and backslashes as two slashes
-# (WHATWG URL Standard, "special authority ignore slashes state").
+# After a scheme of the web, or instead of it, browsers read any number of slashes and backslashes as two
+# slashes (WHATWG URL Standard, "special authority ignore slashes state").
 _SCHEME = re.compile(r"(?i:https?|wss?|ftp):[/\\]*|[/\\]{2,}|[A-Za-z][A-Za-z0-9+.\-]*://")
 # The full stop and the stops that IDNA reads as one (RFC 3490, section 3.1).
 _STOPS = (".", "\u3002", "\uff0e", "\uff61")
