@@ -19,6 +19,7 @@ LAB := .venv/lab
 LINT := .venv/lint
 LOCK := .venv/lock
 MUTATION := .venv/mutation
+PIP := $(BUILD)/bin/python -m pip
 TEST := .venv/test-$(VERSION)
 LIB := bin/lib/VENDORED.txt
 # Tests are many small processes, some of which wait: one worker more than cores, but four at most.
@@ -34,22 +35,29 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
 
 # An environment for each job, rebuilt when its requirements change.
-.venv/%/.made: requirements/%.txt
+.venv/%/.made: requirements/%.txt | $(BUILD)/.made
 	$(environment)
 
-$(TEST)/.made: requirements/test.txt
+$(TEST)/.made: requirements/test.txt | $(BUILD)/.made
 	$(environment)
 
 define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
   { echo 'error: $(PYTHON) is older than 3.9; what to do: make PYTHON=python3.11, or another one' >&2; exit 1; }
-@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-  { echo 'error: $(PYTHON) cannot make environments; what to do: apt install python3-venv' >&2; exit 1; }
 @echo 'making $(@D) from $<'
-@$(PYTHON) -m venv --clear $(@D)
-@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --use-pep517 -r $<
+@$(PYTHON) -m venv --clear --without-pip $(@D)
+@$(PIP) --python $(@D)/bin/python install --quiet --disable-pip-version-check --no-compile --require-hashes \
+  --use-pep517 -r $<
 @touch $@
 endef
+
+# Its pip serves the other environments too: to install one takes longer than to install most of them.
+$(BUILD)/.made: requirements/build.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'error: $(PYTHON) cannot make environments; what to do: apt install python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(PIP) install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk
 	@$(LAB)/bin/python -m lab.cli.demo

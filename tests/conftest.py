@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOKUPS = ROOT / "lookups"
 
 settings.register_profile("default", deadline=None, max_examples=100)
-settings.register_profile("ci", deadline=None, max_examples=50, print_blob=True)
+settings.register_profile("ci", deadline=None, max_examples=30, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=300, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 

@@ -376,7 +376,7 @@ class TestLookup:
             encoding="utf-8", newline=""
         ) as file:
             expected = [
-                filled({**row, "file": "lookups/cisco_licensing_endpoints.csv"})
+                filled({**row, "file": "lookups/cisco_licensing_endpoints.csv", "rows": ""})
                 for row in csv.DictReader(file)
             ]
         host = CommandHost(packaged_app, "tsidlookup", python_flags=ALONE)
