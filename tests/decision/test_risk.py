@@ -480,15 +480,26 @@ class TestCommand:
         ]
 
     def test_rows_that_the_sdk_could_not_read_are_assessed(self, packaged_app: Path) -> None:
-        """NUL on 3.9, a cell over 10 MiB, a carriage return: the same as for `tsidenrich`."""
+        """A cell over 10 MiB, a carriage return: the same as for `tsidenrich`."""
         rows = [
-            {"device": "192.0.2.1", "last_allowed": ago(1), "label": "x\x00y"},
             {"device": "192.0.2.2", "last_allowed": ago(70), "label": "x" * (11 << 20)},
             {"device": "192.0.2.3", "last_allowed": ago(400), "label": "x\ry"},
         ]
         found = CommandHost(packaged_app, "tsidrisk").run(rows, f"now={NOW}").raise_for_error().events
-        assert [row["license_state"] for row in found] == ["healthy", "expiring", "deregistered"]
+        assert [row["license_state"] for row in found] == ["expiring", "deregistered"]
         assert [row["label"] for row in found] == [row["label"] for row in rows]
+
+    def test_a_row_with_nul_is_assessed(self, packaged_app: Path) -> None:
+        """On bytes, because Python's csv module, with which the lab reads replies, refuses NUL before 3.11."""
+        with CommandHost(packaged_app, "tsidrisk").start(f"now={NOW}") as search:
+            row = f"192.0.2.1,{ago(1)},x\0y".encode()
+            header, answer = search.exchange(
+                b"device,last_allowed,label\n" + row + b"\n", finished=True
+            ).splitlines()
+            search.finish()
+        assert answer.startswith(row)
+        assert b",healthy," in answer
+        assert header.startswith(b"device,last_allowed,label,")
 
     def test_options_name_other_fields(self, packaged_app: Path) -> None:
         host = CommandHost(packaged_app, "tsidrisk")
