@@ -25,6 +25,7 @@ FOUND = [
     ("names", b"unknown."),
     ("names", b"201:db8::1%25et<C\x9f" + b"\0" * 40 + b"\xc4\xb0"),
     ("names", b"::%\0"),
+    ("names", b"https:3/tools1.cisco.com\x19"),
     ("names", b"\xe2\x80\x8btoos.cisco.com"),
     ("names", b"to\xc2\xados.cisco.com"),
     ("names", b"toos.cisco.com%e2%81%a0"),

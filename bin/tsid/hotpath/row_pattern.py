@@ -27,9 +27,9 @@ _KEY = (
     rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
 )
 _ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
-# A port without digits would make a scheme look like a host. Names longer than 252 characters may be
-# shortened.
-_AUTHORITY = rb"(?:https?://)?([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
+# ``https:3`` is a scheme and a host, not a host and a port (`tsid.text.names`). Names longer than 252
+# characters may be shortened.
+_AUTHORITY = rb"(?:https?://|(?!(?:https?|wss?|ftp):))([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
 _NAME = rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P)
 _NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
 _WORD = rb"[0-9A-Za-z]*" + _P
