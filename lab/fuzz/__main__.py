@@ -52,6 +52,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add = parser.add_argument
     add("targets", nargs="*", choices=[*ABOUT, []], metavar="TARGET", help="what to fuzz (default: all)")
     add("--seconds", metavar="N", type=int, default=60, help="for each target (default: 60)")
+    add(
+        "--seed", metavar="N", type=int, default=0, help="of the mutations, to repeat a run (default: random)"
+    )
     add("--jobs", metavar="N", type=int, default=_JOBS, help=f"how many at once (default: {_JOBS})")
     add("--prove", action="store_true", help="plant a bug for each target, which it must find")
     add("--input", metavar="FILE", type=Path, nargs="+", help="check these inputs of one target")
@@ -59,7 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options = parser.parse_args(argv)
     names = list(dict.fromkeys(options.targets)) or list(ABOUT)
     if options.engine:
-        fuzz(names[0], options.engine, options.seconds, planted=options.prove)
+        fuzz(names[0], options.engine, options.seconds, options.seed, planted=options.prove)
     if options.input:
         if len(names) != 1:
             parser.error("--input needs the name of one target")
@@ -67,14 +70,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if find_spec("atheris") is None:
         parser.error("atheris is missing: use make fuzz, on Linux with Python 3.11 to 3.13")
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        passed = list(pool.map(lambda name: run(name, options.seconds, planted=options.prove), names))
+        passed = list(
+            pool.map(lambda name: run(name, options.seconds, options.seed, planted=options.prove), names)
+        )
     return 0 if all(passed) else 1
 
 
-def run(name: str, seconds: int, *, planted: bool) -> bool:
+def run(name: str, seconds: int, seed: int, *, planted: bool) -> bool:
     """Fuzz a target in a process of its own, show its findings, and return whether it passed."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        command = [sys.executable, "-m", "lab.fuzz", name, "--engine", folder, "--seconds", str(seconds)]
+        command = [sys.executable, "-m", "lab.fuzz", name, "--engine", folder]
+        command += ["--seconds", str(seconds), "--seed", str(seed)]
         done = subprocess.run(
             [*command, *(["--prove"] if planted else [])],
             cwd=ROOT,
@@ -91,13 +97,14 @@ def run(name: str, seconds: int, *, planted: bool) -> bool:
     return report(name, log, done.returncode, found[0] if found else None, planted=planted)
 
 
-def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
+def fuzz(name: str, folder: Path, seconds: int, seed: int, *, planted: bool) -> None:
     """Fuzz a target in this process, which libFuzzer ends; its log goes to stderr.
 
     Args:
         name: the target's name.
         folder: an empty folder, for the corpus and for findings.
         seconds: how long.
+        seed: of the mutations; 0 for a random one.
         planted: with the target's planted bug.
     """
     import atheris  # noqa: PLC0415 - replaying an input works without it
@@ -108,8 +115,8 @@ def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
         target = load(name)
     corpus = folder / "corpus"
     corpus.mkdir()
-    for number, seed in enumerate(target.seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed[: target.max_length])
+    for number, start in enumerate(target.seeds()):
+        (corpus / f"seed-{number}").write_bytes(start[: target.max_length])
     (folder / "words").write_text("\n".join([*dictionary(target.words), ""]), "ascii")
     flags = {
         "artifact_prefix": f"{folder}/",
@@ -118,6 +125,7 @@ def fuzz(name: str, folder: Path, seconds: int, *, planted: bool) -> None:
         "max_total_time": seconds,
         "print_final_stats": 1,
         "rss_limit_mb": _MAX_MEGABYTES,
+        "seed": seed,
         "timeout": _INPUT_TIMEOUT_SECONDS,
     }
 
