@@ -95,4 +95,4 @@ class Prefilter:
         if not _ORDINARY_START.match(text):
             return text != b""
         name = parse_name(decode(text))
-        return name is not None and (name.host or name.observed) in self._names
+        return name is not None and name.key in self._names
