@@ -193,8 +193,8 @@ def test_a_confirmed_row_comes_first_in_a_shared_network(judge: Judge) -> None:
 @pytest.mark.parametrize("outcome", ["allowed", "blocked", "unknown"])
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_advice_is_a_sentence_without_gaps_or_nothing(verdict: str, outcome: str) -> None:
-    decision = Decision(verdict, "HOST", "SEEN", "service", "IP", "NET", "high", "reason")
-    advice = decision.advice(outcome)
+    decision = Decision(verdict, "HOST", "SEEN", "service", "IP", "NET", "high", "reason", (443,))
+    advice = decision.advice(outcome, "")
     silent = verdict in ("canonical", "unnamed") and outcome != "blocked"
     assert (advice == "") is silent
     assert "{" not in advice
@@ -220,8 +220,8 @@ EVIDENCE = {"HOST", "SEEN", "IP", "NET"}
 def test_advice_names_the_host_or_address_to_allow_or_check(
     verdict: str, outcome: str, named: set[str]
 ) -> None:
-    decision = Decision(verdict, "HOST", "SEEN", "service", "IP", "NET", "high", "reason")
-    assert EVIDENCE & set(re.findall("[A-Z]+", decision.advice(outcome))) == named
+    decision = Decision(verdict, "HOST", "SEEN", "service", "IP", "NET", "high", "reason", (443,))
+    assert EVIDENCE & set(re.findall("[A-Z]+", decision.advice(outcome, ""))) == named
 
 
 ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/tsid_aliases.csv"
@@ -260,7 +260,7 @@ ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/
             "",
             CISCO,
             f"The firewall reported the licensing name toos.cisco.com; {CISCO} is in 72.163.0.0/16 "
-            "(lookups/cisco_networks.csv), one of Cisco's own networks, but no listed endpoint.",
+            "(lookups/cisco_networks.csv), one of Cisco's own networks (Cisco Systems), but no listed endpoint.",
         ),
         (
             PRIVATE,
@@ -432,7 +432,7 @@ def test_braces_in_hostile_text_are_not_expanded(judge: Judge) -> None:
     decision = decide(judge, [TOOLS], ["{host.__class__}{0}"])
     assert decision is not None
     assert "{host.__class__}{0}" in decision.reason
-    assert "{host.__class__}{0}" in decision.advice("blocked")
+    assert "{host.__class__}{0}" in decision.advice("blocked", "")
 
 
 def test_a_small_memo_gives_the_same_answers(lookups: Lookups) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import pytest
 
 from tsid.facts.actions import clean_action
@@ -34,17 +36,35 @@ from tsid.facts.lookups import Lookups
         (["discarded"], "blocked"),
         (["Monitor"], "unknown"),
         (["Default Action"], "unknown"),
-        (["teardown"], "unknown"),
+        (["teardown"], "allowed"),
+        (["Dropped"], "blocked"),
+        (["Rejected"], "blocked"),
+        (["drop"], "blocked"),
+        (["reset-server"], "blocked"),
+        (["reset both"], "blocked"),
+        (["server-rst"], "allowed"),
+        (["timeout"], "allowed"),
+        (["close"], "allowed"),
+        (["TCP_DENIED/403"], "blocked"),
+        (["TCP_TUNNEL/200"], "allowed"),
+        (["Would have blocked"], "unknown"),
+        (["would block"], "unknown"),
+        (["Would Drop"], "unknown"),
+        (["Not Blocked"], "unknown"),
+        (["would allow"], "unknown"),
         (["flow"], "unknown"),
-        (["unblocked"], "unknown"),
-        (["disallowed"], "unknown"),
-        (["something new"], "unknown"),
-        ([], "unknown"),
+        (["unblocked"], None),
+        (["disallowed"], None),
+        (["something new"], None),
+        ([], None),
+        (["something new", "Allow"], "allowed"),
         (["Allow", "Block"], "blocked"),
         (["Monitor", "Allow"], "allowed"),
     ],
 )
-def test_action_values_are_classed_by_outcome(lookups: Lookups, values: list[str], outcome: str) -> None:
+def test_action_values_are_classed_by_outcome(
+    lookups: Lookups, values: list[str], outcome: Optional[str]
+) -> None:
     assert lookups.actions.outcome(values) == outcome
 
 

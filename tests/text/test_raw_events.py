@@ -181,4 +181,4 @@ def test_a_line_may_have_a_syslog_header(header: str) -> None:
 
 
 def test_text_before_the_first_key_is_dropped() -> None:
-    assert read_raw("%FTD-1-430002: noise, SrcIP: 10.1.1.1") == {"SrcIP": "10.1.1.1"}
+    assert read_raw("%FTD-1-430002: noise, SrcIP: 10.1.1.1") == {"SrcIP": "10.1.1.1", "message_id": "430002"}

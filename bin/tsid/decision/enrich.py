@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
+from tsid.decision.evidence import Weigher
 from tsid.decision.judge import Judge
 from tsid.decision.reader import EventReader
 from tsid.decision.verdicts import ALIASED, CANONICAL
-from tsid.facts.actions import ALLOWED, BLOCKED, UNKNOWN
 from tsid.facts.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.facts.lookups import Lookups
 from tsid.text.addresses import canonical_address
@@ -26,6 +26,7 @@ OUTPUT_FIELDS = (
     "tsid_device",
     "tsid_network",
     "tsid_outcome",
+    "tsid_answered",
     "tsid_connection",
     "tsid_confidence",
     "tsid_reason",
@@ -50,7 +51,7 @@ class Options(NamedTuple):
         device: the same for the device's address.
         rewrite: replace a verified alias by the canonical host.
         keep: which events to return, one of `KEEP`.
-        raw: read `_raw` for values that the event's fields lack.
+        raw: read `_raw`, whose values outrank those of the event's fields.
         prefix: text before every output field's name.
     """
 
@@ -80,7 +81,7 @@ class Answer(NamedTuple):
 class Enricher:
     """Enriches events one by one; the same event always gets the same answer.
 
-    An answer depends on the fields of the roles ``address``, ``name``, ``action``, ``responder_bytes`` and
+    An answer depends on the fields of the roles ``address`` and ``name``, `EVIDENCE`, `BYTE_COUNTS` and
     `CONNECTION`, on `earlier_field`, and on the `period` of ``_time``. Only `device` depends on the device's
     fields, unless they share an address with the address fields or the source port is 443. With the option
     `raw`, everything depends on ``_raw`` too.
@@ -93,7 +94,7 @@ class Enricher:
     def __init__(self, lookups: Lookups, options: Options) -> None:
         self._options = options
         self._judge = Judge(lookups)
-        self._actions = lookups.actions
+        self._weigher = Weigher(lookups)
         self._period = lookups.period
         #: Whether the valid endpoints depend on an event's time.
         self.has_periods = bool(lookups.boundaries)
@@ -158,7 +159,7 @@ class Enricher:
         rewritten: dict[str, Value] = {}
         if self._options.rewrite and decision.verdict == ALIASED and field:
             rewritten = self._rewrite(event, field, addresses, time)
-        outcome = self._outcome(reader, swapped)
+        evidence = self._weigher.weigh(reader, decision.ports, swapped=swapped)
         values = (
             decision.verdict,
             decision.verified_host,
@@ -167,11 +168,12 @@ class Enricher:
             decision.ip,
             _device_of(reader, swapped),
             decision.network,
-            outcome,
+            evidence.outcome,
+            evidence.answered,
             _connection_of(reader),
             decision.confidence,
-            decision.reason,
-            decision.advice(outcome),
+            decision.reason_with(evidence.conclusion),
+            decision.advice(evidence.outcome, evidence.answered),
         )
         return Answer(decision.verdict, dict(zip(self.output_fields, values)), rewritten)
 
@@ -216,16 +218,6 @@ class Enricher:
             if found:
                 return "", found
         return field, names
-
-    def _outcome(self, reader: EventReader, swapped: bool) -> str:
-        outcome = self._actions.outcome(reader.values("action"))
-        if outcome == BLOCKED and swapped:
-            # An ASA denies only the server's late packets in this direction, never the device's request.
-            return UNKNOWN
-        if outcome == ALLOWED and _is_zero(reader.text("responder_bytes")):
-            # The server never answered, so nothing proves that the device renewed its licence.
-            return UNKNOWN
-        return outcome
 
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
@@ -283,10 +275,3 @@ def _time_in(values: Sequence[str]) -> Optional[float]:
 def _port_of(text: str) -> str:
     """Return the number at the start of a port as FMC shows it: ``443 (https) / tcp``."""
     return text.replace("/", " ").split(" ", 1)[0]
-
-
-def _is_zero(text: str) -> bool:
-    try:
-        return float(text) == 0
-    except ValueError:
-        return False

@@ -11,6 +11,7 @@ from cachetools import LRUCache, cachedmethod
 from tsid.decision.verdicts import (
     ALIASED,
     CANONICAL,
+    FILTERED,
     FOREIGN,
     IMPOSTOR,
     RELAYED,
@@ -19,9 +20,16 @@ from tsid.decision.verdicts import (
     UNVERIFIED,
     VERDICTS,
 )
-from tsid.decision.wording import ADVICE, ADVICE_IF_BLOCKED, DOUBT, REASON, SOME_RELAY
-from tsid.facts.actions import BLOCKED
-from tsid.facts.lookups import Endpoint, Lookups
+from tsid.decision.wording import (
+    ADVICE,
+    ADVICE_IF_BLOCKED,
+    ADVICE_IF_UNANSWERED,
+    DOUBT,
+    REASON,
+    SOME_OWNER,
+)
+from tsid.facts.actions import ALLOWED, BLOCKED
+from tsid.facts.lookups import Endpoint, Lookups, Network
 from tsid.memo import MAX_DECISIONS
 from tsid.text.addresses import MAX_ADDRESS_LENGTH, Address, is_host_address, parse_address
 from tsid.text.names import NO_NAME, ReportedName
@@ -36,6 +44,7 @@ _CONFIDENCE = {
     UNLISTED: "medium",
     RELAYED: "low",
     UNVERIFIED: "low",
+    FILTERED: "high",
     IMPOSTOR: "high",
 }
 
@@ -52,6 +61,7 @@ class Decision(NamedTuple):
         network: the network of the lookup row that contains the address.
         confidence: ``high``, ``medium`` or ``low``.
         reason: one sentence: which row matched, and why this verdict.
+        ports: the TCP ports of the endpoint; none if the address is not an endpoint.
     """
 
     verdict: str
@@ -62,6 +72,7 @@ class Decision(NamedTuple):
     network: str
     confidence: str
     reason: str
+    ports: Sequence[int]
 
     @property
     def strength(self) -> int:
@@ -73,11 +84,27 @@ class Decision(NamedTuple):
         """The host to show as the true one: empty for an impostor, which only uses its name."""
         return "" if self.verdict == IMPOSTOR else self.host
 
-    def advice(self, outcome: str) -> str:
-        """Return the advice on the connection; empty where nothing is to be done."""
+    def reason_with(self, conclusion: str) -> str:
+        """Return the reason with one more clause, unless that is empty."""
+        return f"{self.reason[:-1]}; {conclusion}." if conclusion else self.reason
+
+    def advice(self, outcome: str, answered: str) -> str:
+        """Return the advice on the connection; empty where nothing is to be done.
+
+        Args:
+            outcome: what the firewall did, as in `tsid.facts.actions`.
+            answered: ``true`` or ``false``; empty if that is not told.
+        """
         text = ADVICE_IF_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
+        if outcome == ALLOWED and answered == "false" and self.ports:
+            text = ADVICE_IF_UNANSWERED
+        ports = " and ".join(map(str, self.ports))
         return (text or ADVICE.get(self.verdict, "")).format(
-            observed=self.observed, host=self.host, ip=self.ip, network=self.network
+            observed=self.observed,
+            host=self.host,
+            ip=self.ip,
+            network=self.network,
+            ports=f"TCP port{'s' if len(self.ports) > 1 else ''} {ports}",
         )
 
 
@@ -251,24 +278,16 @@ class Judge:
                 alias_file=alias_file,
                 doubt=DOUBT if unconfirmed else "",
             ),
+            ports=row.ports,
         )
 
     def _elsewhere(self, place: _Place, name: ReportedName) -> Optional[Decision]:
         host = self._true_name(name)
         if host is None:
             return None
-        relay = cisco = None
+        row, verdict = None, UNVERIFIED
         if place.address is not None:
-            # A site's own relay comes first: Cisco may run its address space for that site.
-            relay = self._lookups.relays.longest(place.address)
-            cisco = self._lookups.cisco.longest(place.address)
-        row = relay or cisco
-        if place.address is None:
-            verdict = UNVERIFIED
-        elif row is None:
-            verdict = IMPOSTOR
-        else:
-            verdict = RELAYED if relay else UNLISTED
+            row, verdict = self._owner(place.address)
         ip = str(place.address) if place.address else ""
         network = row.network if row else ""
         return Decision(
@@ -283,10 +302,26 @@ class Judge:
                 ip=ip,
                 network=network,
                 file=row.row.file if row else "",
-                owner=row.owner if row and row.owner else SOME_RELAY,
+                owner=row.owner if row and row.owner else SOME_OWNER.get(verdict, ""),
                 observed=name.observed,
             ),
+            ports=(),
         )
+
+    def _owner(self, address: Address) -> tuple[Optional[Network], str]:
+        """Return the row that decides on a licensing name at no endpoint, if any, and the verdict."""
+        lookups = self._lookups
+        # Block pages are few single addresses, of a site's own filter too, and may be in a relay's network. A
+        # site's own relay comes before Cisco: Cisco may run its address space for that site.
+        for table, verdict in (
+            (lookups.sinkholes, FILTERED),
+            (lookups.relays, RELAYED),
+            (lookups.cisco, UNLISTED),
+        ):
+            row = table.longest(address)
+            if row is not None:
+                return row, verdict
+        return None, IMPOSTOR
 
 
 def _memo_text(address: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Optional
 
 from tsid.facts.fields import Event, FieldMap, values_of
@@ -19,18 +19,30 @@ class EventReader:
     Args:
         event: the event's fields.
         fields: the fields of each role.
-        raw: read ``_raw`` for values that the fields lack.
+        raw: read ``_raw``, too. What the logger itself wrote there outranks what an add-on made of it.
     """
 
     def __init__(self, event: Event, fields: FieldMap, raw: bool) -> None:
         self.event = event
         self._fields = fields
+        #: The fields that an add-on concludes from others, maybe wrongly.
+        self.derived = fields.derived
+        #: The fields that describe a part of the connection.
+        self.of_part = fields.of_part
         # None until the raw text has been read, which most events do not need.
         self._raw: Optional[Mapping[str, str]] = None if raw else {}
 
     def values(self, role: str) -> list[str]:
         """Return the values of the first field of a role that has any."""
-        return self._first_of(self.event, role) or self._first_of(self._raw_fields(), role)
+        return self._first_of(self._raw_fields(), role) or self._first_of(self.event, role)
+
+    def each(self, role: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield each field of a role that has values, first choice first, and its values."""
+        for event in (self._raw_fields(), self.event):
+            for field in self._fields.of(role):
+                values = values_of(event.get(field))
+                if values:
+                    yield field, values
 
     def text(self, role: str) -> str:
         """Return the first value for a role; empty if there is none."""
@@ -44,25 +56,23 @@ class EventReader:
         the source address.
         """
         unwanted = frozenset(map(_canonical, devices))
-        return self._first_of(self.event, "address", unwanted) or self._first_of(
-            self._raw_fields(), "address", unwanted
+        return self._first_of(self._raw_fields(), "address", unwanted) or self._first_of(
+            self.event, "address", unwanted
         )
 
     def names(self, swapped: bool) -> tuple[str, list[ReportedName]]:
         """Return the field with the server's names, empty if only the raw text has them, and the names.
 
-        Extraction may have lost a field of smaller rank, which is in the raw text only. Then that field
-        counts: the URL, which the firewall's rules see, before the SNI.
+        A name in the raw text counts before all names that an add-on extracted.
 
         Args:
             swapped: the event's destination is the device, so a field that names it does not count.
         """
         rank, field, names = self._named(self.event, swapped)
-        if rank > 0:
-            raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
-            if raw_rank < rank:
-                known = {name.observed for name in names}
-                return (field if known.issuperset(name.observed for name in raw_names) else ""), raw_names
+        raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
+        if raw_names and (raw_rank <= rank or raw_rank < len(self._fields.of("name"))):
+            known = {name.observed for name in names}
+            return (field if known.issuperset(name.observed for name in raw_names) else ""), raw_names
         return field, names
 
     def names_among_addresses(self) -> list[ReportedName]:

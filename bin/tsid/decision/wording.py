@@ -5,6 +5,7 @@ from __future__ import annotations
 from tsid.decision.verdicts import (
     ALIASED,
     CANONICAL,
+    FILTERED,
     FOREIGN,
     IMPOSTOR,
     RELAYED,
@@ -31,7 +32,7 @@ REASON = {
     ),
     UNLISTED: (
         "The firewall reported the licensing name {observed}; {ip} is in {network} ({file}), "
-        "one of Cisco's own networks, but no listed endpoint."
+        "one of Cisco's own networks ({owner}), but no listed endpoint."
     ),
     RELAYED: (
         "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, "
@@ -40,6 +41,10 @@ REASON = {
     UNVERIFIED: (
         "The firewall reported the licensing name {observed}, but the event has no readable "
         "destination address to verify it by."
+    ),
+    FILTERED: (
+        "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, "
+        "to which a DNS filter sends those who ask for a name that it blocks."
     ),
     IMPOSTOR: (
         "The firewall reported the licensing name {observed}, but {ip} is neither an endpoint of "
@@ -50,8 +55,8 @@ REASON = {
 #: What a reason adds where the endpoint's row is unconfirmed.
 DOUBT = "; the endpoint is unconfirmed"
 
-#: What a reason calls a relay whose row names no owner.
-SOME_RELAY = "a relay"
+#: What a reason calls the owner of a network whose row names none.
+SOME_OWNER = {RELAYED: "a relay", UNLISTED: "owner not given", FILTERED: "a block page"}
 
 # The two treatments of Cisco KB 226091, and the safer form.
 _TREATMENT = (
@@ -78,6 +83,10 @@ ADVICE = {
         "Find out why the event lacks its destination address: search with raw=true, or check the "
         "add-on's extractions."
     ),
+    FILTERED: (
+        "Exempt {host} from the DNS filter that the device uses: it keeps the device from licensing, "
+        "whatever the firewall does."
+    ),
     IMPOSTOR: (
         "Do not allow this connection by its name: find out what the device talked to, and check that "
         "its DNS answers for {host} are genuine."
@@ -87,12 +96,17 @@ ADVICE = {
 #: The same where the firewall blocked the connection and that changes the advice.
 ADVICE_IF_BLOCKED = {
     CANONICAL: (
-        "Allow {host} at {network}, TCP port 443: the firewall blocks the traffic by which the device "
+        "Allow {host} at {network}, {ports}: the firewall blocks the traffic by which the device "
         "keeps its licence."
     ),
     ALIASED: "Allow {observed} in URL filtering and Security Intelligence, " + _TREATMENT,
     UNNAMED: (
-        "Allow {network}, TCP port 443: the firewall blocks the traffic by which the device keeps its "
-        "licence."
+        "Allow {network}, {ports}: the firewall blocks the traffic by which the device keeps its licence."
     ),
 }
+
+#: The same where the firewall let the connection through and the server did not answer, at any endpoint.
+ADVICE_IF_UNANSWERED = (
+    "The firewall let the connection through, but no answer came back from {ip}: check the route back, the "
+    "address translation, and filters or proxies between this firewall and Cisco."
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from tsid.facts.tables import Row, TableFormat
 
@@ -16,6 +16,8 @@ ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
 
 # A value may contain the markup of the page it was copied from: ``<br/>Block with reset``.
 _MARKUP = re.compile(r"<[^<>]*>")
+# ``TCP_DENIED/403`` has two words.
+_WORDS = re.compile(r"[^\s/:,;()]+")
 _MATCHES = ("exact", "word")
 # Which outcome counts where a multivalue field has several.
 _STRENGTH = {BLOCKED: 2, ALLOWED: 1, UNKNOWN: 0}
@@ -38,17 +40,21 @@ class ActionTable:
         for action in actions:
             (self._exact if action.match == "exact" else self._word)[action.value] = action.outcome
 
-    def outcome(self, values: Sequence[str]) -> str:
-        """Return the outcome of an action field's values; a block outweighs an allow."""
-        outcomes: list[str] = [self._classify(value) for value in values]
-        return max(outcomes, key=_STRENGTH.__getitem__, default=UNKNOWN)
+    def outcome(self, values: Sequence[str]) -> Optional[str]:
+        """Return the outcome of an action field's values; a block outweighs an allow.
 
-    def _classify(self, value: str) -> str:
+        None if no value is in the table: then another field may have one that is.
+        """
+        outcomes = [outcome for outcome in map(self._classify, values) if outcome is not None]
+        return max(outcomes, key=_STRENGTH.__getitem__, default=None)
+
+    def _classify(self, value: str) -> Optional[str]:
         text = clean_action(value)
         outcome = self._exact.get(text)
         if outcome is None:
-            words = [self._word[word] for word in text.split(" ") if word in self._word]
-            outcome = max(words, key=_STRENGTH.__getitem__, default=UNKNOWN)
+            words = {self._word[word] for word in _WORDS.findall(text) if word in self._word}
+            # ``Would have blocked``: such a word takes the others back.
+            outcome = UNKNOWN if UNKNOWN in words else max(words, key=_STRENGTH.__getitem__, default=None)
         return outcome
 
 

@@ -20,9 +20,15 @@ Event = Mapping[str, Value]
 CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
 
 _MAX_RANK = 1_000_000
+_OF = _DESTINATION, _DERIVED, _PART = ("destination", "derived", "part")
+
+#: What decides on the outcome of a connection besides its addresses, and on whether the server answered. The
+#: byte counts are last, because of them only the order of magnitude matters.
+EVIDENCE = ("action", "port", "protocol", "message", "state", "flags")
+BYTE_COUNTS = ("responder_bytes", "total_bytes")
 
 #: What a field can be read for.
-ROLES = ("address", "device", "name", "action", "source_port", "responder_bytes", *CONNECTION)
+ROLES = ("address", "device", "name", "source_port", *EVIDENCE, *BYTE_COUNTS, *CONNECTION)
 
 
 class FieldName(NamedTuple):
@@ -32,13 +38,15 @@ class FieldName(NamedTuple):
         role: one of `ROLES`.
         rank: fields of smaller rank are read first.
         field: the field's name.
-        of_destination: it describes the connection's destination, not the requested server.
+        of: ``destination`` if it describes the connection's destination, not the requested server;
+            ``derived`` if an add-on concludes it from other fields; ``part`` if it describes a part of the
+            connection, such as a file; else empty.
     """
 
     role: str
     rank: int
     field: str
-    of_destination: bool
+    of: str
 
 
 class FieldMap:
@@ -46,13 +54,17 @@ class FieldMap:
 
     def __init__(self, fields: Iterable[FieldName]) -> None:
         by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
-        of_destination = set()
+        of: dict[str, set[str]] = {kind: set() for kind in _OF}
         for field in fields:
             by_role[field.role].append(field)
-            if field.of_destination:
-                of_destination.add(field.field)
+            if field.of:
+                of[field.of].add(field.field)
         #: The fields that describe the destination, which is the device where the sides are swapped.
-        self.of_destination = frozenset(of_destination)
+        self.of_destination = frozenset(of[_DESTINATION])
+        #: The fields that an add-on concludes from others, maybe wrongly.
+        self.derived = frozenset(of[_DERIVED])
+        #: The fields that describe a part of the connection.
+        self.of_part = frozenset(of[_PART])
         self._fields = {
             role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
             for role, rows in by_role.items()
@@ -67,6 +79,8 @@ class FieldMap:
         other = FieldMap(())
         other._fields = {**self._fields, role: (field,)}
         other.of_destination = self.of_destination - {field}
+        other.derived = self.derived - {field}
+        other.of_part = self.of_part - {field}
         return other
 
 
@@ -91,6 +105,6 @@ def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
             "Give the place in the order of discovery, 1 for the first.",
         )
     of = row.values.get("of", "")
-    if of not in ("", "destination"):
-        row.refuse(f"of '{of}' is unknown", "Leave it empty, or write destination.")
-    return (role, field), FieldName(role, rank, field, of == "destination")
+    if of and of not in _OF:
+        row.refuse(f"of '{of}' is unknown", f"Leave it empty, or write one of {', '.join(_OF)}.")
+    return (role, field), FieldName(role, rank, field, of)

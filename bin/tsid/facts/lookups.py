@@ -14,8 +14,9 @@ from netaddr import IPNetwork
 
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.clocks import CLOCKS
+from tsid.facts.event_kinds import EVENT_KINDS, EventKinds, parse_event_kind
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
-from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table
+from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table, whole_number
 from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import Address, PrefixTable, is_host_address, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
@@ -24,14 +25,14 @@ from tsid.text.sanitize import for_message
 ENDPOINTS = TableFormat(
     "cisco_licensing_endpoints",
     required=("network", "host"),
-    optional=("service", "status", "valid_from", "valid_until", "source", "last_seen"),
+    optional=("service", "status", "valid_from", "valid_until", "ports", "source", "last_seen"),
     key=("network", "host"),
 )
 ALIASES = TableFormat(
     "tsid_aliases", required=("alias", "host"), optional=("origin", "last_seen", "note"), key=("alias",)
 )
 CISCO_NETWORKS = TableFormat(
-    "cisco_networks", required=("network",), optional=("asn", "owner", "source"), key=("network",)
+    "cisco_networks", required=("network",), optional=("asn", "owner", "learn", "source"), key=("network",)
 )
 RELAYS = TableFormat("tsid_relays", required=("network",), optional=("owner", "source"), key=("network",))
 #: The bounds of a refresh, in addition to Cisco's networks.
@@ -41,12 +42,27 @@ SINKHOLES = TableFormat(
 )
 
 #: All tables of the app.
-TABLES = (ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, DOMAINS, SINKHOLES, FIELDS, ACTIONS, CLOCKS)
+TABLES = (
+    ENDPOINTS,
+    ALIASES,
+    CISCO_NETWORKS,
+    RELAYS,
+    DOMAINS,
+    SINKHOLES,
+    FIELDS,
+    ACTIONS,
+    EVENT_KINDS,
+    CLOCKS,
+)
 
 #: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.
 REFRESHED = (f"{ENDPOINTS.name}_refreshed.csv", f"{ALIASES.name}_refreshed.csv")
+_YES_OR_NO = ("yes", "no")
 _STATUSES = ("active", "unconfirmed", "retired")
 _DAY = 86400
+# HTTPS, which all licensing transports of Cisco use (KB 226091).
+_DEFAULT_PORTS = (443,)
+_MAX_PORT = 65_535
 _SERVICE = re.compile(r"\w[\w.\-]*\Z", re.ASCII)
 # The shortest prefix of a network, and IPv6's local networks, which are shorter (RFC 4193, RFC 4291).
 _MIN_LENGTH = {4: 8, 6: 16}
@@ -67,6 +83,7 @@ class Endpoint(NamedTuple):
         status: ``active``, ``unconfirmed`` or ``retired``.
         valid_from: first second of the row's validity (UTC epoch), None if open.
         valid_until: first second after its validity, None if open.
+        ports: the TCP ports on which it serves licensing.
         row: the row of its file.
     """
 
@@ -76,6 +93,7 @@ class Endpoint(NamedTuple):
     status: str
     valid_from: Optional[int]
     valid_until: Optional[int]
+    ports: tuple[int, ...]
     row: Row
 
     def covers(self, time: Optional[float]) -> bool:
@@ -96,10 +114,18 @@ class Alias(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A network with its owner, in CIDR form."""
+    """A network with its owner.
+
+    Attributes:
+        network: CIDR form.
+        owner: who uses it.
+        learn: a refresh may learn endpoints in it.
+        row: the row of its file.
+    """
 
     network: str
     owner: str
+    learn: bool
     row: Row
 
 
@@ -112,8 +138,10 @@ class Lookups(NamedTuple):
         aliases: by normalised alias.
         cisco: Cisco's own networks.
         relays: networks of proxies, On-Prem servers or address translation in front of Cisco.
+        sinkholes: the block pages of DNS filters.
         fields: which event fields to read.
         actions: the outcome of a firewall's action.
+        event_kinds: what message numbers and states say about an event.
         boundaries: the times at which an endpoint's validity starts or ends, sorted (UTC epoch seconds).
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
         rows: the number of rows in force in all tables.
@@ -126,8 +154,10 @@ class Lookups(NamedTuple):
     aliases: Mapping[str, Alias]
     cisco: PrefixTable[Network]
     relays: PrefixTable[Network]
+    sinkholes: PrefixTable[Network]
     fields: FieldMap
     actions: ActionTable
+    event_kinds: EventKinds
     boundaries: Sequence[int]
     tables: Mapping[str, Sequence[Row]]
     rows: int
@@ -160,13 +190,16 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     aliases = read_table(folder, ALIASES, parse_alias, instead)
     cisco = read_table(folder, CISCO_NETWORKS, parse_network)
     relays = read_table(folder, RELAYS, parse_network)
+    sinkholes = read_table(folder, SINKHOLES, parse_network)
     fields = read_table(folder, FIELDS, parse_field)
     actions = read_table(folder, ACTIONS, parse_action)
+    event_kinds = read_table(folder, EVENT_KINDS, parse_event_kind)
     # Where several hosts share a network and the name does not decide, a confirmed row comes before an
     # unconfirmed one.
     endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
     cisco.sort(key=_longest_first)
     relays.sort(key=_longest_first)
+    sinkholes.sort(key=_longest_first)
     times = {time for _, endpoint in endpoints for time in (endpoint.valid_from, endpoint.valid_until)}
     return Lookups(
         endpoints=PrefixTable(endpoints),
@@ -174,16 +207,24 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         aliases={alias.alias: alias for alias in aliases},
         cisco=PrefixTable(cisco),
         relays=PrefixTable(relays),
+        sinkholes=PrefixTable(sinkholes),
         fields=FieldMap(fields),
         actions=ActionTable(actions),
+        event_kinds=EventKinds(event_kinds),
         boundaries=sorted(time for time in times if time is not None),
         tables={
             "endpoints": [endpoint.row for _, endpoint in endpoints],
             "aliases": [alias.row for alias in aliases],
             "networks": [network.row for _, network in cisco],
             "relays": [network.row for _, network in relays],
+            "sinkholes": [network.row for _, network in sinkholes],
         },
-        rows=len(endpoints) + len(aliases) + len(cisco) + len(relays) + len(fields) + len(actions),
+        rows=len(endpoints)
+        + len(aliases)
+        + sum(map(len, (cisco, relays, sinkholes)))
+        + len(fields)
+        + len(actions)
+        + len(event_kinds),
         endpoint_rows=endpoints,
         warnings=misnamed(folder),
     )
@@ -224,8 +265,20 @@ def _parse_endpoint(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Endp
             f"service '{service}' is not a single word",
             "Use letters, digits, underscores, dots and hyphens, such as smart_transport.",
         )
-    endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, row)
+    endpoint = Endpoint(str(network), host, service, status, valid_from, valid_until, _parse_ports(row), row)
     return (endpoint.network, host), (network, endpoint)
+
+
+def _parse_ports(row: Row) -> tuple[int, ...]:
+    words = row.values.get("ports", "").lower().split()
+    ports = []
+    for word in words:
+        protocol, _, number = word.partition("/")
+        port = whole_number(number, 1, _MAX_PORT)
+        if protocol != "tcp" or port is None:
+            row.refuse(f"port '{word}' is not valid", "Write tcp/443; separate several by blanks.")
+        ports.append(port)
+    return tuple(ports) or _DEFAULT_PORTS
 
 
 def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], Alias]:
@@ -248,7 +301,10 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
 def parse_network(row: Row) -> tuple[tuple[object, ...], tuple[IPNetwork, Network]]:
     """Read a row of a table of networks."""
     network = _parse_cidr(row)
-    return (str(network),), (network, Network(str(network), row.phrase("owner"), row))
+    learn = row.values.get("learn", "").lower() or "yes"
+    if learn not in _YES_OR_NO:
+        row.refuse(f"learn '{learn}' is unknown", f"Leave it empty, or write {' or '.join(_YES_OR_NO)}.")
+    return (str(network),), (network, Network(str(network), row.phrase("owner"), learn == "yes", row))
 
 
 def misnamed(folder: Path) -> list[str]:

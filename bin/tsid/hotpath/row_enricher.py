@@ -12,7 +12,8 @@ from operator import itemgetter
 from typing import Callable, NamedTuple, Optional
 
 from tsid.decision.enrich import Answer, Enricher, connection_text
-from tsid.facts.fields import CONNECTION, Event, Value, values_of
+from tsid.decision.evidence import MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES
+from tsid.facts.fields import BYTE_COUNTS, CONNECTION, EVIDENCE, Event, Value, values_of
 from tsid.hotpath.csvbytes import (
     decode,
     decode_multivalue,
@@ -38,11 +39,9 @@ _MAX_SPLIT_FAILURES = 20
 # Normally, numbers, UUIDs and names of sensors identify a connection.
 _PLAIN = (string.ascii_letters + string.digits + ".:_-").encode("ascii")
 
-_NOT_ZERO = frozenset((b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"))
-
 _Cells = tuple[bytes, ...]
 _Getter = Callable[[Sequence[bytes]], _Cells]
-# All that an answer depends on: the cells for addresses, names and actions; those for the responder's bytes;
+# All that an answer depends on: the cells for addresses, names and evidence; those for byte counts;
 # the period of the time; the cells for devices (None if they decide only the device's address); the cells for
 # source ports (None if none of them may be 443). A plain tuple: every row of licensing traffic makes one.
 _Key = tuple[_Cells, _Cells, Optional[int], Optional[_Cells], Optional[_Cells]]
@@ -126,9 +125,10 @@ class RowEnricher:
         self._devices = self._getter(self._device_columns)
         self._ports = self._getter(fields_of("source_port"))
         self._deciding = self._getter(
-            [name for role in ("address", "name", "action") for name in fields_of(role)]
+            [name for role in ("address", "name", *EVIDENCE) for name in fields_of(role)]
         )
-        self._sizes, self._times = self._getter(fields_of("responder_bytes")), self._getter(["_time"])
+        self._sizes = self._getter([name for role in BYTE_COUNTS for name in fields_of(role)])
+        self._times = self._getter(["_time"])
         self._raw, self._multivalue_raw = self._getter(["_raw"]), self._getter([MV + "_raw"])
         self._address_places, self._name_places, self._device_places = (
             [(self._places.get(field), self._places.get(MV + field)) for field in fields_of(role)]
@@ -209,10 +209,7 @@ class RowEnricher:
         return Result(b",".join([row, *added]) + b"\n", True, answer.rewritten)
 
     def _key(self, cells: list[bytes], device: _Device) -> _Key:
-        # Of the responder's bytes it only matters whether there are any.
-        sizes = tuple(
-            [b"1" if size[:1] in _NOT_ZERO and size.isdigit() else size for size in self._sizes(cells)]
-        )
+        sizes = tuple([_sizes[size] for size in self._sizes(cells)])
         enricher, period, devices, ports = self._enricher, None, None, None
         if enricher.has_periods:
             period = enricher.period("".join(map(unquote, self._times(cells))))
@@ -385,6 +382,21 @@ def _text_in(cell: bytes) -> bytes:
     values = values_of(unquote(cell))
     return escape(values[0].strip()) if values else b""
 
+
+def _order_of(cell: bytes) -> bytes:
+    """Return the smallest count of bytes that proves the same; anything else as it is."""
+    digits = cell.strip(b'"')
+    if not digits.isdigit() or len(digits) > _MAX_DIGITS:
+        return cell
+    count = int(digits)
+    if count > MAX_REQUEST_BYTES:
+        return _MANY
+    return _SOME if count > MAX_HANDSHAKE_BYTES else b"0"
+
+
+_MAX_DIGITS = 12
+_SOME, _MANY = b"%d" % (MAX_HANDSHAKE_BYTES + 1), b"%d" % (MAX_REQUEST_BYTES + 1)
+_sizes = BoundedMemo(_order_of, MAX_CELLS)
 
 # Most parts of a connection's identifier, such as the firewall's UUID, occur again and again.
 _parts = BoundedMemo(_text_in, MAX_CELLS)

@@ -48,8 +48,14 @@ def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tu
     relay = lookups.relays.longest(address)
     if relay is not None:
         return "private", f"the address lies in {relay.network}: {relay.owner or 'a relay'}."
-    if lookups.cisco.longest(address) is None:
+    cisco = lookups.cisco.longest(address)
+    if cisco is None:
         return "not_ciscos", "the address lies in none of Cisco's networks (cisco_networks.csv)."
+    if not cisco.learn:
+        return (
+            "other_use",
+            f"the address lies in {cisco.network}, which Cisco uses for other things ({cisco.owner}).",
+        )
     return None
 
 

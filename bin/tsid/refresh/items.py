@@ -42,6 +42,10 @@ ADVICE = {
         "If Cisco has new networks, add the one to cisco_networks_local.csv; if not, your DNS is filtered or "
         "forged: ask another resolver."
     ),
+    "other_use": (
+        "A proxy such as Umbrella's may answer in Cisco's place: ask a resolver that filters nothing. If Cisco "
+        "has moved there, add the network to cisco_networks_local.csv with learn=yes."
+    ),
     "private": (
         "Your DNS answers with an address of your own. If it is your proxy or On-Prem licence server, add it "
         "to cisco_licensing_endpoints_local.csv."

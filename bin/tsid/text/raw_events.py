@@ -9,7 +9,7 @@ import re
 _DATA = r"\[[\w@.\-]{1,64}(?: [\w@.\-]{1,64}=\"[^\"\]]{0,256}\")*\]"
 _HEADER = rf"((?:[^\"=,%\[{{]|{_DATA}){{0,200}}?)"
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``.
-_FTD_RECORD = re.compile(_HEADER + r"%(?:FTD|NGIPS)-[0-9]-43000[0-9]: *")
+_FTD_RECORD = re.compile(_HEADER + r"%(?:FTD|NGIPS)-[0-9]-(43000[0-9]): *")
 _ENCORE_RECORD = re.compile(_HEADER + r"(?<![^\s>])rec_type=71(?!\S)")
 # A word after a program's name, a colon and a blank is part of that program's message; after a time it may
 # be a host.
@@ -39,7 +39,8 @@ def read_raw(text: str) -> dict[str, str]:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``; empty for other lines. Only a
+        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``, and an FTD message's number as
+        ``message_id``; empty for other lines. Only a
         syslog header may be in front: strangers choose file names, URLs and user agents, in the lines of any
         program, and may put such a line there. For the same reason a value cannot replace an address: FTD
         writes the addresses before anything that the peers choose, so the first of two equal keys counts;
@@ -50,7 +51,9 @@ def read_raw(text: str) -> dict[str, str]:
     record = ftd or _ENCORE_RECORD.match(text)
     if record is None or _MESSAGE.search(record.group(1)):
         return {}
-    return _read_ftd(text[record.end() :]) if ftd else _read_encore(text)
+    if not ftd:
+        return _read_encore(text)
+    return {**_read_ftd(text[record.end() :]), "message_id": ftd.group(2)}
 
 
 def _read_ftd(text: str) -> dict[str, str]:
