@@ -15,7 +15,7 @@ from tsid.facts.messages import load_messages
 from tsid.hotpath.added_columns import add_columns
 
 
-@Configuration(distributed=True, required_fields=["*"])
+@Configuration(distributed=True, required_fields=["_time", "_raw"])
 class TsidMessagesCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``device_`` fields and ``model_seen`` to syslog events."""
 

@@ -42,10 +42,15 @@ SINKHOLES = TableFormat(
     "tsid_sinkholes", required=("network",), optional=("owner", "source"), key=("network",)
 )
 
+#: What each service is for, and whether a contact with it renews a licence; searches read it.
+SERVICES = TableFormat(
+    "licensing_services", required=("service", "renews"), optional=("purpose", "source"), key=("service",)
+)
+
 #: All tables of the app.
 TABLES = (
     *(ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, DOMAINS, SINKHOLES),
-    *(FIELDS, ACTIONS, EVENT_KINDS, MESSAGES, FAILURES, CLOCKS),
+    *(FIELDS, ACTIONS, EVENT_KINDS, SERVICES, MESSAGES, FAILURES, CLOCKS),
 )
 
 #: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.

@@ -28,6 +28,7 @@ MEANINGS = (SUCCESS, RESTORED, FAILED, DEADLINE, EXPIRED, NONCOMPLIANT, INFO)
 _TAG = re.compile(r"([A-Z][A-Z0-9_\-]*)-[0-7]-([A-Z0-9_]+)\Z")
 # IOS XR puts this before the facility that the other systems use.
 _XR = "LICENSE-"
+_MESSAGE = re.compile(r"[A-Za-z0-9_*\-]+\Z")
 _ABOUT = re.compile(r"[a-z_]+\Z")
 
 
@@ -60,12 +61,14 @@ class MessageTable:
     def __init__(self, messages: Iterable[Message]) -> None:
         self._tags: dict[tuple[str, str], Message] = {}
         self._alerts: list[tuple[re.Pattern[str], Message]] = []
+        self._names: list[str] = []
         for message in messages:
             tag = _split(message.message)
             if tag:
                 self._tags[tag] = message
             else:
                 self._alerts.append((re.compile(translate(message.message)), message))
+                self._names.append(message.message)
 
     def by_tag(self, tag: str) -> Optional[Message]:
         """Return the message with a tag such as ``SMART_LIC-3-COMM_FAILED``, whatever its severity."""
@@ -76,10 +79,12 @@ class MessageTable:
         """Return the message of an alert's name."""
         return next((message for pattern, message in self._alerts if pattern.match(name)), None)
 
-    def terms(self) -> Sequence[str]:
-        """Return search terms of which each message contains at least one."""
-        mnemonics = {mnemonic for _, mnemonic in self._tags}
-        return sorted(mnemonics | {message.message for _, message in self._alerts})
+    def search(self) -> str:
+        """Return an SPL expression over raw text that matches every event with one of the messages."""
+        # A mnemonic alone, such as DISABLED, is in much other text.
+        terms = {facility if "LIC" in facility else mnemonic for facility, mnemonic in self._tags}
+        terms.update(name.partition("*")[0] + "*" * ("*" in name) for name in self._names)
+        return "(" + " OR ".join(f'"{term}"' for term in sorted(terms)) + ")"
 
 
 def load_messages(folder: Path) -> MessageTable:
@@ -119,6 +124,8 @@ def _parse_message(row: Row) -> tuple[tuple[object, ...], Message]:
         row.refuse(f"meaning '{meaning}' is unknown", f"Use one of {', '.join(MEANINGS)}.")
     if not _ABOUT.match(about):
         row.refuse(f"about '{about}' is not a single word", "Use a word such as authorization.")
+    if not _MESSAGE.match(message):
+        row.refuse(f"message '{message}' is not valid", "Write a tag such as SMART_LIC-3-COMM_FAILED.")
     key = _split(message) or (message,)
     return key, Message(message, meaning, about, row.values.get("model", "").lower())
 
