@@ -16,7 +16,7 @@ from tsid.facts.messages import load_messages
 LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
 READER = MessageReader(load_messages(LOOKUPS))
 TIME = 1_800_000_000
-ROWS = list(csv.DictReader((LOOKUPS / "license_messages.csv").open(encoding="utf-8")))
+ROWS = list(csv.DictReader((LOOKUPS / "license_messages.csv").read_text("utf-8").splitlines()))
 
 
 def read(raw: str, **fields: Any) -> dict[str, str]:
