@@ -51,6 +51,7 @@ class Splunk:
         self._macros = _read(app / "default" / "macros.conf")
         self._transforms = _read(app / "default" / "transforms.conf")
         self._commands = _read(app / "default" / "commands.conf")
+        self._meta = _read(app / "metadata" / "default.meta")
         #: The saved searches by name.
         self.saved = _read(app / "default" / "savedsearches.conf")
         self._range = (0.0, now)
@@ -138,7 +139,13 @@ class Splunk:
         return self._continue(table, others, earliest, latest)
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
-        """Continue from another search's result, like a dashboard's chain search."""
+        """Continue from another search's result, like a dashboard's chain search.
+
+        Raises:
+            SplError: the other search does not say which fields it yields; or as for `run`.
+        """
+        if base.columns is None:
+            raise SplError("a base search has to end with table, fields or a transforming command")
         self._range = (earliest, latest)
         return self._continue(base, pipeline(expand(search, self._macros)), earliest, latest)
 
@@ -211,13 +218,11 @@ class Splunk:
         """
         of_file = [stanza for stanza in self._transforms.values() if stanza.get("filename") == file]
         if self.checks_permission and any(stanza.get("check_permission") == "true" for stanza in of_file):
-            meta = _read(self.app / "metadata" / "default.meta")
-            access = [
-                meta[name]["access"]
-                for name in (f"lookups/{file}", "lookups", "")
-                if "access" in meta.get(name, ())
+            names = [
+                name for name in (f"lookups/{file}", "lookups", "") if "access" in self._meta.get(name, {})
             ]
-            if not self.roles.intersection(re.findall(r"\w+", access[0].partition("write")[2])):
+            access = self._meta[names[0]]["access"]
+            if not self.roles.intersection(re.findall(r"\w+", access.partition("write")[2])):
                 raise SplError(f"{', '.join(sorted(self.roles))} may not write {file}")
         self.written.append(file)
 
