@@ -16,6 +16,7 @@ from splunklib.searchcommands import Configuration, GeneratingCommand, Option, d
 
 from tsid.refresh import report
 from tsid.refresh.items import FAILURE, REFUSAL
+from tsid.refresh.publish import FILES, is_same
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS, counted
 from tsid.refresh.run import refresh, today
 from tsid.refresh.settings import load_settings
@@ -28,7 +29,10 @@ _MAX_WARNINGS = 5
 
 @Configuration()
 class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Asks DNS and the licensing servers, and yields rows; writes no file."""
+    """Asks DNS and the licensing servers, and yields rows; writes no file.
+
+    Of a refreshed table that needs no change it yields none.
+    """
 
     table = Option(
         default=REPORT,
@@ -59,8 +63,18 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         if len(doubtful) > _MAX_WARNINGS:
             more = len(doubtful) - _MAX_WARNINGS
             self.write_warning("{}", f"tsidrefresh: {more} more are in | tsidrefresh table=report")
-        columns = ENDPOINT_COLUMNS if self.table == ENDPOINTS else ALIAS_COLUMNS
-        yield from counted(columns, plan.endpoints if self.table == ENDPOINTS else plan.aliases)
+        endpoints, aliases = FILES
+        name, columns, found_rows = (
+            (endpoints, ENDPOINT_COLUMNS, plan.endpoints)
+            if self.table == ENDPOINTS
+            else (aliases, ALIAS_COLUMNS, plan.aliases)
+        )
+        rows = list(counted(columns, found_rows))
+        if is_same(LOOKUPS / name, rows):
+            # outputlookup would write the file anyway, and every indexer would get a new bundle.
+            self.write_info("{}", f"tsidrefresh: {name} is up to date, so there is nothing to write.")
+            return
+        yield from rows
 
 
 if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1].startswith("-"):

@@ -102,7 +102,11 @@ class Splunkd:
     def _time(self, modifier: str) -> float:
         if re.fullmatch(r"\d+(\.\d+)?", modifier):
             return float(modifier)
-        return self._splunk.now if modifier == "now" else relative_time(self._splunk.now, modifier)
+        return (
+            self._splunk.now
+            if modifier == "now"
+            else relative_time(self._splunk.now, modifier, self._splunk.zone)
+        )
 
 
 def _shown(name: str, values: Sequence[str]) -> object:

@@ -15,14 +15,14 @@ def copy_app(app: Path, folder: Path) -> Path:
     """Copy the parts of an app that its searches use, so that they may write there."""
     # With its bytecode, or the first run of each command would have to compile all of it; but not with what
     # another process is just writing.
-    for name in ("bin", "default", "lookups"):
+    for name in ("bin", "default", "lookups", "metadata"):
         shutil.copytree(app / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     return folder
 
 
 def copy_data(app: Path, folder: Path) -> Path:
     """Copy the settings, the lookups and the commands' scripts, without the library."""
-    for name in ("default", "lookups"):
+    for name in ("default", "lookups", "metadata"):
         shutil.copytree(app / name, folder / name)
     (folder / "bin").mkdir()
     for script in (app / "bin").glob("*.py"):

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
-from lab.spl.expressions import Context, Evaluator
+from lab.spl.expressions import Evaluator
 from lab.spl.expressions import parse as parse_expression
+from lab.spl.functions import Context
 from lab.spl.syntax import words
 from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
@@ -167,13 +168,18 @@ def _most(pairs: _Pairs) -> Value:
 
 
 def _extreme(pairs: _Pairs, choose: Callable[..., str]) -> Value:
-    """Compare as numbers if all values are, else as texts."""
+    """Compare as numbers if all values are, as texts if none is.
+
+    Raises:
+        SplError: some are. Of numbers and words Splunk takes the least number; for the most its pages differ.
+    """
     values = _all(pairs)
+    numeric = sum(number(value) is not None for value in values)
+    if numeric not in (0, len(values)):
+        raise SplError("min or max of numbers and words together")
     if not values:
         return None
-    if all(number(value) is not None for value in values):
-        return choose(values, key=lambda value: number(value) or 0.0)
-    return choose(values)
+    return choose(values, key=lambda value: number(value) or 0.0) if numeric else choose(values)
 
 
 def _by_time(pairs: _Pairs, latest: bool) -> Value:

@@ -13,7 +13,8 @@ from typing import NamedTuple, Optional, Protocol
 import netaddr
 
 from lab.spl import aggregates
-from lab.spl.expressions import Context, parse
+from lab.spl.expressions import parse
+from lab.spl.functions import Context
 from lab.spl.predicate import parse_predicate
 from lab.spl.syntax import flag, options, split, words
 from lab.spl.table import Table
@@ -36,6 +37,9 @@ class Engine(Protocol):
 
     def settings_of(self, lookup: str) -> Mapping[str, str]:
         """Return a lookup's stanza of transforms.conf."""
+
+    def writing(self, file: str) -> None:
+        """Refuse or note that a search writes a lookup file."""
 
 
 class Known(NamedTuple):
@@ -157,7 +161,7 @@ def _rename(_: Engine, table: Table, arguments: str) -> Table:
     return Table(rows, columns)
 
 
-_SORT_FIELD = re.compile(r"\s*([-+]?)\s*(?:(num|str)\((\S+)\)|([\w.:{}]+))\s*\Z")
+_SORT_FIELD = re.compile(r"(?:(num|str)\((\S+)\)|([\w.:{}]+))\Z")
 
 
 def _sort(_: Engine, table: Table, arguments: str) -> Table:
@@ -167,21 +171,29 @@ def _sort(_: Engine, table: Table, arguments: str) -> Table:
         limit = int(head[1])
         arguments = arguments[head.end() :]
     keys = []
-    # A sign applies to one field; blanks and commas both separate fields.
-    for part in re.findall(r"[-+]\s*[^\s,]+|[^\s,]+", arguments):
-        found = _SORT_FIELD.match(part)
+    standing = ""
+    # Blanks and commas both separate fields. A sign next to a field is for it alone; one before a blank, for
+    # all that follow without a sign of their own.
+    for sign, blank, name in re.findall(r"([-+]?)(\s*)([^\s,+-][^\s,]*)", arguments):
+        found = _SORT_FIELD.match(name)
         if found is None:
-            raise SplError(f"cannot read: sort {part}")
-        keys.append((found[3] or found[4], found[1] == "-", found[2]))
-    if not keys:
-        raise SplError("sort needs a field")
+            raise SplError(f"cannot read: sort {name}")
+        standing = sign if sign and blank else standing
+        keys.append((found[2] or found[3], (sign or standing) == "-", found[1]))
+    if not keys or (len(keys) > 1 and keys[-1][0] in ("d", "desc")):
+        raise SplError(f"sort {arguments}: only fields are supported, with a sign to reverse them")
     table.need(name for name, _, _ in keys)
 
     def order(one: Row, other: Row) -> int:
         for name, descending, kind in keys:
-            difference = _order(one.get(name), other.get(name), kind)
+            a, b = one.get(name), other.get(name)
+            if a is None or b is None:
+                # A missing field is the least if the order descends, the most if it ascends: last in both.
+                difference = (a is None) - (b is None)
+            else:
+                difference = _order(a, b, kind) * (-1 if descending else 1)
             if difference:
-                return -difference if descending else difference
+                return difference
         return 0
 
     rows = sorted(table.rows, key=functools.cmp_to_key(order))
@@ -189,13 +201,19 @@ def _sort(_: Engine, table: Table, arguments: str) -> Table:
 
 
 def _order(one: Value, other: Value, kind: Optional[str]) -> int:
-    """Compare as numbers if both are, else as texts; in ascending order a missing field comes last."""
-    if one is None or other is None:
-        return (one is None) - (other is None)
-    a, b = number(one), number(other)
+    """Compare as numbers or IPv4 addresses if both are, else as texts.
+
+    Raises:
+        SplError: both are other texts that begin with a number: the pages on sorting contradict each other.
+    """
+    x, y = text(one), text(other)
+    a, b = number(x), number(y)
     if kind != "str" and a is not None and b is not None:
         return (a > b) - (a < b)
-    x, y = texts(one), texts(other)
+    if kind != "str" and netaddr.valid_ipv4(x) and netaddr.valid_ipv4(y):
+        return int(netaddr.IPAddress(x)) - int(netaddr.IPAddress(y))
+    if kind == "num" or (kind is None and x != y and x[0].isdigit() and y[0].isdigit()):
+        raise SplError(f"sort of {x} and {y}: how Splunk orders them is not documented; use str(field)")
     return (x > y) - (x < y)
 
 
@@ -231,12 +249,17 @@ def _fillnull(_: Engine, table: Table, arguments: str) -> Table:
     return Table(rows, table.with_columns(names))
 
 
-def _mvexpand(_: Engine, table: Table, arguments: str) -> Table:
-    (name,) = words(arguments)
+def _mvexpand(_engine: Engine, table: Table, arguments: str) -> Table:
+    name, _, rest = arguments.partition(" ")
+    given, others = options(rest.strip(), ("limit",))
+    limit = given.get("limit", "0")
+    if not name or others or not limit.isdecimal():
+        raise SplError(f"mvexpand {arguments}: only a field and a limit are supported")
     table.need([name])
     rows: list[Row] = []
     for row in table.rows:
-        rows += [{**row, name: value} for value in texts(row.get(name))] or [row]
+        values = texts(row.get(name))
+        rows += [{**row, name: value} for value in (values[: int(limit)] if int(limit) else values)] or [row]
     return Table(rows, table.columns)
 
 
@@ -246,8 +269,8 @@ def _stats(engine: Engine, table: Table, arguments: str) -> Table:
     return Table(aggregates.stats(plan, table.rows), [*plan.by, *(part.name for part in plan.parts)])
 
 
-def _bin(_: Engine, table: Table, arguments: str) -> Table:
-    return bin_times(table, arguments)
+def _bin(engine: Engine, table: Table, arguments: str) -> Table:
+    return bin_times(engine.context, table, arguments)
 
 
 def _timechart(engine: Engine, table: Table, arguments: str) -> Table:
@@ -287,8 +310,16 @@ def _inputlookup(engine: Engine, table: Table, arguments: str) -> Table:
 
 
 def _outputlookup(engine: Engine, table: Table, arguments: str) -> Table:
-    given, rest = options(arguments, ("append", "key_field", "override_if_empty", "create_empty"))
-    (name,) = words(rest)
+    known = ("append", "key_field", "override_if_empty")
+    given, rest = options(arguments, known)
+    name, _, after = rest.strip().partition(" ")
+    more, others = options(after.strip(), known)
+    given.update(more)
+    if not name or others:
+        raise SplError(f"cannot read: outputlookup {arguments}")
+    if "key_field" in given and "append" not in given:
+        # Up to version 9 its page says that the collection is emptied first, since then that it is kept.
+        raise SplError("outputlookup with key_field needs append=true or append=false")
     append = flag(given.get("append", "false"), "append")
     if not table.rows and not flag(given.get("override_if_empty", "true"), "override_if_empty"):
         return table
@@ -303,12 +334,19 @@ def _outputlookup(engine: Engine, table: Table, arguments: str) -> Table:
         raise SplError(f"no lookup {name}")
     old: list[Row] = []
     columns = [c for c in table.columns or _columns_of(table.rows) if not c.startswith("_")]
+    if append and not table.rows:
+        raise SplError("outputlookup appends nothing to a file: what becomes of it is not documented")
+    engine.writing(path.name)
+    if not table.rows:
+        path.unlink(missing_ok=True)
+        return table
     if append and path.is_file():
         old, columns = engine.lookup_rows(name)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(["\n".join(texts(row.get(c))) for c in columns] for row in [*old, *table.rows])
+        # Several values become one, parted by blanks.
+        writer.writerows([" ".join(texts(row.get(c))) for c in columns] for row in [*old, *table.rows])
     return table
 
 
@@ -319,17 +357,21 @@ def _columns_of(rows: Iterable[Row]) -> list[str]:
 def _write_collection(
     engine: Engine, stanza: Mapping[str, str], table: Table, key_field: Optional[str], append: bool
 ) -> None:
-    """Write a collection: rows replace those of the same key; without append all others go."""
-    names = [name.strip() for name in stanza["fields_list"].split(",")]
+    """Write a collection: rows replace those of the same key; without append all others go.
+
+    The field that gives the key does not stay beside it.
+    """
+    names = {name.strip() for name in stanza["fields_list"].split(",")} - {"_key", key_field}
     collection = engine.collections.setdefault(stanza["collection"], {})
-    if not append and key_field is None:
+    if not append:
         collection.clear()
     for row in table.rows:
-        key = text(row[key_field]) if key_field and key_field in row else None
-        if key_field and key is None:
-            raise SplError(f"a row without the key field {key_field}")
-        key = key or f"{len(collection):024x}"
-        collection[key] = {**{n: row[n] for n in names if n in row and n != "_key"}, "_key": key}
+        if key_field not in row if key_field else "_key" in row:
+            raise SplError(
+                f"a row without the key field {key_field}" if key_field else "_key without key_field"
+            )
+        key = text(row[key_field]) if key_field else f"{len(collection):024x}"
+        collection[key] = {**{name: value for name, value in row.items() if name in names}, "_key": key}
 
 
 def _lookup(engine: Engine, table: Table, arguments: str) -> Table:

@@ -13,8 +13,7 @@ from typing import Optional
 
 from lab.host.host import CommandHost
 from lab.spl.commands import COMMANDS
-from lab.spl.expressions import Context
-from lab.spl.functions import relative_time
+from lab.spl.functions import UTC, Context, relative_time
 from lab.spl.syntax import Command, expand, pipeline
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
@@ -52,12 +51,22 @@ class Splunk:
         self._macros = _read(app / "default" / "macros.conf")
         self._transforms = _read(app / "default" / "transforms.conf")
         self._commands = _read(app / "default" / "commands.conf")
+        self._meta = _read(app / "metadata" / "default.meta")
         #: The saved searches by name.
         self.saved = _read(app / "default" / "savedsearches.conf")
         self._range = (0.0, now)
         self._hosts: dict[str, CommandHost] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
+        #: The time zone of the user who runs the searches.
+        self.zone = UTC
+        #: The user's roles.
+        self.roles = frozenset({"admin"})
+        #: limits.conf, [outputlookup] outputlookup_check_permission. No app may set it.
+        self.checks_permission = False
+        #: The lookup files that searches have written or removed, in order. Each time makes a new bundle,
+        #: whether the content is another or not.
+        self.written: list[str] = []
 
     def copy(
         self,
@@ -78,6 +87,7 @@ class Splunk:
         other.now = self.now if now is None else now
         other._host = host or self._host
         other._hosts = {}
+        other.written = []
         other.collections = {
             name: {key: dict(row) for key, row in rows.items()} for name, rows in self.collections.items()
         }
@@ -86,7 +96,7 @@ class Splunk:
     @property
     def context(self) -> Context:
         """The context of the search that is running."""
-        return Context(self.now, *self._range)
+        return Context(self.now, *self._range, self.zone)
 
     def run(self, search: str, earliest: float = 0, latest: Optional[float] = None) -> list[Row]:
         """Run a search over the events of a time range.
@@ -108,8 +118,8 @@ class Splunk:
         latest = saved["dispatch.latest_time"]
         return self.run(
             saved["search"],
-            relative_time(self.now, saved["dispatch.earliest_time"]),
-            self.now if latest == "now" else relative_time(self.now, latest),
+            relative_time(self.now, saved["dispatch.earliest_time"], self.zone),
+            self.now if latest == "now" else relative_time(self.now, latest, self.zone),
         )
 
     def table(self, search: str, earliest: float, latest: float) -> Table:
@@ -129,7 +139,13 @@ class Splunk:
         return self._continue(table, others, earliest, latest)
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
-        """Continue from another search's result, like a dashboard's chain search."""
+        """Continue from another search's result, like a dashboard's chain search.
+
+        Raises:
+            SplError: the other search does not say which fields it yields; or as for `run`.
+        """
+        if base.columns is None:
+            raise SplError("a base search has to end with table, fields or a transforming command")
         self._range = (earliest, latest)
         return self._continue(base, pipeline(expand(search, self._macros)), earliest, latest)
 
@@ -166,7 +182,10 @@ class Splunk:
             raise SplError(f"unknown command {command.name}")
         if leads != known.generates and not (known.generates and "append=" in command.arguments):
             raise SplError(f"{command.name} {'cannot' if leads else 'can only'} begin a search")
-        return known.run(self, table, command.arguments)
+        try:
+            return known.run(self, table, command.arguments)
+        except (ArithmeticError, LookupError, TypeError, ValueError, re.error) as error:
+            raise SplError(f"{command.name} {command.arguments}: not supported ({error})") from error
 
     def lookup_rows(self, name: str) -> tuple[list[Row], list[str]]:
         """Return the rows and columns of a lookup by its name in transforms.conf, or of a file.
@@ -190,11 +209,28 @@ class Splunk:
         """Return a lookup's stanza of transforms.conf; empty for a mere file."""
         return self._transforms.get(lookup, {})
 
+    def writing(self, file: str) -> None:
+        """Note that a search writes a lookup file.
+
+        Raises:
+            SplError: the user's roles may not write it, and limits.conf and a stanza of transforms.conf for
+                this file have that checked.
+        """
+        of_file = [stanza for stanza in self._transforms.values() if stanza.get("filename") == file]
+        if self.checks_permission and any(stanza.get("check_permission") == "true" for stanza in of_file):
+            names = [
+                name for name in (f"lookups/{file}", "lookups", "") if "access" in self._meta.get(name, {})
+            ]
+            access = self._meta[names[0]]["access"]
+            if not self.roles.intersection(re.findall(r"\w+", access.partition("write")[2])):
+                raise SplError(f"{', '.join(sorted(self.roles))} may not write {file}")
+        self.written.append(file)
+
     def _with_own_times(self, first: Command, earliest: float, latest: float) -> tuple[Command, float, float]:
         """Take the time modifiers out of a search's terms; they come before the search's own range."""
         times = {"earliest": earliest, "latest": latest}
         for end, modifier in _MODIFIER.findall(first.arguments):
-            times[end] = self.now if modifier == "now" else relative_time(self.now, modifier)
+            times[end] = self.now if modifier == "now" else relative_time(self.now, modifier, self.zone)
         terms = Command(first.name, _MODIFIER.sub("", first.arguments).strip())
         return terms, times["earliest"], times["latest"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from lab.spl.functions import FUNCTIONS, Function
+from lab.spl.functions import FUNCTIONS, Context, Function
 from lab.spl.values import Row, SplError, Value, field, number, text, texts
 
 Evaluator = Callable[[Row], Value]
@@ -31,20 +31,6 @@ class Expression(NamedTuple):
     evaluate: Evaluator
     fields: frozenset[str]
     is_boolean: bool
-
-
-class Context(NamedTuple):
-    """The times of a search, in epoch seconds.
-
-    Attributes:
-        now: when it runs.
-        earliest: where its time range begins; 0 for all time.
-        latest: where that ends, excluded.
-    """
-
-    now: float
-    earliest: float = 0
-    latest: float = 0
 
 
 class Token(NamedTuple):
@@ -171,6 +157,9 @@ class _Parser:
             raise self._error(f"unknown function {name}")
         if not function.min_arguments <= len(arguments) <= (function.max_arguments or len(arguments)):
             raise self._error(f"wrong number of arguments for {name}")
+        if name == "tonumber" and not arguments[0].fields and number(arguments[0].evaluate({})) is None:
+            # A field that holds no number yields null; a text in the search itself fails it.
+            raise self._error("tonumber of what is no number")
         return _call(function, arguments, self._context)
 
     def _mvmap(self, arguments: Sequence[Expression]) -> Expression:
@@ -178,10 +167,10 @@ class _Parser:
         if len(arguments) != 2 or len(arguments[0].fields) != 1 or arguments[1].is_boolean:
             raise self._error("mvmap takes a field and an expression")
         (name,) = arguments[0].fields
-        body = arguments[1].evaluate
+        values, body = arguments[0].evaluate, arguments[1].evaluate
 
         def evaluate(row: Row) -> Value:
-            results = (body({**row, name: value}) for value in texts(row.get(name)))
+            results = (body({**row, name: value}) for value in texts(values(row)))
             return field([item for result in results for item in texts(result)])
 
         return Expression(evaluate, arguments[0].fields | arguments[1].fields, False)
@@ -233,7 +222,7 @@ def _call(function: Function, arguments: Sequence[Expression], context: Context)
         if argument.is_boolean and not wanted and function.name not in ("tostring", "isnull", "isnotnull"):
             raise SplError(f"argument {place + 1} of {function.name} cannot be a condition")
     parts = [argument.evaluate for argument in arguments]
-    return Expression(lambda row: function.apply(row, parts, context.now), fields, function.is_boolean)
+    return Expression(lambda row: function.apply(row, parts, context), fields, function.is_boolean)
 
 
 def _negation(inner: Expression) -> Expression:
@@ -267,7 +256,8 @@ def _combine(operator: str, left: Expression, right: Expression) -> Expression:
         return Expression(lambda row: _compare(sign, left.evaluate(row), right.evaluate(row)), fields, True)
     if operator == "LIKE":
         like = FUNCTIONS["like"]
-        return Expression(lambda row: like.apply(row, [left.evaluate, right.evaluate], 0), fields, True)
+        sides = [left.evaluate, right.evaluate]
+        return Expression(lambda row: like.apply(row, sides, Context(0)), fields, True)
     return Expression(lambda row: _compute(operator, left.evaluate(row), right.evaluate(row)), fields, False)
 
 
@@ -307,6 +297,11 @@ _LOGIC: Mapping[str, Callable[[Evaluator, Evaluator], Evaluator]] = {
 }
 
 
+def _decimals(value: Value) -> int:
+    """Return the number of digits after the point."""
+    return len(text(value).partition(".")[2])
+
+
 def _single(value: Value, operator: str) -> Value:
     if isinstance(value, list):
         raise SplError(f"a field with several values next to {operator}: its meaning is not documented")
@@ -344,6 +339,11 @@ def _compute(operator: str, left: Value, right: Value) -> Value:
         if operator == "+" and a is None and b is None:
             return text(one) + text(other)
         return None
+    if (_decimals(one), _decimals(other)) != (0, 0) and (
+        operator in "*/%" or _decimals(one) != _decimals(other)
+    ):
+        # The result has the precision of the least precise input: "eval", Rounding. exact() would be needed.
+        raise SplError(f"{text(one)} {operator} {text(other)}: Splunk rounds results of decimal fractions")
     if operator in "/%":
         return None if b == 0 else a / b if operator == "/" else math.fmod(a, b)
     return a + b if operator == "+" else a - b if operator == "-" else a * b

@@ -14,6 +14,24 @@ from lab.spl.values import Row, SplError, Value, number, text, texts
 
 Part = Callable[[Row], Value]
 
+UTC = datetime.timezone.utc
+
+
+class Context(NamedTuple):
+    """The times of a search, in epoch seconds.
+
+    Attributes:
+        now: when it runs.
+        earliest: where its time range begins; 0 for all time.
+        latest: where that ends, excluded.
+        zone: the time zone of the user who runs it; one without daylight saving time.
+    """
+
+    now: float
+    earliest: float = 0
+    latest: float = 0
+    zone: datetime.timezone = UTC
+
 
 class Function(NamedTuple):
     """A function.
@@ -24,7 +42,7 @@ class Function(NamedTuple):
         max_arguments: the maximum number; None: unlimited.
         is_boolean: whether it yields a truth value.
         conditions: which arguments are conditions: their places; ``case`` has one at every other place.
-        body: computes it from the row, the arguments, not evaluated yet, and the time of the search.
+        body: computes it from the row, the arguments, not evaluated yet, and the context of the search.
     """
 
     name: str
@@ -32,32 +50,42 @@ class Function(NamedTuple):
     max_arguments: Optional[int]
     is_boolean: bool
     conditions: Sequence[int]
-    body: Callable[[Row, Sequence[Part], float], Value]
+    body: Callable[[Row, Sequence[Part], Context], Value]
 
     def wants_boolean(self, place: int) -> bool:
         """Return whether an argument must be a condition."""
         return place % 2 == 0 if self.name == "case" else place in self.conditions
 
-    def apply(self, row: Row, parts: Sequence[Part], now: float) -> Value:
+    def apply(self, row: Row, parts: Sequence[Part], context: Context) -> Value:
         """Compute it for a row."""
-        return self.body(row, parts, now)
+        return self.body(row, parts, context)
 
 
-def _eager(function: Callable[..., Value]) -> Callable[[Row, Sequence[Part], float], Value]:
+def _eager(function: Callable[..., Value]) -> Callable[[Row, Sequence[Part], Context], Value]:
     """Return a body that evaluates all arguments; null if the first one is."""
 
-    def body(row: Row, parts: Sequence[Part], _: float) -> Value:
+    def body(row: Row, parts: Sequence[Part], _: Context) -> Value:
         values = [part(row) for part in parts]
         return None if not values or values[0] is None else function(*values)
 
     return body
 
 
-def _if(row: Row, parts: Sequence[Part], _: float) -> Value:
+def _zoned(function: Callable[..., Value]) -> Callable[[Row, Sequence[Part], Context], Value]:
+    """Return a body like that of `_eager` for a function whose last argument is the user's time zone."""
+
+    def body(row: Row, parts: Sequence[Part], context: Context) -> Value:
+        values = [part(row) for part in parts]
+        return None if values[0] is None else function(*values, context.zone)
+
+    return body
+
+
+def _if(row: Row, parts: Sequence[Part], _: Context) -> Value:
     return parts[1](row) if parts[0](row) is True else parts[2](row)
 
 
-def _case(row: Row, parts: Sequence[Part], _: float) -> Value:
+def _case(row: Row, parts: Sequence[Part], _: Context) -> Value:
     if len(parts) % 2:
         raise SplError("case needs pairs of a condition and a value")
     for condition, value in zip(parts[::2], parts[1::2]):
@@ -66,11 +94,11 @@ def _case(row: Row, parts: Sequence[Part], _: float) -> Value:
     return None
 
 
-def _coalesce(row: Row, parts: Sequence[Part], _: float) -> Value:
+def _coalesce(row: Row, parts: Sequence[Part], _: Context) -> Value:
     return next((value for value in (part(row) for part in parts) if value is not None), None)
 
 
-def _in(row: Row, parts: Sequence[Part], _: float) -> Value:
+def _in(row: Row, parts: Sequence[Part], _: Context) -> Value:
     value = parts[0](row)
     if value is None:
         return False
@@ -106,7 +134,12 @@ def _mvindex(value: Value, first: Value, last: Value = None) -> Value:
     start = _whole(first)
     end = start if last is None else _whole(last)
     start, end = (place + len(values) if place < 0 else place for place in (start, end))
-    return _all(values[max(start, 0) : end + 1]) if end >= 0 else None
+    # A range that leaves the field's values is null.
+    return _all(values[start : end + 1]) if 0 <= start <= end < len(values) else None
+
+
+def _split(value: Value, by: Value) -> Value:
+    return _all(text(value).split(text(by)) if text(by) else list(text(value)))
 
 
 def _all(values: list[str]) -> Value:
@@ -135,25 +168,26 @@ def _extreme(largest: bool) -> Callable[..., Value]:
     return body
 
 
-def _strftime(value: Value, form: Value) -> Value:
+def _strftime(value: Value, form: Value, zone: datetime.timezone) -> Value:
     moment = number(value)
-    if moment is None:
-        return None
-    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime(text(form))
+    unknown = re.sub(r"%[YmdHMSzZ%]", "", text(form)).partition("%")[2]
+    if unknown:
+        raise SplError(f"strftime with %{unknown[0]} is not supported")
+    return None if moment is None else datetime.datetime.fromtimestamp(moment, zone).strftime(text(form))
 
 
 _RELATIVE = re.compile(r"(?:([+-])(\d*)(s|m|h|d|w))?(?:@(s|m|h|d))?\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def _strptime(value: Value, form: Value) -> Value:
-    if text(form) != "%Y-%m-%d":
+def _strptime(value: Value, form: Value, zone: datetime.timezone) -> Value:
+    if text(form) not in ("%Y-%m-%d", "%Y-%m-%d %z"):
         raise SplError(f"strptime with {form!r} is not supported")
     try:
-        day = datetime.datetime.strptime(text(value), "%Y-%m-%d")
+        day = datetime.datetime.strptime(text(value), text(form))
     except ValueError:
         return None
-    return day.replace(tzinfo=datetime.timezone.utc).timestamp()
+    return (day if day.tzinfo else day.replace(tzinfo=zone)).timestamp()
 
 
 def seconds_of(span: str) -> int:
@@ -162,14 +196,14 @@ def seconds_of(span: str) -> int:
     Raises:
         SplError: the evaluator does not know it.
     """
-    found = re.fullmatch(r"(\d*)(s|m|h|d|w)", span)
+    found = re.fullmatch(r"(\d*)(s|m|h|d)", span)
     if found is None or found[1] == "0":
         raise SplError(f"unknown span {span}")
     return int(found[1] or 1) * _UNITS[found[2]]
 
 
-def relative_time(moment: float, modifier: str) -> float:
-    """Return a time moved and snapped by a modifier such as ``-1h@h``, in UTC.
+def relative_time(moment: float, modifier: str, zone: datetime.timezone = UTC) -> float:
+    """Return a time moved and snapped by a modifier such as ``-1h@h``, in the user's time zone.
 
     Raises:
         SplError: the evaluator does not know it.
@@ -180,12 +214,24 @@ def relative_time(moment: float, modifier: str) -> float:
     sign, count, unit, snap = found.groups()
     if unit:
         moment += (-1 if sign == "-" else 1) * int(count or 1) * _UNITS[unit]
-    return moment // _UNITS[snap] * _UNITS[snap] if snap else moment
+    return start_of(moment, _UNITS[snap], zone) if snap else moment
 
 
-def _relative_time(value: Value, modifier: Value) -> Value:
+def start_of(moment: float, span: int, zone: datetime.timezone) -> float:
+    """Return the start of the span of seconds that a time lies in.
+
+    Raises:
+        SplError: the zone's difference from UTC is no multiple of a span below a day.
+    """
+    ahead = zone.utcoffset(None).total_seconds()
+    if span < _UNITS["d"] and ahead % span:
+        raise SplError(f"a span of {span} seconds, {ahead:g} seconds from UTC: its start is not documented")
+    return (moment + ahead) // span * span - ahead
+
+
+def _relative_time(value: Value, modifier: Value, zone: datetime.timezone) -> Value:
     moment = number(value)
-    return None if moment is None else relative_time(moment, text(modifier))
+    return None if moment is None else relative_time(moment, text(modifier), zone)
 
 
 def _tostring(value: Value, form: Value = None) -> Value:
@@ -222,8 +268,8 @@ _ALL: Sequence[Function] = (
     Function("true", 0, 0, True, (), lambda *_: True),
     Function("false", 0, 0, True, (), lambda *_: False),
     Function("null", 0, 0, False, (), lambda *_: None),
-    Function("now", 0, 0, False, (), lambda _, __, now: now),
-    Function("time", 0, 0, False, (), lambda _, __, now: now),
+    Function("now", 0, 0, False, (), lambda _, __, context: context.now),
+    Function("time", 0, 0, False, (), lambda _, __, context: context.now),
     Function("isnull", 1, 1, True, (), lambda row, parts, _: parts[0](row) is None),
     Function("isnotnull", 1, 1, True, (), lambda row, parts, _: parts[0](row) is not None),
     Function("in", 2, None, True, (), _in),
@@ -244,9 +290,9 @@ _ALL: Sequence[Function] = (
     Function("abs", 1, 1, False, (), _eager(_numeric(abs))),
     Function("min", 1, None, False, (), _eager(_extreme(False))),
     Function("max", 1, None, False, (), _eager(_extreme(True))),
-    Function("strftime", 2, 2, False, (), _eager(_strftime)),
-    Function("strptime", 2, 2, False, (), _eager(_strptime)),
-    Function("relative_time", 2, 2, False, (), _eager(_relative_time)),
+    Function("strftime", 2, 2, False, (), _zoned(_strftime)),
+    Function("strptime", 2, 2, False, (), _zoned(_strptime)),
+    Function("relative_time", 2, 2, False, (), _zoned(_relative_time)),
     Function("nullif", 2, 2, False, (), _eager(lambda one, other: None if one == other else one)),
     Function("mvcount", 1, 1, False, (), _eager(lambda value: float(len(texts(value))) or None)),
     Function("mvindex", 2, 3, False, (), _eager(_mvindex)),
@@ -261,7 +307,7 @@ _ALL: Sequence[Function] = (
         (),
         lambda row, parts, _: _all([item for part in parts for item in texts(part(row))]),
     ),
-    Function("split", 2, 2, False, (), _eager(lambda value, by: _all(text(value).split(text(by))))),
+    Function("split", 2, 2, False, (), _eager(_split)),
 )
 
 FUNCTIONS = {function.name: function for function in _ALL}

@@ -2,7 +2,8 @@
 
 OR binds closer than AND, which joins terms that are written next to each other. A comparison is true if one
 of the field's values meets it, and false for a field without any; so ``NOT a=1`` lets through what ``a!=1``
-does not. Text comparison ignores letter case, and ``*`` matches anything.
+does not. ``=`` compares texts, without regard to letter case; ``*`` matches anything, and a network matches
+the addresses in it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import NamedTuple
+
+import netaddr
 
 from lab.spl.values import Row, SplError, number, texts
 
@@ -182,14 +185,25 @@ def _membership(source: str) -> Predicate:
 
 
 def _matcher(wanted: str) -> Callable[[str], bool]:
-    """Return a test for a field's value: equal as a number, or as a text in which * matches anything."""
+    """Return a test for a field's value: equal as a text in which * matches anything, or in the network."""
     pattern = re.compile(".*".join(map(re.escape, wanted.split("*"))), re.IGNORECASE | re.DOTALL)
-    as_number = number(wanted)
+    network = netaddr.IPNetwork(wanted) if _is_network(wanted) else None
 
     def matches(value: str) -> bool:
-        return pattern.fullmatch(value) is not None or (as_number is not None and number(value) == as_number)
+        if pattern.fullmatch(value):
+            return True
+        return (
+            network is not None
+            and (netaddr.valid_ipv4(value) or netaddr.valid_ipv6(value))
+            and value in network
+        )
 
     return matches
+
+
+def _is_network(wanted: str) -> bool:
+    address, _, length = wanted.partition("/")
+    return length.isdecimal() and (netaddr.valid_ipv4(address) or netaddr.valid_ipv6(address))
 
 
 def _term(term: str) -> Predicate:

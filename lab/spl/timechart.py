@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lab.spl import aggregates
-from lab.spl.expressions import Context
-from lab.spl.functions import seconds_of
+from lab.spl.functions import Context, seconds_of, start_of
 from lab.spl.syntax import flag, options, words
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, number, text, texts
@@ -19,17 +18,20 @@ _MAX_BINS = 100
 _SPANS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86400)
 
 
-def bin_times(table: Table, arguments: str) -> Table:
+def bin_times(context: Context, table: Table, arguments: str) -> Table:
     """Put each row's `_time` back to the start of its span."""
     given, rest = options(arguments, ("span",))
     names = list(words(rest))
     # The option may follow the field.
-    given.update(options(" ".join(names[1:]), ("span",))[0])
-    if names[:1] != ["_time"] or "span" not in given:
+    more, others = options(" ".join(names[1:]), ("span",))
+    given.update(more)
+    if names[:1] != ["_time"] or "span" not in given or others:
         raise SplError(f"bin {arguments}: only bin _time span=… is supported")
     span = seconds_of(given["span"])
     table.need(["_time"])
-    rows = [{**row, "_time": text(_start(row, span))} if "_time" in row else row for row in table.rows]
+    rows = [
+        {**row, "_time": text(_start(context, row, span))} if "_time" in row else row for row in table.rows
+    ]
     return Table(rows, table.columns)
 
 
@@ -46,10 +48,10 @@ def timechart(context: Context, table: Table, arguments: str) -> Table:
         raise SplError("timechart: only one function by one field, or several without, are supported")
     if not any("_time" in row for row in table.rows):
         return Table([], ["_time", *(() if plan.by else (part.name for part in plan.parts))])
-    groups: dict[float, list[Row]] = {start: [] for start in _starts(context, span)}
+    groups: dict[float, list[Row]] = {start: [] for start in _starts(context, span, table.rows)}
     for row in table.rows:
         if "_time" in row:
-            groups.setdefault(_start(row, span), []).append(row)
+            groups.setdefault(_start(context, row, span), []).append(row)
     if not plan.by:
         rows = [
             {"_time": text(start), **aggregates.stats(plan, groups[start])[0]} for start in sorted(groups)
@@ -81,8 +83,9 @@ def _split(plan: aggregates.Plan, groups: dict[float, list[Row]], given: dict[st
     (part,) = plan.parts
     of = {start: _by_value(rows, by) for start, rows in groups.items()}
     series = sorted({value for values in of.values() for value in values if value is not None})
-    if len(series) > _MAX_SERIES and given.get("limit") != "0":
-        raise SplError(f"timechart by {by}: {len(series)} series without limit=0 would become OTHER")
+    limit = given.get("limit", str(_MAX_SERIES))
+    if not limit.isdecimal() or 0 < int(limit) < len(series):
+        raise SplError(f"timechart by {by}: of {len(series)} series some become OTHER; use limit=0")
     columns: list[tuple[str, str | None]] = [(value, value) for value in series]
     lacks = any(None in values for values in of.values())
     if lacks and flag(given.get("usenull", "true"), "usenull"):
@@ -107,16 +110,18 @@ def _by_value(rows: Sequence[Row], by: str) -> dict[str | None, list[Row]]:
     return groups
 
 
-def _starts(context: Context, span: int) -> list[float]:
-    """Return the starts of the spans of the search's time range; empty for all time."""
+def _starts(context: Context, span: int, rows: Sequence[Row]) -> list[float]:
+    """Return the starts of the spans of the search's time range; over all time, of that of the rows."""
     if context.earliest <= 0:
-        return []
-    first = context.earliest // span * span
-    return [first + span * step for step in range(math.ceil((context.latest - first) / span))]
+        found = [_start(context, row, span) for row in rows if "_time" in row]
+        first, end = min(found), max(found) + span
+    else:
+        first, end = start_of(context.earliest, span, context.zone), context.latest
+    return [first + span * step for step in range(math.ceil((end - first) / span))]
 
 
-def _start(row: Row, span: int) -> float:
+def _start(context: Context, row: Row, span: int) -> float:
     time = number(row["_time"])
     if time is None:
         raise SplError(f"_time {row['_time']!r} is not a number")
-    return time // span * span
+    return start_of(time, span, context.zone)

@@ -13,7 +13,7 @@ from lab.errors import LabError
 Value = Union[None, bool, float, str, list[str]]
 Row = dict[str, Value]
 
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 
 
 class SplError(LabError):

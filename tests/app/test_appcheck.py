@@ -16,6 +16,7 @@ import pytest
 
 from lab.spl.syntax import expand, pipeline, split
 from lab.spl.values import SplError
+from tsid.facts.tables import LAYERS
 from tsid.text import conf
 
 COMMAND_SETTINGS = {"chunked", "filename", "python.version", "python.required", "is_risky", "run_in_preview", "maxwait", "maxchunksize"}  # fmt: skip
@@ -223,7 +224,14 @@ def test_every_lookup_has_its_table_and_every_table_its_lookup(packaged_app: Pat
     files = {
         settings["filename"] for _, settings in stanzas(packaged_app, "transforms") if "filename" in settings
     }
-    assert files == {path.name for path in (packaged_app / "lookups").iterdir()}
+    shipped = {path.name for path in (packaged_app / "lookups").iterdir()}
+    # A package contains one layer of each table; the others are read if they are there.
+    assert files == {name.replace(".csv", f"{layer}.csv") for name in shipped for layer in LAYERS}
+
+
+def test_the_permissions_of_every_table_are_checked(packaged_app: Path) -> None:
+    for name, settings in stanzas(packaged_app, "transforms"):
+        assert (settings.get("check_permission") == "true") == ("filename" in settings), name
 
 
 def test_every_lookup_of_the_kv_store_has_its_collection(packaged_app: Path) -> None:
@@ -368,6 +376,7 @@ BREAKS: list[tuple[Callable[[Path], None], Callable[[Path], object]]] = [
     (test_every_table_has_rows_as_long_as_its_header, appended(TABLE, "ragged\n")),
     (test_every_table_has_two_or_more_columns_with_distinct_names, appended("lookups/broken.csv", "a,a\n1,2\n")),
     (test_every_lookup_has_its_table_and_every_table_its_lookup, lambda app: (app / TABLE).unlink()),
+    (test_the_permissions_of_every_table_are_checked, appended("default/transforms.conf", "\n[broken]\nfilename = broken.csv\n")),
     (test_every_lookup_of_the_kv_store_has_its_collection, appended("default/transforms.conf", "\n[broken]\ncollection = absent\n")),
     (test_lookups_match_by_columns_that_their_tables_have, replaced("default/transforms.conf", "CIDR(network)", "CIDR(absent)")),
     (test_every_view_is_a_studio_dashboard_with_a_version, replaced("default/data/ui/views/health.xml", 'version="2"', "")),

@@ -29,6 +29,7 @@ from tests.app.hostile import CONTROLS, FORMULAS, HOSTILE, SEARCHES, STARTS
 from tsid.decision.enrich import OUTPUT_FIELDS, Enricher, Options
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import Lookups, load_lookups
+from tsid.facts.tables import LAYERS
 from tsid.refresh.script import main
 from tsid.text import conf
 from tsid.text.names import parse_name
@@ -438,7 +439,25 @@ class TestRights:
         commands = conf.read(ROOT / "default" / "commands.conf")
         assert commands["tsidrefresh"]["is_risky"] == "true"
 
-    def test_searches_that_write_or_connect_are_for_admins(self) -> None:
+    @pytest.mark.parametrize("layer", LAYERS)
+def test_a_plain_user_cannot_write_the_tables_once_limits_conf_says_so(tmp_path: Path, layer: str) -> None:
+    """Search Reference, "outputlookup": without check_permission in both files everybody may."""
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], 0)
+    splunk.roles = frozenset({"user", "power"})
+    files = [path.name.replace(".csv", f"{layer}.csv") for path in (ROOT / "lookups").glob("*.csv")]
+    write = '| makeresults | eval network="192.0.2.1/32" | table network | outputlookup {}'
+    for name in files:
+        splunk.run(write.format(name))
+    assert splunk.written == files
+    splunk.checks_permission = True
+    for name in files:
+        for lookup in (name, name.removesuffix(".csv")):
+            with pytest.raises(SplError, match=f"may not write {re.escape(name)}"):
+                splunk.run(write.format(lookup))
+    assert splunk.written == files
+
+
+def test_searches_that_write_or_connect_are_for_admins(self) -> None:
         meta = conf.read(ROOT / "metadata" / "default.meta")
         protected = {
             name

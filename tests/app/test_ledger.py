@@ -34,7 +34,7 @@ EVENTS = st.lists(
             "host": firewall,
             "tsid_advice": f"change {rule}" if outcome == "blocked" else "",
         },
-        st.sampled_from([0, 1, 43_200, DAY - 1, DAY, DAY + 1, 2 * DAY, 9 * DAY, 9 * DAY + 5]),
+        st.sampled_from([0, 1, 43_200.5, DAY - 1, DAY, DAY + 1, 2 * DAY, 9 * DAY, 9 * DAY + 5]),
         st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]),
         st.sampled_from(["allowed", "blocked", "blocked"]),
         st.sampled_from(["block one", "block two", ""]),
@@ -74,16 +74,16 @@ def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
     for device, row in ledger.items():
         own = [event for event in events if event["tsid_device"] == device]
         times = {
-            outcome: [int(str(e["_time"])) for e in own if e["tsid_outcome"] == outcome]
-            for outcome in OUTCOMES
+            outcome: [str(e["_time"]) for e in own if e["tsid_outcome"] == outcome] for outcome in OUTCOMES
         }
         every = times["allowed"] + times["blocked"]
-        assert (row["first_seen"], row["last_seen"]) == (str(min(every)), str(max(every)))
-        assert row.get("last_allowed") == (str(max(times["allowed"])) if times["allowed"] else None)
-        assert row.get("last_blocked") == (str(max(times["blocked"])) if times["blocked"] else None)
+        assert (row["first_seen"], row["last_seen"]) == (min(every, key=float), max(every, key=float))
+        assert row.get("last_allowed") == max(times["allowed"], key=float, default=None)
+        assert row.get("last_blocked") == max(times["blocked"], key=float, default=None)
         # Whole days in UTC, including that of the last success.
-        success, block = max(times["allowed"], default=0), max(times["blocked"], default=0)
-        days = {time // DAY for time in times["blocked"] if time // DAY >= success // DAY}
+        success, block = (max(map(float, times[outcome]), default=0) for outcome in OUTCOMES)
+        blocked_days = {float(time) // DAY for time in times["blocked"]}
+        days = {day for day in blocked_days if day >= success // DAY}
         assert row["blocked_since_allowed"] == str(len(days) if block > success else 0)
         assert set(str(row["firewalls"]).split("|tsid|")) == {e["host"] for e in own}
         last = [e for e in own if e["tsid_outcome"] == "blocked" and e["_time"] == row.get("last_blocked")]
@@ -101,7 +101,7 @@ def test_labels_models_and_exclusions_set_by_an_admin_survive_a_merge() -> None:
     splunk.run(MERGE)
     splunk.run(
         '| inputlookup tsid_devices | search device="10.0.0.1" '
-        '| eval label="core-1", model="fmc", excluded="1" | outputlookup append=true key_field=device tsid_devices'
+        '| eval label="core-1", model="fmc", excluded="1" | outputlookup append=true key_field=_key tsid_devices'
     )
     later = Splunk(ROOT, [{**first, "_time": str(START + DAY), "tsid_outcome": "blocked"}], NOW)
     later.collections = splunk.collections

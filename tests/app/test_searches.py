@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 INVENTORY = (
     "| inputlookup tsid_devices | lookup inventory.csv device OUTPUTNEW model label excluded "
-    "| outputlookup append=true key_field=device tsid_devices"
+    "| outputlookup append=true key_field=_key tsid_devices"
 )
 
 
@@ -343,6 +343,21 @@ def test_the_proof_in_the_readme_rewrites_the_alias(splunk: Splunk) -> None:
 def test_a_saved_search_finds_nothing_without_events(name: str) -> None:
     found = Splunk(ROOT, [], START, host=InProcessHost).dispatch(name)
     assert found == [] or name in ("TSID report: lookup health", "TSID ledger: states of the day")
+
+
+def test_the_fields_by_which_collections_are_queried_are_accelerated_and_no_others() -> None:
+    app = ROOT / "default"
+    texts = " ".join(path.read_text(encoding="utf-8") for path in (*app.glob("*.conf"), *app.rglob("*.xml")))
+    queried = set(re.findall(r"lookup local=true (\w+) (\w+)", texts))
+    accelerated = {
+        (name, field)
+        for name, collection in conf.read(app / "collections.conf").items()
+        for key, value in collection.items()
+        if key.startswith("accelerated_fields.")
+        for field in json.loads(value)
+    }
+    assert accelerated == queried
+    assert not re.findall(r"inputlookup [^|]*\bwhere\b", texts)
 
 
 @of_one_fleet

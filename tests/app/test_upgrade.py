@@ -385,6 +385,21 @@ def test_the_collections_keep_their_fields_and_types() -> None:
         assert not [setting for setting in collections[name] if setting.startswith("field.")]
 
 
+def test_what_an_older_version_leaves_behind_can_be_removed_as_documented(
+    release: Path, package_file: Path
+) -> None:
+    page = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
+    (folders,) = re.findall(r"    cd \S+ && rm -r (.+)", page)
+    names = [
+        {PurePosixPath(name).relative_to(package.APP) for name in tarfile.open(path).getnames()}
+        for path in (release, package_file)
+    ]
+    left = names[0] - names[1]
+    assert left
+    assert {name.parts[0] for name in left} <= set(folders.split())
+    assert not {name for name in names[1] if str(name) in SITE}
+
+
 NOW = START + 40 * 86_400
 OLD_ROW: Row = {
     "device": "10.9.9.9",
@@ -404,13 +419,14 @@ LEDGERS: Mapping[str, Row] = {
         "last_block": f"{START + 5}|tsid|r|tsid|p|tsid|f|tsid|a",
         "last_rule": "r",
     },
+    "with the device as key only": {**OLD_ROW, "device": ""},
     "of a newer version": {**OLD_ROW, "firewalls": "fw-1", "label": "core", "region": "emea", "site": "7"},
 }
 
 
 @pytest.mark.parametrize("row", LEDGERS.values(), ids=LEDGERS)
 def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path) -> None:
-    device = str(row["device"])
+    device = OLD_ROW["device"]
     seen: Row = {
         "_time": str(START + 86_400),
         "tsid_device": device,
@@ -418,11 +434,14 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
         "host": "fw-2",
     }
     splunk = Splunk(copy_data(ROOT, tmp_path), [seen], NOW, host=InProcessHost)
-    splunk.collections = {"tsid_devices": {device: {**row, "_key": device}}}
+    splunk.collections = {
+        "tsid_devices": {str(device): {**{k: v for k, v in row.items() if v}, "_key": device}}
+    }
     (told,) = splunk.run("| `tsid_fleet`")
     assert (told["license_state"], told["last_allowed"]) == ("overdue", str(START))
     splunk.run("* | `tsid_ledger_merge`")
-    merged = splunk.collections["tsid_devices"][device]
+    merged = splunk.collections["tsid_devices"][str(device)]
+    assert merged["device"] == device
     assert (merged["first_seen"], merged["last_allowed"]) == (str(START), str(START + 86_400))
     assert set(str(merged["firewalls"]).split("|tsid|")) == {
         "fw-2",
@@ -452,7 +471,7 @@ def test_the_documented_backup_restores_the_ledger(tmp_path: Path) -> None:
     page = " ".join((ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8").split())
     copy, back = re.findall(r"`(\| inputlookup .+?)`", page)
     splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
-    before = {str(row["device"]): {**row, "_key": row["device"]} for row in LEDGERS.values()}
+    before = {str(row["device"]): {**row, "_key": row["device"]} for row in LEDGERS.values() if row["device"]}
     before["10.9.9.8"] = {"_key": "10.9.9.8", "device": "10.9.9.8", "excluded": "1"}
     for row in before.values():
         row.pop("region", None)
@@ -460,5 +479,9 @@ def test_the_documented_backup_restores_the_ledger(tmp_path: Path) -> None:
     splunk.collections = {"tsid_devices": {key: dict(row) for key, row in before.items()}}
     splunk.run(copy)
     splunk.collections = {}
+    splunk.run(back)
+    assert splunk.collections["tsid_devices"] == before
+    # What came after the copy goes, so that a copy is a whole ledger.
+    splunk.collections["tsid_devices"]["10.9.9.7"] = {"_key": "10.9.9.7", "device": "10.9.9.7"}
     splunk.run(back)
     assert splunk.collections["tsid_devices"] == before

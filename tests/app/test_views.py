@@ -88,6 +88,33 @@ def test_a_view_has_three_base_searches_at_most_and_refreshes_no_oftener_than_ea
 
 
 @pytest.mark.parametrize("view", VIEWS)
+def test_a_base_search_says_which_fields_its_chains_may_use(view: str) -> None:
+    """Dashboard Studio, "Chain searches": of a search that does not transform, only fields that it names go on."""
+    macros = conf.read(ROOT / "default" / "macros.conf")
+    sources = VIEWS[view]["dataSources"]
+    bases = {source["options"]["extend"] for source in sources.values() if "extend" in source["options"]}
+    assert bases
+    for name in bases:
+        search = fill(sources[name]["options"]["query"], {"device": "x"})
+        assert pipeline(expand(search, macros))[-1].name in ("table", "stats"), name
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_panel_that_shows_times_says_in_which_zone(view: str) -> None:
+    """`strftime` and charts use the time zone of the user; days of the app's own texts and counts are in UTC."""
+    sources = VIEWS[view]["dataSources"]
+    shown = 0
+    for name, panel in VIEWS[view]["visualizations"].items():
+        queries = [sources[source]["options"]["query"] for source in panel["dataSources"].values()]
+        is_local = any("strftime" in query or "timechart" in query for query in queries)
+        if panel["type"] == "splunk.singlevalue":
+            is_local = is_local and panel["description"].startswith("date")
+        assert ("your time zone" in panel["description"]) == is_local, name
+        shown += is_local
+    assert shown >= 3
+
+
+@pytest.mark.parametrize("view", VIEWS)
 def test_tokens_that_are_values_go_into_searches_in_quotes(view: str) -> None:
     """A token is from an event or a link: its value must not change the commands of a search."""
     for name, source in VIEWS[view]["dataSources"].items():

@@ -91,18 +91,18 @@ def test_offline_devices_are_left_alone() -> None:
         ({}, "No success of this device was seen"),
         (
             {"first_seen": ago(3), "last_blocked": ago(1)},
-            "first seen on 2027-01-12, so its deadline is not known",
+            "first seen on 2027-01-12 UTC, so its deadline is not known",
         ),
         ({"last_allowed": "yesterday"}, "last_allowed 'yesterday' is not a valid time in epoch seconds"),
         ({"last_allowed": "nan"}, "'nan' is not a valid time"),
         ({"last_allowed": "-5"}, "'-5' is not a valid time"),
         ({"last_allowed": "0"}, "'0' is not a valid time"),
-        ({"last_allowed": "250246627199"}, "last_allowed 9899-12-31 is in the future"),
+        ({"last_allowed": "250246627199"}, "last_allowed 9899-12-31 UTC is in the future"),
         ({"last_allowed": "250246627200"}, "'250246627200' is not a valid time"),
-        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 is in the future"),
+        ({"last_allowed": str(NOW + DAY + 1)}, "last_allowed 2027-01-16 UTC is in the future"),
         ({"last_allowed": ago(1), "first_seen": "x"}, "first_seen 'x' is not a valid time"),
         ({"last_allowed": "1e300"}, "'1e300' is not a valid time"),
-        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 is in the future"),
+        ({"last_allowed": str(NOW + 2 * DAY)}, "last_allowed 2027-01-17 UTC is in the future"),
         ({"last_allowed": ago(1), "last_blocked": "x"}, "last_blocked 'x' is not a valid time"),
         (
             {"last_allowed": ago(1), "blocked_since_allowed": "many"},
@@ -144,63 +144,63 @@ EFFECT = CLOCKS[CLASSIC].effect
             {"last_allowed": ago(10)},
             "healthy",
             0,
-            f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+            f"Last success on 2027-01-05 UTC, 10 days ago. {MODEL} is on 2027-04-05 UTC.",
             "",
         ),
         (
             {"last_allowed": ago(10), "last_blocked": ago(1)},
             "blocked",
             32,
-            f"Last success on 2027-01-05, 10 days ago; blocked since, last on 2027-01-14. {MODEL} is on 2027-04-05.",
+            f"Last success on 2027-01-05 UTC, 10 days ago; blocked since, last on 2027-01-14 UTC. {MODEL} is on 2027-04-05 UTC.",
             UNBLOCK,
         ),
         (
             {"last_allowed": ago(0), "blocked_since_allowed": "0.5"},
             "blocked",
             30,
-            f"Last success on 2027-01-15, 0 days ago; blocked since. {MODEL} is on 2027-04-15.",
+            f"Last success on 2027-01-15 UTC, 0 days ago; blocked since. {MODEL} is on 2027-04-15 UTC.",
             UNBLOCK,
         ),
         (
             {"last_allowed": ago(45)},
             "overdue",
             60,
-            f"Last success on 2026-12-01, 45 days ago{NOTHING}. {MODEL} is on 2027-03-01.",
+            f"Last success on 2026-12-01 UTC, 45 days ago{NOTHING}. {MODEL} is on 2027-03-01 UTC.",
             SILENT,
         ),
         (
             {"last_allowed": ago(45), "last_blocked": ago(2)},
             "overdue",
             65,
-            f"Last success on 2026-12-01, 45 days ago; blocked since, last on 2027-01-13. {MODEL} is on 2027-03-01.",
+            f"Last success on 2026-12-01 UTC, 45 days ago; blocked since, last on 2027-01-13 UTC. {MODEL} is on 2027-03-01 UTC.",
             UNBLOCK,
         ),
         (
             {"last_allowed": ago(75)},
             "expiring",
             82,
-            f"Last success on 2026-11-01, 75 days ago{NOTHING}. {MODEL} is on 2027-01-30; {EFFECT}.",
+            f"Last success on 2026-11-01 UTC, 75 days ago{NOTHING}. {MODEL} is on 2027-01-30 UTC; {EFFECT}.",
             SILENT,
         ),
         (
             {"last_allowed": ago(90), "blocked_since_allowed": "1"},
             "expiring",
             95,
-            f"Last success on 2026-10-17, 90 days ago; blocked since. {MODEL} is on 2027-01-15; {EFFECT}.",
+            f"Last success on 2026-10-17 UTC, 90 days ago; blocked since. {MODEL} is on 2027-01-15 UTC; {EFFECT}.",
             UNBLOCK,
         ),
         (
             {"last_allowed": ago(91)},
             "expired",
             95,
-            f"Last success on 2026-10-16, 91 days ago{NOTHING}. {MODEL} was on 2027-01-14; {EFFECT}.",
+            f"Last success on 2026-10-16 UTC, 91 days ago{NOTHING}. {MODEL} was on 2027-01-14 UTC; {EFFECT}.",
             SILENT,
         ),
         (
             {"last_allowed": ago(366)},
             "deregistered",
             100,
-            f"Last success on 2026-01-14, 366 days ago{NOTHING}. {MODEL} was on 2026-04-14; {EFFECT}.",
+            f"Last success on 2026-01-14 UTC, 366 days ago{NOTHING}. {MODEL} was on 2026-04-14 UTC; {EFFECT}.",
             SILENT,
         ),
         (
@@ -214,8 +214,8 @@ EFFECT = CLOCKS[CLASSIC].effect
             {"first_seen": ago(3), "last_blocked": [ago(2), ago(1)]},
             "unknown",
             60,
-            "No success of this device was seen since it was first seen on 2027-01-12, so its deadline is not "
-            "known; it is blocked, last on 2027-01-14.",
+            "No success of this device was seen since it was first seen on 2027-01-12 UTC, so its deadline is not "
+            "known; it is blocked, last on 2027-01-14 UTC.",
             UNBLOCK,
         ),
         (
@@ -255,7 +255,7 @@ def test_an_assessment_fills_every_license_field() -> None:
         "license_days_left": "80",
         "license_score": "0",
         "license_evidence": "traffic",
-        "license_reason": f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
+        "license_reason": f"Last success on 2027-01-05 UTC, 10 days ago. {MODEL} is on 2027-04-05 UTC.",
         "license_next_step": "",
     }
     unknown = assess().fields()
@@ -442,7 +442,7 @@ def test_a_model_without_an_effect_has_a_complete_reason(tmp_path: Path) -> None
     clocks = load_clocks(tmp_path)
     assert clocks == {"own": ("own", 1, 2, 2, 3, None, "", "")}
     found = Assessor(clocks, FAILURES, FieldNames(), "own", NOW).assess({"last_allowed": ago(4)})
-    assert found.reason.endswith("Model own: renewal every 1 days, expiry was on 2027-01-14.")
+    assert found.reason.endswith("Model own: renewal every 1 days, expiry was on 2027-01-14 UTC.")
 
 
 def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:

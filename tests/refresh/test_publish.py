@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -26,6 +27,7 @@ from tsid.refresh.plan import Plan
 from tsid.refresh.publish import FILES, as_csv, changed, contents, publish
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS
 from tsid.refresh.safe_files import PublishError, exclusive_refresh
+from tsid.text import conf
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = [str(ROOT / "bin"), str(ROOT / "bin" / "lib")]
@@ -157,6 +159,21 @@ def test_only_tables_that_differ_are_replaced(folder: Path) -> None:
     assert held(folder) == mixed
     assert (folder / FILES[1]).stat().st_ino == before
     assert [path.name for path in folder.glob("*.bak")] == [f"{FILES[0]}.bak"]
+
+
+def test_the_bak_does_not_go_to_the_indexers(folder: Path) -> None:
+    """distsearch.conf.spec: ``*`` is anything but a separator, ``...`` anything; the rest is a regular expression."""
+    (pattern,) = conf.read(ROOT / "default" / "distsearch.conf")["replicationDenylist"].values()
+    denied = re.compile(pattern.replace(".", r"\.").replace("*", r"[^/\\]*"))
+    publish(folder, NEW)
+    for separator in "/\\":
+        sent = {
+            path.name
+            for path in folder.iterdir()
+            if not denied.search(separator.join(("apps", "tsidenrich", "lookups", path.name)))
+        }
+        assert sent == {path.name for path in folder.glob("*.csv")}
+    assert not denied.search("apps/other/lookups/x.csv.bak")
 
 
 def test_the_bak_has_the_time_of_the_replaced_table(folder: Path) -> None:

@@ -875,6 +875,28 @@ class TestCommand:
         assert [row["reason"] for row in kept if row["kind"] == "summary"] == [f"{len(told)} lines"]
         assert len(kept) == len(told) + 1
 
+    @pytest.mark.parametrize(("table", "name"), zip(("licensing endpoints", "aliases"), FILES))
+    def test_the_saved_search_writes_only_what_has_changed(
+        self, packaged_app: Path, world: World, table: str, name: str
+    ) -> None:
+        """Each write makes a new bundle for every indexer."""
+        moved = world.records(tools=[MINE, MOVED])
+        servers = {**world.servers, MOVED: issue(world.authority, ["tool.cisco.com", HOST])}
+        with internet(world.app.parent / "dns", moved, servers) as site:
+            app = self.host(packaged_app, world, site).app
+            splunk = Splunk(app, [], time.time())
+            before = load_rows(app / "lookups" / name)
+            for written in ([name], [name]):
+                splunk.dispatch(f"TSID refresh: {table}")
+                assert splunk.written == written
+            after = load_rows(app / "lookups" / name)
+            assert len(after) == len(before) + 1
+            # A table that cannot be read is written anew.
+            (app / "lookups" / name).write_bytes(b"\xff")
+            splunk.dispatch(f"TSID refresh: {table}")
+            assert splunk.written == [name, name]
+            assert load_rows(app / "lookups" / name)
+
     def test_without_a_network_the_search_fails_with_the_cure(self, packaged_app: Path, world: World) -> None:
         host = self.host(packaged_app, world, None)
         with pytest.raises(SearchFailed, match="name another one in local/tsidrefresh"):

@@ -444,5 +444,6 @@ def _count(row: Event, field: str) -> int:
 
 
 def _day(time: float) -> str:
+    # Searches show times in the user's time zone, so a sentence says that it does not.
     # Windows' own functions end with the year 3000.
-    return (_EPOCH + datetime.timedelta(seconds=time)).date().isoformat()
+    return f"{(_EPOCH + datetime.timedelta(seconds=time)).date().isoformat()} UTC"

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -43,6 +43,20 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
+
+
+def is_same(path: Path, rows: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether a refreshed table has these rows already, whether Splunk or the script has written it."""
+    try:
+        text = io.StringIO(read_file(path).decode("utf-8"), newline="")
+        return _told(csv.DictReader(text)) == _told(rows)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+
+
+def _told(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    # Splunk may order the columns otherwise, and leave out those without a value.
+    return [{column: value for column, value in row.items() if value} for row in rows]
 
 
 def changed(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
