@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -282,18 +282,35 @@ def test_a_device_name_cannot_change_the_commands_of_a_drilldown(enriched: Resul
     """Even if the token's value is not escaped."""
     devices = {text for event in enriched.events for _, text in values(event, ("tsid_device",)) if text}
     searches = list(drilldowns())
-    assert len(searches) == 3
+    macros = conf.read(ROOT / "default" / "macros.conf")
+    assert {name for name, found in saved().items() if "action.notable" in found} == dict(searches).keys()
     for name, search in searches:
         assert set(re.findall(r"\$([^$]+)\$", search)) == {"device"}, name
         expected = shape(search.replace("$device$", "10.0.0.1"))
+        plain = pipeline(expand(search, macros))
         for device in devices:
             filled = search.replace("$device$", device)
             assert shape(filled) == expected, (name, device)
-            last = pipeline(expand(filled, conf.read(ROOT / "default" / "macros.conf")))[-1]
-            assert last.arguments == f'tsid_device="{device}"'
+            # Only the command that compares or assigns the name is another one, and there it is one text.
+            changed = [
+                (before.arguments, after.arguments)
+                for before, after in zip(plain, pipeline(expand(filled, macros)))
+                if before != after
+            ]
+            assert changed in [[(f'{f}="$device$"', f'{f}="{device}"')] for f in ("tsid_device", "device")]
     with pytest.raises((SplError, AssertionError)):
         # With the event's original text it would change them.
         assert shape(searches[0][1].replace("$device$", SEARCHES["search after a quote"])) == expected
+
+
+@pytest.mark.parametrize("device", ["10.0.0.1", "2001:db8::7", "core-1 a/b_c", "50%25 off%", "b\u00fcro"])
+def test_the_link_to_the_view_of_a_device_names_it_whatever_characters_it_has(device: str) -> None:
+    links = [search for _, search in drilldowns() if "eval view=" in search]
+    assert links
+    for search in links:
+        (row,) = Splunk(ROOT, [], NOW, host=InProcessHost).run(search.replace("$device$", device))
+        link = urlsplit(str(row["view"]))
+        assert (link.path, parse_qs(link.query)) == ("/app/tsidenrich/device", {"form.device": [device]})
 
 
 def test_findings_show_only_fields_that_the_app_writes() -> None:

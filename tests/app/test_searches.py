@@ -138,9 +138,10 @@ def test_server_alerts_name_exactly_the_servers_of_the_day(moments: list[Moment]
         (last.fleet.unlisted, "unlisted licensing endpoint"),
     ):
         for day in list(days)[:3]:
-            # All of a day's traffic is in the hour before noon, and the search looks back over more than that.
+            # All of a day's traffic is in the hour before noon, and the search looks back over five hours.
             assert last.at(day, hour=12).fired(name) == days[day], (name, day)
-            assert last.at(day, hour=14).fired(name) == set(), (name, day)
+            assert last.at(day, hour=16).fired(name) == days[day], (name, day)
+            assert last.at(day, hour=17).fired(name) == set(), (name, day)
 
 
 @of_one_fleet
@@ -167,11 +168,16 @@ def test_a_drilldown_shows_what_the_finding_is_about(moments: list[Moment]) -> N
     for name in ("licence expiring", "licence expired", "impostor of a licensing server"):
         moment, rows = latest(of_a_day if name.startswith("impostor") else moments, f"TSID: {name}")
         saved = moment.splunk.saved[f"TSID: {name}"]
-        (drilldown,) = json.loads(saved["action.notable.param.drilldown_searches"])
+        traffic, licence = json.loads(saved["action.notable.param.drilldown_searches"])
         for row in rows[:2]:
-            search = drilldown["search"].replace("$device$", str(row["device"]))
+            search = traffic["search"].replace("$device$", str(row["device"]))
             shown = moment.splunk.run(search, moment.splunk.now - DAY)
             assert {event["tsid_device"] for event in shown} <= {row["device"]}
+            (told,) = moment.splunk.run(licence["search"].replace("$device$", str(row["device"])))
+            assert told["view"] == f"/app/tsidenrich/device?form.device={row['device']}"
+            if "license_state" in row:
+                columns = ("license_state", "license_next_step", "label", "last_firewall")
+                assert [told.get(c) for c in columns] == [row.get(c) for c in columns]
             contacts = moment.fleet.devices[str(row["device"])]
             recent = [day for day in (*contacts.allowed, *contacts.blocked) if 0 < moment.day - day <= 30]
             assert shown or not recent, (name, row["device"])
