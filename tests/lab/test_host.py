@@ -97,13 +97,13 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture()
 def make_host(app: Path) -> MakeHost:
-    """Makes a script a command of the app; further arguments go to ``CommandHost``."""
+    """Makes a script a command of the app, in a search for all fields; other arguments go to ``CommandHost``."""
 
     def make(script: str, name: str = "sample", timeout: float = 20.0, **options: Any) -> CommandHost:
         (app / "bin" / f"{name}.py").write_text(textwrap.dedent(script))
         with (app / "default" / "commands.conf").open("a") as conf:
             conf.write(f"[{name}]\nchunked = true\nfilename = {name}.py\n")
-        return CommandHost(app, name, timeout=timeout, **options)
+        return CommandHost(app, name, timeout=timeout, **{"wanted": ["*"], **options})
 
     return make
 
@@ -241,7 +241,7 @@ def echo_host(tmp_path_factory: pytest.TempPathFactory) -> CommandHost:
     (folder / "bin" / "scp.py").write_text(SCP)
     (folder / "bin" / "echo.py").write_text(ECHO)
     (folder / "default" / "commands.conf").write_text("[echo]\nchunked = true\nfilename = echo.py\n")
-    return CommandHost(folder, "echo", timeout=20.0)
+    return CommandHost(folder, "echo", timeout=20.0, wanted=["*"])
 
 
 @settings(max_examples=25)
