@@ -23,7 +23,8 @@ def _field(name: str) -> Option:
     return Option(default=getattr(FieldNames(), name), validate=Field())
 
 
-@Configuration()
+# Otherwise Splunk extracts only the fields that later commands name.
+@Configuration(required_fields=["*"])
 class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``license_`` fields to rows that describe one device each."""
 

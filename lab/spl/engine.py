@@ -20,7 +20,7 @@ from lab.spl.expressions import Context
 from lab.spl.fields_needed import fields_needed
 from lab.spl.functions import relative_time
 from lab.spl.predicate import parse_predicate
-from lab.spl.syntax import Command, expand, pipeline
+from lab.spl.syntax import Command, bracketed, expand, outside_quotes, pipeline
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
 from tsid.text import conf
@@ -150,8 +150,7 @@ class Splunk:
         before, self._started = self._started, {}
         try:
             named = parse_predicate(first.arguments).fields if first.name == "search" else frozenset()
-            plain = [_without_subsearches(command) for command in others]
-            wanted = Extraction(named | fields_needed(plain, self.context, self._required))
+            wanted = Extraction(named | fields_needed(others, self.context, self._required))
             yield Table([wanted.of(row) for row in table.rows], table.columns)
         finally:
             for searches in self._started.values():
@@ -180,7 +179,7 @@ class Splunk:
 
     def _append(self, command: Command, table: Table, earliest: float, latest: float) -> Table:
         """Add the results of a subsearch, or of a pipeline over the rows (Search Reference: both)."""
-        inner = _bracketed(command.arguments)
+        inner = bracketed(command.arguments)
         if command.arguments[0] != "[" or command.arguments != f"[{inner}]":
             raise SplError(f"{command.name} {command.arguments}: only one subsearch is supported")
         if command.name == "append":
@@ -274,9 +273,9 @@ class Splunk:
     def _with_subsearches(self, command: Command, earliest: float, latest: float) -> Command:
         """Replace the subsearches in a command's arguments with their results."""
         result, rest, current = "", command.arguments, self._range
-        while "[" in (quoted := _outside_quotes(rest)):
+        while "[" in (quoted := outside_quotes(rest)):
             start = quoted.index("[")
-            inner = _bracketed(rest[start:])
+            inner = bracketed(rest[start:])
             table = self.table(inner, earliest, latest)
             result += rest[:start] + _as_terms(table)
             rest = rest[start + len(inner) + 2 :]
@@ -301,44 +300,6 @@ def _time_of(event: Mapping[str, Value]) -> float:
     if not isinstance(value, (str, float, int)):
         raise SplError("an event without _time")
     return float(value)
-
-
-def _without_subsearches(command: Command) -> Command:
-    """Return a command without the subsearches in its arguments, whose fields are their own."""
-    if command.name in ("append", "appendpipe"):
-        return command
-    rest = command.arguments
-    while "[" in (quoted := _outside_quotes(rest)):
-        start = quoted.index("[")
-        rest = rest[:start] + rest[start + len(_bracketed(rest[start:])) + 2 :]
-    return Command(command.name, rest)
-
-
-@lru_cache(maxsize=1024)
-def _outside_quotes(source: str) -> str:
-    """Return the text with everything in quotes blanked out."""
-    out, quoted, position = [], False, 0
-    while position < len(source):
-        character = source[position]
-        if character == "\\" and position + 1 < len(source):
-            out.append("  ")
-            position += 2
-            continue
-        if character == '"':
-            quoted = not quoted
-        out.append(" " if quoted else character)
-        position += 1
-    return "".join(out)
-
-
-def _bracketed(source: str) -> str:
-    """Return the text between the bracket at the start and the one that closes it."""
-    blanked, depth = _outside_quotes(source), 0
-    for place, character in enumerate(blanked):
-        depth += (character == "[") - (character == "]")
-        if depth == 0:
-            return source[1:place]
-    raise SplError(f"] is missing in: {source[:60]}")
 
 
 def _as_terms(table: Table) -> str:

@@ -16,7 +16,7 @@ from lab.spl import aggregates
 from lab.spl.expressions import Context
 from lab.spl.expressions import parse as parse_expression
 from lab.spl.predicate import parse_predicate
-from lab.spl.syntax import Command, options, pipeline, split, words
+from lab.spl.syntax import Command, bracketed, options, outside_quotes, pipeline, split, words
 
 Needed = frozenset[str]
 
@@ -33,8 +33,7 @@ def fields_needed(
     """Return the fields that events must have for the commands behind them.
 
     Args:
-        commands: behind the one that yields the events; with macros expanded, and without subsearches but
-            those of `append` and `appendpipe`.
+        commands: behind the one that yields the events, with macros expanded.
         context: the search's times.
         required: tells what a command that is not Splunk's own requires; refuses an unknown one.
         after: what is needed of the result.
@@ -45,13 +44,21 @@ def fields_needed(
     needed = after
     for command in reversed(commands):
         if command.name == "appendpipe":
-            inner = pipeline(f"|{command.arguments[1:-1]}")
+            inner = pipeline(f"|{bracketed(command.arguments)}")
             needed |= fields_needed(inner, context, required, needed)
         elif command.name in _NEEDS:
-            needed = _NEEDS[command.name](command.arguments, context, needed)
+            needed = _NEEDS[command.name](_without_subsearches(command.arguments), context, needed)
         else:
             needed |= frozenset(required(command))
     return needed
+
+
+def _without_subsearches(arguments: str) -> str:
+    """Return a command's arguments without the subsearches in them, which need fields of their own events."""
+    while "[" in (quoted := outside_quotes(arguments)):
+        start = quoted.index("[")
+        arguments = arguments[:start] + arguments[start + len(bracketed(arguments[start:])) + 2 :]
+    return arguments
 
 
 def _pass(_: str, __: Context, needed: Needed) -> Needed:
