@@ -16,6 +16,7 @@ from tsid.decision.risk import LICENSE_FIELDS, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import TsidError
 from tsid.facts.fields import Event
+from tsid.facts.tables import LeftOut, warnings_of
 from tsid.hotpath.added_columns import add_columns
 
 
@@ -46,7 +47,9 @@ class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
 
     def load(self) -> None:
         """Load the clocks."""
-        clocks = load_clocks(LOOKUPS)
+        left_out: list[LeftOut] = []
+        clocks = load_clocks(LOOKUPS, left_out)
+        self.warn(warnings_of(left_out))
         if self.model not in clocks:
             raise TsidError(f"model={self.model}: use one of {', '.join(sorted(clocks))}.")
         fields = FieldNames(

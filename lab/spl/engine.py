@@ -258,9 +258,7 @@ class Splunk:
         events = [] if leads else [{name: _sent(value) for name, value in row.items()} for row in table.rows]
         with waiting.pop() if waiting else self._start(command) as search:
             answer = list(search.stream(events))
-        rows: list[Row] = [
-            {name: field(texts(value)) for name, value in row.items()} for row in answer
-        ]
+        rows: list[Row] = [{name: field(texts(value)) for name, value in row.items()} for row in answer]
         sent = dict.fromkeys(name for columns in search.columns for name in columns)
         added = [name for name in sent if not name.startswith("__mv_")]
         if leads:

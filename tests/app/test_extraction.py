@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 
 import pytest
 
@@ -21,7 +21,7 @@ NOW = START + 3600
 STREAMING = re.compile(r"(\S+ \S+ \S+ )?\| (tsidenrich|tsidrisk)\b")
 
 
-@lru_cache(maxsize=None)
+@cache
 def splunk(shape: str, heeds_required: bool) -> Splunk:
     made = generate(60, seed=3, licensing_share=0.6, shapes=(shape,), interval=5)
     # The management center's own table has no _time.
@@ -29,7 +29,7 @@ def splunk(shape: str, heeds_required: bool) -> Splunk:
     return Splunk(ROOT, events, NOW, host=InProcessHost, heeds_required=heeds_required)
 
 
-@lru_cache(maxsize=None)
+@cache
 def verdicts_of_whole_events(shape: str, arguments: str) -> Counter[str]:
     """What the command answers where nothing is kept from it."""
     rows = splunk(shape, True).run(f"index=firewall | tsidenrich {arguments}")

@@ -895,9 +895,7 @@ def test_a_command_runs_on_a_peer_and_leaves_it_as_it_was(
     make_host(MIRROR)
     with installed_on_peer(app, tmp_path / "splunk") as installed:
         before = tree_digest(installed)
-        host = CommandHost(
-            installed, "sample", peer=True, splunk_home=tmp_path / "splunk", wanted=["*"]
-        )
+        host = CommandHost(installed, "sample", peer=True, splunk_home=tmp_path / "splunk", wanted=["*"])
         result = host.run([{"a": "1"}])
         searchinfo = json.loads(texts(result)[0])["searchinfo"]
         assert searchinfo["sid"].startswith("remote_")
