@@ -6,7 +6,7 @@ import copy
 import csv
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,8 @@ class Splunk:
         host: how the app's commands run: each as a process, or with `InProcessHost` without one.
         heeds_required: extract what a command's ``required_fields`` says, as Splunk does; False is a Splunk
             that takes no notice of it, and extracts only what the search itself names.
+        default_indexes: what a search reads that names no index (authorize.conf, ``srchIndexesDefault``: main,
+            as shipped); None: the role has all indexes as default.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Splunk:
         *,
         host: type[CommandHost] = CommandHost,
         heeds_required: bool = True,
+        default_indexes: Optional[Collection[str]] = None,
     ) -> None:
         self.app = app
         self.now = now
         self._host = host
         self._heeds_required = heeds_required
+        self._default_indexes = default_indexes
         self._events = sorted(events, key=lambda event: -_time_of(event))
         self._ages = [-_time_of(event) for event in self._events]
         self._macros = _read(app / "default" / "macros.conf")
@@ -133,6 +137,9 @@ class Splunk:
             begin, end = bisect_right(self._ages, -latest), bisect_right(self._ages, -earliest)
             events: list[Row] = [dict(event) for event in self._events[begin:end]]
             self._range = (earliest, latest)
+            defaults = self._default_indexes
+            if defaults is not None and "index" not in parse_predicate(first.arguments).fields:
+                events = [event for event in events if event.get("index") in defaults]
             table = self.apply(first, Table(events, None))
         else:
             self._range = (earliest, latest)

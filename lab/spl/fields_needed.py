@@ -2,9 +2,9 @@
 
 From the end of the pipeline to its start: what the last command needs, then what the one before needs for
 that, and so on. A command that transforms (`stats`, `timechart`, `table`, `fields`) needs what it names,
-whatever follows; without one the results are events, and all fields are needed (Splunk, Search Manual: "Search
-modes"; Search Reference: the page of each command). Where it is open whether Splunk needs a field, it is not
-needed here.
+whatever follows; without one the results are events, and all fields are needed (Splunk, Search Manual:
+"Search modes"; Search Reference: the page of each command). Where it is open whether Splunk needs a field, it
+is not needed here.
 """
 
 from __future__ import annotations
