@@ -13,21 +13,24 @@ from tsidsplunk.options import Choice
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
 from tsid.facts.candidates import candidate_search
+from tsid.facts.clocks import load_clocks
 from tsid.facts.digests import file_digests
 from tsid.facts.lookups import load_lookups
 from tsid.facts.messages import load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
-CANDIDATES, MESSAGES, FILES = "candidates", "messages", "files"
+CANDIDATES, MESSAGES, FILES, PROBLEMS = "candidates", "messages", "files", "problems"
 
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests."""
+    """Yields one lookup's rows with their files, the prefilter's search terms, the files' digests, or what is
+    left out of local files.
+    """
 
     table = Option(
         default=TABLES[0],
-        validate=Choice((*TABLES, CANDIDATES, MESSAGES, FILES)),
+        validate=Choice((*TABLES, CANDIDATES, MESSAGES, FILES, PROBLEMS)),
     )
 
     def load(self) -> None:
@@ -36,7 +39,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
             # Each host of a search has its own copy of the files, and reports on it.
             self.configuration.distributed = True
             return
-        self._lookups = load_lookups(LOOKUPS)
+        self._lookups = load_lookups(LOOKUPS, lenient=True)
         self.warn(self._lookups.warnings)
 
     def generate(self) -> Iterator[dict[str, str]]:
@@ -55,6 +58,9 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         if self.table == MESSAGES:
             yield {"search": load_messages(LOOKUPS).search()}
             return
+        if self.table == PROBLEMS:
+            yield from self._problems()
+            return
         if self.table == CANDIDATES:
             yield {"search": candidate_search(self._lookups)}
             return
@@ -63,6 +69,21 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         columns = dict.fromkeys(column for row in rows for column in row.values)
         for row in rows:
             yield {**dict.fromkeys(columns, ""), **row.values, "file": row.file}
+
+    def _problems(self) -> Iterator[dict[str, str]]:
+        from tsid.refresh.bounds import load_bounds
+
+        left_out = list(self._lookups.left_out)
+        load_clocks(LOOKUPS, left_out)
+        load_bounds(LOOKUPS, left_out)
+        for error, is_file in left_out:
+            yield {
+                "file": error.file,
+                "line": "" if error.line is None else str(error.line),
+                "left_out": "file" if is_file else "row",
+                "problem": error.shown_problem,
+                "cure": error.cure,
+            }
 
 
 dispatch(TsidLookupCommand, sys.argv, sys.stdin, sys.stdout, __name__)

@@ -17,6 +17,7 @@ from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import TsidError
 from tsid.facts.fields import Event
 from tsid.facts.messages import load_failures
+from tsid.facts.tables import LeftOut, warnings_of
 from tsid.hotpath.added_columns import add_columns
 
 
@@ -24,7 +25,8 @@ def _field(name: str) -> Option:
     return Option(default=getattr(FieldNames(), name), validate=Field())
 
 
-@Configuration()
+# Otherwise Splunk extracts only the fields that later commands name.
+@Configuration(required_fields=["*"])
 class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     """Adds the ``license_`` fields to rows that describe one device each."""
 
@@ -46,7 +48,9 @@ class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
 
     def load(self) -> None:
         """Load the clocks."""
-        clocks = load_clocks(LOOKUPS)
+        left_out: list[LeftOut] = []
+        clocks = load_clocks(LOOKUPS, left_out)
+        self.warn(warnings_of(left_out))
         if self.model not in clocks:
             raise TsidError(f"model={self.model}: use one of {', '.join(sorted(clocks))}.")
         fields = FieldNames(

@@ -33,6 +33,7 @@ from lab.generator import ALL_SCENARIOS, LabelledEvent, Truth, differences, gene
 from lab.generator.destination import ORDINARY
 from lab.generator.seed import seed_events
 from lab.host.events import cell_text
+from lab.host.extraction import ALL
 from lab.host.host import CommandHost
 from lab.host.search import Result
 from lab.host.wire import Record
@@ -167,7 +168,7 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
     library = app / "bin" / "lib"
     if not library.is_dir():
         raise UsageError(f"{library} is missing: run `make vendor`")
-    return CommandHost(app, _COMMAND).run(events, _OPTIONS).raise_for_error()
+    return CommandHost(app, _COMMAND, wanted=[ALL]).run(events, _OPTIONS).raise_for_error()
 
 
 # ------------------------------------------------------------------------------------------------ output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -64,9 +65,11 @@ def explain(options: argparse.Namespace) -> int:
         UsageError: the app's lookups cannot be loaded.
     """
     try:
-        lookups = load_lookups(options.app / "lookups")
+        lookups = load_lookups(options.app / "lookups", lenient=True)
     except LookupTableError as error:
         raise UsageError(str(error)) from None
+    for warning in lookups.warnings:
+        print(f"WARN: {safe_text(warning)}", file=sys.stderr)
     at = time.time() if options.at is None else options.at
     event = {"_time": str(at), "dest_ip": options.address, "url": options.host}
     for label, value in _lines(Enricher(lookups, Options()).enrich(event).fields, lookups):

@@ -16,6 +16,7 @@ from lab.cli.terminal import safe_text
 from lab.errors import Message, ProtocolError, SearchFailed, UsageError
 from lab.host.command_line import split_command
 from lab.host.events import FORMATS, STDIN, read_events
+from lab.host.extraction import ALL
 from lab.host.host import CommandHost
 from lab.host.reply import Metrics
 from lab.host.search import Search
@@ -66,8 +67,11 @@ def run(options: argparse.Namespace) -> int:
         LabError: nothing could be run, or the search failed.
     """
     command, arguments = split_command(options.command)
-    host = CommandHost(options.app, command, python=options.python, timeout=options.timeout)
     fields = [name.strip() for name in options.fields.split(",") if name.strip()]
+    # As with `| table` behind it, or without.
+    host = CommandHost(
+        options.app, command, python=options.python, timeout=options.timeout, wanted=fields or [ALL]
+    )
     try:
         with host.start(arguments) as search:
             events = _input(search, options)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from lab.errors import SearchFailed
@@ -46,6 +46,12 @@ class SearchInfo:
     preview: bool = False
 
 
+class _SearchOptions(TypedDict):
+    wanted: Sequence[str]
+    heeds_required: bool
+    absent_fields: bool
+
+
 class CommandHost:
     """Runs one search command of one app, any number of times."""
 
@@ -61,6 +67,8 @@ class CommandHost:
         peer: bool = False,
         timeout: float = 60.0,
         info: SearchInfo = SearchInfo(),
+        wanted: Sequence[str] = (),
+        heeds_required: bool = True,
         absent_fields: bool = True,
     ) -> None:
         """Find the command.
@@ -72,10 +80,12 @@ class CommandHost:
                 named PYTHON... are withheld. splunk_home: SPLUNK_HOME; None: an empty temporary one for
                 each run. peer: run the command as on an indexer: a ``remote_`` search, a
                 streamed pipeline. timeout: seconds, for every reply and for the exit. info: what getinfo
-                says about the search. absent_fields: in selected-fields mode, send a required field that no
-                event has as an empty column,
-                as recorded from Splunk 8.2.1; False leaves it out, which a command must survive as
-                well.
+                says about the search. wanted: the fields that the rest of the search asks for, as in
+                `lab.host.extraction`; ``["*"]`` where no command transforms the events. heeds_required:
+                extract and send what the command's ``required_fields`` says; False is a splunkd that takes
+                no notice of them. absent_fields: in selected-fields mode, send a required field that no event
+                has as an empty column, as recorded from Splunk 8.2.1; False leaves it out, which a command
+                must survive as well.
 
         Raises:
             UsageError: the app or the command does not exist, or the command is not chunked.
@@ -87,7 +97,9 @@ class CommandHost:
         self._source = "litsearch" if peer else "search"
         self._timeout = timeout
         self._splunk_home = splunk_home
-        self._absent_fields = absent_fields
+        self._options = _SearchOptions(
+            wanted=wanted, heeds_required=heeds_required, absent_fields=absent_fields
+        )
         # No argument ever: with one, the SDK takes splunkd for one that speaks protocol version 1.
         self._argv = (str(python), *python_flags, str(self.script))
         self._environment = dict(environment or {})
@@ -153,9 +165,7 @@ class CommandHost:
                 environment=self._process_environment(home),
                 timeout=self._timeout,
             )
-            return Search(
-                process, request, absent_fields=self._absent_fields, cleanup=cleanup.pop_all().close
-            )
+            return Search(process, request, **self._options, cleanup=cleanup.pop_all().close)
 
     def _process_environment(self, splunk_home: Path) -> dict[str, str]:
         inherited = {name: text for name, text in os.environ.items() if not name.upper().startswith("PYTHON")}

@@ -44,7 +44,7 @@ class InProcessHost(CommandHost):
         # The SDK sets tempfile.tempdir, which is the whole process's, to the dispatch folder.
         request = self._getinfo_request(arguments, Path(tempfile.gettempdir()))
         thread = CommandThread(self._make_command(), self._timeout)
-        return Search(thread, request, absent_fields=self._absent_fields)
+        return Search(thread, request, **self._options)
 
 
 class CommandThread:

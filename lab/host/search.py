@@ -5,6 +5,8 @@ NDietrich/Splunk-CustomSearchProtocol-v2, ``example_messages/``). No recording s
 choices made here:
 
 * a selected-fields answer with fewer rows than were sent, or in another order, is refused;
+* ``required_fields`` with ``*`` is not the selected-fields mode: all columns are sent, and the answer takes
+  their place, with as many rows as it has;
 * a message of level ERROR or FATAL at getinfo ends the search, whether or not the command then exits;
 * a generating command whose answer is not finished is sent the same request again;
 * a command's ``maxinputs`` bounds its chunks, ``maxwait`` and ``streaming_preop`` do nothing.
@@ -21,6 +23,7 @@ from typing import Any, Callable, Protocol
 from lab.errors import Message, ProtocolError, SearchFailed, UsageError
 from lab.host import reply
 from lab.host.chunks import CHUNK_INDEX, ChunkRows, chunks, joined, numbered
+from lab.host.extraction import ALL, Extraction
 from lab.host.process import Reply
 from lab.host.reply import Metrics
 from lab.host.wire import Event, Record, columns_of, decode_body, encode_body, encode_frame
@@ -95,15 +98,18 @@ class Search:
         process: _Conversation,
         request: Mapping[str, Any],
         *,
+        wanted: Sequence[str] = (),
+        heeds_required: bool = True,
         absent_fields: bool = True,
         cleanup: Callable[[], None] = lambda: None,
     ) -> None:
         """Take over a process to which nothing has been sent yet.
 
         Args:
-            process: the command's process. request: the getinfo request's metadata. absent_fields: in
-                selected-fields mode, send a required field that no event has as an empty column. cleanup:
-                called when the process has ended.
+            process: the command's process. request: the getinfo request's metadata. wanted: the fields that
+                the rest of the search asks for. heeds_required: do what the command's ``required_fields``
+                says. absent_fields: in selected-fields mode, send a required field that no event has as an
+                empty column. cleanup: called when the process has ended.
         """
         self.getinfo: dict[str, Any] = {}
         self.messages: list[Message] = []
@@ -112,6 +118,8 @@ class Search:
         self._process = process
         self._request = dict(request)
         self._command: str = request["searchinfo"]["command"]
+        self._wanted = tuple(wanted)
+        self._heeds_required = heeds_required
         self._absent_fields = absent_fields
         self._cleanup = cleanup
         self._requests = 0
@@ -140,13 +148,19 @@ class Search:
         return bool(self.getinfo.get("generating"))
 
     @property
+    def required_fields(self) -> list[str]:
+        """The fields that are extracted for the command; empty if it requires none, or is not heeded."""
+        return list(dict.fromkeys(self.getinfo.get("required_fields", ()))) if self._heeds_required else []
+
+    @property
     def selected_fields(self) -> list[str] | None:
-        """The only fields that the command is sent, or None if it is sent all of them."""
-        required = self.getinfo.get("required_fields")
+        """The only fields that the command is sent, or None if it is sent all that are extracted."""
+        required = self.required_fields
+        declares = self._heeds_required and "required_fields" in self.getinfo
         # A command of type "events" is sent every column all the same (recorded).
-        if required is None or "*" in required or self.getinfo["type"] == "events":
+        if not declares or ALL in required or self.getinfo["type"] == "events":
             return None
-        return list(dict.fromkeys(required))
+        return required
 
     @property
     def joins(self) -> bool:
@@ -182,6 +196,8 @@ class Search:
     def stream(self, events: Iterable[Event] = (), chunk_rows: ChunkRows | None = None) -> Iterator[Record]:
         """Send the events in chunks and yield the answer; the command has exited after the last event.
 
+        Of each event only those fields are extracted that the command requires or the search asks for
+        besides (`lab.host.extraction`).
         ``chunk_rows`` is bounded by ``max_rows``. No more than one chunk of events and its answer are held.
 
         Raises:
@@ -195,10 +211,10 @@ class Search:
                 if next(iter(events), None) is not None:
                     raise UsageError(f"{self._command} generates its own events and takes none")
                 yield from self._generate()
-            elif self._streaming:
-                yield from self._stream(chunks(events, chunk_rows, self.max_rows))
             else:
-                yield from self._transform(chunks(events, chunk_rows, self.max_rows))
+                extraction = Extraction([*self._wanted, *self.required_fields])
+                source = chunks(map(extraction.of, events), chunk_rows, self.max_rows)
+                yield from self._stream(source) if self._streaming else self._transform(source)
             self._finish()
         except ProtocolError as problem:
             raise self._violation(problem) from None

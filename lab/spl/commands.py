@@ -107,6 +107,8 @@ def _set(row: Row, name: str, value: Value) -> None:
 def _fields(_: Engine, table: Table, arguments: str) -> Table:
     remove = arguments.startswith("-")
     names = list(words(arguments.lstrip("+-")))
+    if names == ["*"] and not remove:
+        return table
     if any("*" in name for name in names):
         raise SplError("fields with a wildcard is not supported")
     table.need(names)

@@ -6,15 +6,20 @@ import copy
 import csv
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Optional
 
+from lab.host.extraction import ALL, Extraction
 from lab.host.host import CommandHost
+from lab.host.search import Search
 from lab.spl.commands import COMMANDS
+from lab.spl.fields_needed import fields_needed
 from lab.spl.functions import UTC, Context, relative_time
-from lab.spl.syntax import Command, expand, pipeline
+from lab.spl.predicate import parse_predicate
+from lab.spl.syntax import Command, bracketed, expand, outside_quotes, pipeline
 from lab.spl.table import Table
 from lab.spl.values import Row, SplError, Value, field, text, texts
 from tsid.text import conf
@@ -33,6 +38,10 @@ class Splunk:
         events: the events of the indexes, each with ``_time``, ``index`` and ``sourcetype``.
         now: the time of the search, epoch seconds.
         host: how the app's commands run: each as a process, or with `InProcessHost` without one.
+        heeds_required: extract what a command's ``required_fields`` says, as Splunk does; False is a Splunk
+            that takes no notice of it, and extracts only what the search itself names.
+        default_indexes: what a search reads that names no index (authorize.conf, ``srchIndexesDefault``: main,
+            as shipped); None: the role has all indexes as default.
     """
 
     def __init__(
@@ -42,10 +51,14 @@ class Splunk:
         now: float,
         *,
         host: type[CommandHost] = CommandHost,
+        heeds_required: bool = True,
+        default_indexes: Optional[Collection[str]] = None,
     ) -> None:
         self.app = app
         self.now = now
         self._host = host
+        self._heeds_required = heeds_required
+        self._default_indexes = default_indexes
         self._events = sorted(events, key=lambda event: -_time_of(event))
         self._ages = [-_time_of(event) for event in self._events]
         self._macros = _read(app / "default" / "macros.conf")
@@ -56,6 +69,8 @@ class Splunk:
         self.saved = _read(app / "default" / "savedsearches.conf")
         self._range = (0.0, now)
         self._hosts: dict[str, CommandHost] = {}
+        # The commands that are started and have not got their events yet.
+        self._started: dict[Command, list[Search]] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
         #: The time zone of the user who runs the searches.
@@ -86,7 +101,7 @@ class Splunk:
         other.app = self.app if app is None else app
         other.now = self.now if now is None else now
         other._host = host or self._host
-        other._hosts = {}
+        other._hosts, other._started = {}, {}
         other.written = []
         other.collections = {
             name: {key: dict(row) for key, row in rows.items()} for name, rows in self.collections.items()
@@ -132,11 +147,39 @@ class Splunk:
             begin, end = bisect_right(self._ages, -latest), bisect_right(self._ages, -earliest)
             events: list[Row] = [dict(event) for event in self._events[begin:end]]
             self._range = (earliest, latest)
+            defaults = self._default_indexes
+            if defaults is not None and "index" not in parse_predicate(first.arguments).fields:
+                events = [event for event in events if event.get("index") in defaults]
             table = self.apply(first, Table(events, None))
         else:
             self._range = (earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
-        return self._continue(table, others, earliest, latest)
+        with self._extracted(first, table, others) as extracted:
+            return self._continue(extracted, others, earliest, latest)
+
+    @contextmanager
+    def _extracted(self, first: Command, table: Table, others: Sequence[Command]) -> Iterator[Table]:
+        """Leave of each row only what splunkd would extract for the search.
+
+        The commands are started for it, because their answers to getinfo count. An optimised search takes no
+        more from a lookup either than it needs ("projection elimination").
+        """
+        before, self._started = self._started, {}
+        try:
+            named = parse_predicate(first.arguments).fields if first.name == "search" else frozenset()
+            wanted = Extraction(named | fields_needed(others, self.context, self._required))
+            yield Table([wanted.of(row) for row in table.rows], table.columns)
+        finally:
+            for searches in self._started.values():
+                for search in searches:
+                    search.close()
+            self._started = before
+
+    def _required(self, command: Command) -> Iterable[str]:
+        """Start one of the app's commands and return the fields that it requires."""
+        search = self._start(command)
+        self._started.setdefault(command, []).append(search)
+        return search.required_fields
 
     def chain(self, base: Table, search: str, earliest: float, latest: float) -> Table:
         """Continue from another search's result, like a dashboard's chain search.
@@ -159,7 +202,7 @@ class Splunk:
 
     def _append(self, command: Command, table: Table, earliest: float, latest: float) -> Table:
         """Add the results of a subsearch, or of a pipeline over the rows (Search Reference: both)."""
-        inner = _bracketed(command.arguments)
+        inner = bracketed(command.arguments)
         if command.arguments[0] != "[" or command.arguments != f"[{inner}]":
             raise SplError(f"{command.name} {command.arguments}: only one subsearch is supported")
         if command.name == "append":
@@ -234,19 +277,32 @@ class Splunk:
         terms = Command(first.name, _MODIFIER.sub("", first.arguments).strip())
         return terms, times["earliest"], times["latest"]
 
-    def _external(self, command: Command, table: Table, leads: bool) -> Table:
-        """Run one of the app's commands."""
-        host = self._hosts.get(command.name) or self._host(self.app, command.name)
-        self._hosts[command.name] = host
+    def _start(self, command: Command) -> Search:
+        """Start one of the app's commands.
+
+        Raises:
+            SplError: it is unknown.
+        """
+        if command.name not in self._commands:
+            raise SplError(f"unknown command {command.name}")
+        host = self._hosts.get(command.name)
+        if host is None:
+            # The events that it gets are what has been extracted.
+            host = self._host(self.app, command.name, wanted=[ALL], heeds_required=self._heeds_required)
+            self._hosts[command.name] = host
         arguments, clock = command.arguments, _CLOCKS.get(command.name)
         if clock and f"{clock}=" not in arguments:
             arguments += f" {clock}={text(self.now)}"
+        return host.start(arguments)
+
+    def _external(self, command: Command, table: Table, leads: bool) -> Table:
+        """Run one of the app's commands."""
+        waiting = self._started.get(command)
         events = [] if leads else [{name: _sent(value) for name, value in row.items()} for row in table.rows]
-        result = host.run(events, arguments).raise_for_error()
-        rows: list[Row] = [
-            {name: field(texts(value)) for name, value in row.items()} for row in result.events
-        ]
-        sent = dict.fromkeys(name for columns in result.columns for name in columns)
+        with waiting.pop() if waiting else self._start(command) as search:
+            answer = list(search.stream(events))
+        rows: list[Row] = [{name: field(texts(value)) for name, value in row.items()} for row in answer]
+        sent = dict.fromkeys(name for columns in search.columns for name in columns)
         added = [name for name in sent if not name.startswith("__mv_")]
         if leads:
             return Table(rows, added)
@@ -258,9 +314,9 @@ class Splunk:
     def _with_subsearches(self, command: Command, earliest: float, latest: float) -> Command:
         """Replace the subsearches in a command's arguments with their results."""
         result, rest, current = "", command.arguments, self._range
-        while "[" in (quoted := _outside_quotes(rest)):
+        while "[" in (quoted := outside_quotes(rest)):
             start = quoted.index("[")
-            inner = _bracketed(rest[start:])
+            inner = bracketed(rest[start:])
             table = self.table(inner, earliest, latest)
             result += rest[:start] + _as_terms(table)
             rest = rest[start + len(inner) + 2 :]
@@ -285,33 +341,6 @@ def _time_of(event: Mapping[str, Value]) -> float:
     if not isinstance(value, (str, float, int)):
         raise SplError("an event without _time")
     return float(value)
-
-
-@lru_cache(maxsize=1024)
-def _outside_quotes(source: str) -> str:
-    """Return the text with everything in quotes blanked out."""
-    out, quoted, position = [], False, 0
-    while position < len(source):
-        character = source[position]
-        if character == "\\" and position + 1 < len(source):
-            out.append("  ")
-            position += 2
-            continue
-        if character == '"':
-            quoted = not quoted
-        out.append(" " if quoted else character)
-        position += 1
-    return "".join(out)
-
-
-def _bracketed(source: str) -> str:
-    """Return the text between the bracket at the start and the one that closes it."""
-    blanked, depth = _outside_quotes(source), 0
-    for place, character in enumerate(blanked):
-        depth += (character == "[") - (character == "]")
-        if depth == 0:
-            return source[1:place]
-    raise SplError(f"] is missing in: {source[:60]}")
 
 
 def _as_terms(table: Table) -> str:

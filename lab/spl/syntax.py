@@ -162,3 +162,30 @@ def flag(value: str, name: str) -> bool:
     if value.lower() in ("false", "f", "0"):
         return False
     raise SplError(f"{name}={value} is neither true nor false")
+
+
+@lru_cache(maxsize=1024)
+def outside_quotes(source: str) -> str:
+    """Return the text with everything in quotes blanked out."""
+    out, quoted, position = [], False, 0
+    while position < len(source):
+        character = source[position]
+        if character == "\\" and position + 1 < len(source):
+            out.append("  ")
+            position += 2
+            continue
+        if character == '"':
+            quoted = not quoted
+        out.append(" " if quoted else character)
+        position += 1
+    return "".join(out)
+
+
+def bracketed(source: str) -> str:
+    """Return the text between the bracket at the start and the one that closes it."""
+    blanked, depth = outside_quotes(source), 0
+    for place, character in enumerate(blanked):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return source[1:place]
+    raise SplError(f"] is missing in: {source[:60]}")

@@ -71,7 +71,7 @@ def events() -> Iterator[dict[str, Any]]:
 # With raw=true each event is decided by itself, otherwise also from memos of its bytes.
 @pytest.fixture(scope="module", params=["raw=true", "raw=false"])
 def enriched(request: pytest.FixtureRequest) -> Result:
-    return CommandHost(ROOT, "tsidenrich").run(events(), request.param)
+    return CommandHost(ROOT, "tsidenrich", wanted=["*"]).run(events(), request.param)
 
 
 def values(event: Mapping[str, Any], fields: Sequence[str] = OUTPUT_FIELDS) -> Iterator[tuple[str, str]]:
@@ -199,15 +199,21 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("table", "content", "words"), BROKEN.values(), ids=BROKEN)
-def test_a_hostile_lookup_row_ends_the_search_with_one_plain_message(
-    tmp_path: Path, table: str, content: str, words: str
+@pytest.mark.parametrize("layer", ["_refreshed", "_local"])
+def test_a_hostile_lookup_row_causes_one_plain_message(
+    tmp_path: Path, table: str, content: str, words: str, layer: str
 ) -> None:
+    """In a table that the app's own programs write it ends the search; a user's row is left out."""
     app = copy_data(ROOT, tmp_path)
-    (app / "lookups" / f"{table}_local.csv").write_text(content, encoding="utf-8")
+    (app / "lookups" / f"{table}{layer}.csv").write_text(content, encoding="utf-8")
     result = InProcessHost(app, "tsidenrich").run([{"dest_ip": ENDPOINT}])
     (message,) = result.messages
-    assert result.failed and result.events == []
-    assert f"lookups/{table}_local.csv, {words}" in message.text
+    if layer == "_local":
+        assert message.level == "WARN"
+        assert [event["tsid_verdict"] for event in result.raise_for_error().events] == ["unnamed"]
+    else:
+        assert result.failed and result.events == []
+    assert f"lookups/{table}{layer}.csv, {words}" in message.text
     assert is_visible(message.text) and len(message.text) < 1_000
     assert "report it" not in message.text
 

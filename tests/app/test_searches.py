@@ -336,6 +336,19 @@ def test_an_example_of_the_documentation_finds_something(where: str, splunk: Spl
     assert bool(splunk.run(search)) == ("where 1=0" not in search)
 
 
+@pytest.mark.parametrize("macro", ["tsid_events", "tsid_syslog"])
+def test_as_shipped_the_macros_read_the_default_indexes_only_and_with_an_index_that_one(macro: str) -> None:
+    sourcetypes = {"tsid_events": "cisco:asa", "tsid_syslog": "cisco:ios"}
+    event: Row = {"_time": str(START), "_raw": "x", "sourcetype": sourcetypes[macro]}
+    events = [{**event, "index": index} for index in ("main", "netfw", "history")]
+    splunk = Splunk(ROOT, events, START + 1, host=InProcessHost, default_indexes=["main"])
+    definition = conf.read(ROOT / "default" / "macros.conf")[macro]["definition"]
+    assert [row["index"] for row in splunk.run(f"`{macro}`")] == ["main"]
+    # As README's first step says.
+    assert definition.startswith("(sourcetype IN (")
+    assert [row["index"] for row in splunk.run(definition.replace("(", "(index=netfw ", 1))] == ["netfw"]
+
+
 def test_the_proof_in_the_readme_rewrites_the_alias(splunk: Splunk) -> None:
     (proof,) = (search for where, search in EXAMPLES.items() if "README.md" in where and "replace(" in search)
     (row,) = splunk.run(proof)

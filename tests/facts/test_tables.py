@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Optional
 
@@ -9,7 +12,7 @@ import pytest
 
 from tsid.decision.judge import Judge
 from tsid.facts.errors import LookupTableError
-from tsid.facts.lookups import TABLES, load_lookups
+from tsid.facts.lookups import TABLES, Lookups, load_lookups
 from tsid.facts.tables import TableFormat, read_table, whole_number
 from tsid.text.addresses import parse_address
 
@@ -17,216 +20,216 @@ LOOKUPS = Path(__file__).resolve().parents[2] / "lookups"
 HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen\n"
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "line", "words"),
-    [
-        ("cisco_licensing_endpoints.csv", None, None, ["missing", "install the app again"]),
-        ("tsid_fields.csv", None, None, ["missing"]),
-        ("cisco_licensing_endpoints.csv", b"", 1, ["empty", "network,host"]),
-        ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
-        ("cisco_licensing_endpoints.csv", HEADER.encode(), None, ["no rows", "install the app again"]),
-        ("tsid_fields.csv", b"role,rank,field\n", None, ["no rows"]),
-        ("tsid_aliases_refreshed.csv", b"alias,host,rows\n", 1, ["cut off", "Refresh again"]),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/255.0.0.0,a.example\n", 2, ["CIDR"]),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n::ffff:10.0.0.1/128,a.example\n",
-            2,
-            ["IPv4 written as IPv6"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,valid_from\n10.0.0.1/32,a.example,20250101\n",
-            2,
-            ["YYYY-MM-DD"],
-        ),
-        ("tsid_fields_local.csv", b"role,rank,field,of\nname,1,x,source\n", 2, ["of 'source'"]),
-        ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
-        ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
-        (
-            "cisco_licensing_endpoints.csv",
-            b"\xef\xbb\xbf" + HEADER.encode(),
-            1,
-            ["byte order mark", "without BOM"],
-        ),
-        ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["byte order mark"]),
-        (
-            "tsid_aliases.csv",
-            b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n",
-            3,
-            ["0xf6", "UTF-8"],
-        ),
-        ("tsid_aliases.csv", b"alias,host\na\0b,tools.cisco.com\n", 2, ["NUL"]),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.1,a.example\n",
-            2,
-            ["'10.0.0.1'", "CIDR", "/32"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.0/99,a.example\n",
-            2,
-            ["'10.0.0.0/99'", "CIDR"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\nexample/8,a.example\n",
-            2,
-            ["'example/8'", "CIDR"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.1/8,a.example\n",
-            2,
-            ["bits set", "10.0.0.0/8"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.1/32,not a host\n",
-            2,
-            ["'not a host'", "not a valid host name"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n,a.example\n",
-            2,
-            ["no value in column network"],
-        ),
-        ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32\n", 2, ["1 values", "2 columns"]),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.1/32,a.example,x\n",
-            2,
-            ["3 values", "2 columns"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n10.0.0.1/32,a.example\n\n10.0.0.1/32,A.EXAMPLE.\n",
-            4,
-            ["same network and host as in line 2", "Remove one"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b'network,host\n10.0.0.1/32,"a.example\n',
-            2,
-            ["not readable as CSV", "double quotes"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,status\n10.0.0.1/32,a.example,on\n",
-            2,
-            ["status 'on'", "active, unconfirmed, retired"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,status\n10.0.0.1/32,a.example,retired\n",
-            2,
-            ["without valid_until"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,valid_from\n10.0.0.1/32,a.example,3.11.2025\n",
-            2,
-            ["'3.11.2025'", "YYYY-MM-DD"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,valid_from,valid_until\n10.0.0.1/32,a.example,2025-02-01,2025-01-01\n",
-            2,
-            ["before valid_from"],
-        ),
-        (
-            "tsid_aliases_local.csv",
-            b"alias,host\nx.example,nobody.example\n",
-            2,
-            ["'nobody.example' has no endpoint"],
-        ),
-        (
-            "tsid_aliases_local.csv",
-            b"alias,host\n10.0.0.1,tools.cisco.com\n",
-            2,
-            ["'10.0.0.1' is not a valid name"],
-        ),
-        # What only looks like a name, and what a spreadsheet would run.
-        ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is not a valid name"]),
-        (
-            "tsid_aliases_local.csv",
-            b"alias,host\n=cmd(),tools.cisco.com\n",
-            2,
-            ["'=cmd()' is not a valid name"],
-        ),
-        (
-            "tsid_aliases_local.csv",
-            b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
-            3,
-            ["same alias as in line 2"],
-        ),
-        (
-            "cisco_networks_local.csv",
-            b"network,owner\n10.0.0.0/8,us\n10.0.0.0/8,them\n",
-            3,
-            ["same network as in line 2"],
-        ),
-        ("tsid_relays_local.csv", b"network\nnowhere\n", 2, ["'nowhere'"]),
-        ("tsid_fields_local.csv", b"role,rank,field\nip,1,x\n", 2, ["role 'ip'", "address"]),
-        ("tsid_fields_local.csv", b"role,rank,field\naddress,first,x\n", 2, ["rank 'first'"]),
-        ("tsid_fields_local.csv", "role,rank,field\naddress,\u0663,x\n".encode(), 2, ["rank '\u0663'"]),
-        (
-            "tsid_fields_local.csv",
-            b"role,rank,field\naddress," + b"9" * 5_000 + b",x\n",
-            2,
-            ["rank '999"],
-        ),
-        (
-            "tsid_actions_local.csv",
-            b"value,match,outcome\nx,like,blocked\n",
-            2,
-            ["match 'like'", "exact, word"],
-        ),
-        ("tsid_actions_local.csv", b"value,match,outcome\nx,exact,dropped\n", 2, ["outcome 'dropped'"]),
-        ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
-        # Columns that are almost known ones.
-        ("tsid_relays_local.csv", b"network,Owner\n", 1, ["Owner is unknown; the nearest is owner"]),
-        ("tsid_aliases_local.csv", b"alias,host,orign\n", 1, ["orign is unknown; the nearest is origin"]),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host,staus\n",
-            1,
-            ["staus is unknown; the nearest is status", "Correct its name"],
-        ),
-        # Networks that would make most of the internet Cisco's, or a relay.
-        ("tsid_relays_local.csv", b"network\n0.0.0.0/0\n", 2, ["'0.0.0.0/0' is a large part", "/8"]),
-        ("cisco_networks_local.csv", b"network\n::/0\n", 2, ["'::/0' is a large part", "/16"]),
-        ("cisco_networks_local.csv", b"network\n128.0.0.0/7\n", 2, ["'128.0.0.0/7' is a large part"]),
-        ("cisco_networks_local.csv", b"network\n2000::/3\n", 2, ["'2000::/3' is a large part"]),
-        # Addresses that no server has.
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n0.0.0.0/8,a.example\n",
-            2,
-            ["not belong to hosts"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n224.0.0.1/32,a.example\n",
-            2,
-            ["not belong to hosts"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\n255.255.255.255/32,a.example\n",
-            2,
-            ["not belong"],
-        ),
-        (
-            "cisco_licensing_endpoints_local.csv",
-            b"network,host\nff02::1/128,a.example\n",
-            2,
-            ["not belong to hosts"],
-        ),
-    ],
-)
+BROKEN: list[tuple[str, Optional[bytes], Optional[int], list[str]]] = [
+    ("cisco_licensing_endpoints.csv", None, None, ["missing", "install the app again"]),
+    ("tsid_fields.csv", None, None, ["missing"]),
+    ("cisco_licensing_endpoints.csv", b"", 1, ["empty", "network,host"]),
+    ("cisco_licensing_endpoints.csv", b"\n\n", 1, ["empty"]),
+    ("cisco_licensing_endpoints.csv", HEADER.encode(), None, ["no rows", "install the app again"]),
+    ("tsid_fields.csv", b"role,rank,field\n", None, ["no rows"]),
+    ("tsid_aliases_refreshed.csv", b"alias,host,rows\n", 1, ["cut off", "Refresh again"]),
+    ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.0/255.0.0.0,a.example\n", 2, ["CIDR"]),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n::ffff:10.0.0.1/128,a.example\n",
+        2,
+        ["IPv4 written as IPv6"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,valid_from\n10.0.0.1/32,a.example,20250101\n",
+        2,
+        ["YYYY-MM-DD"],
+    ),
+    ("tsid_fields_local.csv", b"role,rank,field,of\nname,1,x,source\n", 2, ["of 'source'"]),
+    ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
+    ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
+    (
+        "cisco_licensing_endpoints.csv",
+        b"\xef\xbb\xbf" + HEADER.encode(),
+        1,
+        ["byte order mark", "without BOM"],
+    ),
+    ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["byte order mark"]),
+    (
+        "tsid_aliases.csv",
+        b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n",
+        3,
+        ["0xf6", "UTF-8"],
+    ),
+    ("tsid_aliases.csv", b"alias,host\na\0b,tools.cisco.com\n", 2, ["NUL"]),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.1,a.example\n",
+        2,
+        ["'10.0.0.1'", "CIDR", "/32"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.0/99,a.example\n",
+        2,
+        ["'10.0.0.0/99'", "CIDR"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\nexample/8,a.example\n",
+        2,
+        ["'example/8'", "CIDR"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.1/8,a.example\n",
+        2,
+        ["bits set", "10.0.0.0/8"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.1/32,not a host\n",
+        2,
+        ["'not a host'", "not a valid host name"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n,a.example\n",
+        2,
+        ["no value in column network"],
+    ),
+    ("cisco_licensing_endpoints_local.csv", b"network,host\n10.0.0.1/32\n", 2, ["1 values", "2 columns"]),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.1/32,a.example,x\n",
+        2,
+        ["3 values", "2 columns"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n10.0.0.1/32,a.example\n\n10.0.0.1/32,A.EXAMPLE.\n",
+        4,
+        ["same network and host as in line 2", "Remove one"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b'network,host\n10.0.0.1/32,"a.example\n',
+        2,
+        ["not readable as CSV", "double quotes"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,status\n10.0.0.1/32,a.example,on\n",
+        2,
+        ["status 'on'", "active, unconfirmed, retired"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,status\n10.0.0.1/32,a.example,retired\n",
+        2,
+        ["without valid_until"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,valid_from\n10.0.0.1/32,a.example,3.11.2025\n",
+        2,
+        ["'3.11.2025'", "YYYY-MM-DD"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,valid_from,valid_until\n10.0.0.1/32,a.example,2025-02-01,2025-01-01\n",
+        2,
+        ["before valid_from"],
+    ),
+    (
+        "tsid_aliases_local.csv",
+        b"alias,host\nx.example,nobody.example\n",
+        2,
+        ["'nobody.example' has no endpoint"],
+    ),
+    (
+        "tsid_aliases_local.csv",
+        b"alias,host\n10.0.0.1,tools.cisco.com\n",
+        2,
+        ["'10.0.0.1' is not a valid name"],
+    ),
+    # What only looks like a name, and what a spreadsheet would run.
+    ("tsid_aliases_local.csv", b"alias,host\nx.example%20,tools.cisco.com\n", 2, ["is not a valid name"]),
+    (
+        "tsid_aliases_local.csv",
+        b"alias,host\n=cmd(),tools.cisco.com\n",
+        2,
+        ["'=cmd()' is not a valid name"],
+    ),
+    (
+        "tsid_aliases_local.csv",
+        b"alias,host\nhttps://X.example/,tools.cisco.com\nx.example.,tools.cisco.com\n",
+        3,
+        ["same alias as in line 2"],
+    ),
+    (
+        "cisco_networks_local.csv",
+        b"network,owner\n10.0.0.0/8,us\n10.0.0.0/8,them\n",
+        3,
+        ["same network as in line 2"],
+    ),
+    ("tsid_relays_local.csv", b"network\nnowhere\n", 2, ["'nowhere'"]),
+    ("tsid_fields_local.csv", b"role,rank,field\nip,1,x\n", 2, ["role 'ip'", "address"]),
+    ("tsid_fields_local.csv", b"role,rank,field\naddress,first,x\n", 2, ["rank 'first'"]),
+    ("tsid_fields_local.csv", "role,rank,field\naddress,\u0663,x\n".encode(), 2, ["rank '\u0663'"]),
+    (
+        "tsid_fields_local.csv",
+        b"role,rank,field\naddress," + b"9" * 5_000 + b",x\n",
+        2,
+        ["rank '999"],
+    ),
+    (
+        "tsid_actions_local.csv",
+        b"value,match,outcome\nx,like,blocked\n",
+        2,
+        ["match 'like'", "exact, word"],
+    ),
+    ("tsid_actions_local.csv", b"value,match,outcome\nx,exact,dropped\n", 2, ["outcome 'dropped'"]),
+    ("tsid_actions_local.csv", b"value,match,outcome\nx y,word,blocked\n", 2, ["more than one word"]),
+    # Columns that are almost known ones.
+    ("tsid_relays_local.csv", b"network,Owner\n", 1, ["Owner is unknown; the nearest is owner"]),
+    ("tsid_aliases_local.csv", b"alias,host,orign\n", 1, ["orign is unknown; the nearest is origin"]),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host,staus\n",
+        1,
+        ["staus is unknown; the nearest is status", "Correct its name"],
+    ),
+    # Networks that would make most of the internet Cisco's, or a relay.
+    ("tsid_relays_local.csv", b"network\n0.0.0.0/0\n", 2, ["'0.0.0.0/0' is a large part", "/8"]),
+    ("cisco_networks_local.csv", b"network\n::/0\n", 2, ["'::/0' is a large part", "/16"]),
+    ("cisco_networks_local.csv", b"network\n128.0.0.0/7\n", 2, ["'128.0.0.0/7' is a large part"]),
+    ("cisco_networks_local.csv", b"network\n2000::/3\n", 2, ["'2000::/3' is a large part"]),
+    # Addresses that no server has.
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n0.0.0.0/8,a.example\n",
+        2,
+        ["not belong to hosts"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n224.0.0.1/32,a.example\n",
+        2,
+        ["not belong to hosts"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\n255.255.255.255/32,a.example\n",
+        2,
+        ["not belong"],
+    ),
+    (
+        "cisco_licensing_endpoints_local.csv",
+        b"network,host\nff02::1/128,a.example\n",
+        2,
+        ["not belong to hosts"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "line", "words"), BROKEN)
 def test_a_broken_lookup_is_refused_with_file_line_and_cure(
     folder: Path, file: str, content: bytes | None, line: int | None, words: list[str]
 ) -> None:
@@ -242,6 +245,140 @@ def test_a_broken_lookup_is_refused_with_file_line_and_cure(
     assert message.startswith(f"lookups/{file}" + ("" if line is None else f", line {line}") + ": ")
     for word in words:
         assert word in message
+
+
+# Of rows with one key, all are left out: below.
+LOCAL_BROKEN = [
+    case for case in BROKEN if "_local" in case[0] and not any("in line" in word for word in case[3])
+]
+
+
+@pytest.mark.parametrize(("file", "content", "line", "words"), LOCAL_BROKEN)
+def test_a_search_leaves_a_broken_local_row_out_with_one_warning(
+    folder: Path, file: str, content: bytes, line: int, words: list[str]
+) -> None:
+    before = load_lookups(folder)
+    (folder / file).write_bytes(content)
+    lookups = load_lookups(folder, lenient=True)
+    (warning,) = lookups.warnings
+    assert warning.startswith(f"lookups/{file}, line {line}: ")
+    assert re.search(r"The (row|whole file) is left out", warning)
+    for word in words:
+        assert word in warning
+    # All else is as without the file: a good row beside the broken one belongs to a case of its own.
+    if file.startswith("tsid_aliases"):
+        assert lookups.aliases.keys() == before.aliases.keys()
+    assert lookups.tables["endpoints"] == before.tables["endpoints"]
+
+
+GOOD = {
+    "cisco_licensing_endpoints": ("network,host,status,valid_until", "10.1.1.1/32,a.example,,"),
+    "tsid_aliases": ("alias,host,origin", "good.example,tools.cisco.com,local"),
+    "cisco_networks": ("network,owner", "10.1.1.0/24,ours"),
+    "tsid_relays": ("network,owner", "10.1.1.0/24,ours"),
+    "tsid_fields": ("role,rank,field", "address,0,my_ip"),
+    "tsid_actions": ("value,match,outcome", "refused,exact,blocked"),
+}
+BAD = {
+    "cisco_licensing_endpoints": (
+        "10.1.1.2/33,a.example,,",
+        "10.1.1.2/32,a.example,gone,",
+        "10.1.1.2/32,a.example,retired,tomorrow",
+        "10.1.1.2/32,a.example",
+        "10.1.1.2/32,,,",
+        "10.1.1.2/32,a\u202e.example,,",
+    ),
+    "tsid_aliases": ("x.example,nowhere.example,local", "http://,tools.cisco.com,local"),
+    "cisco_networks": ("0.0.0.0/0,all",),
+    "tsid_relays": ("somewhere,ours",),
+    "tsid_fields": ("nothing,0,x", "address,first,x"),
+    "tsid_actions": ("x,exact,dropped",),
+}
+
+
+@pytest.mark.parametrize(("table", "bad"), [(table, bad) for table in BAD for bad in BAD[table]])
+@pytest.mark.parametrize("bad_first", [True, False])
+def test_the_good_rows_beside_a_broken_one_are_in_force_in_any_order(
+    folder: Path, table: str, bad: str, bad_first: bool
+) -> None:
+    header, good = GOOD[table]
+    path = folder / f"{table}_local.csv"
+    path.write_text(f"{header}\n{good}\n", "utf-8")
+    wanted = load_lookups(folder)
+    rows = [bad, good] if bad_first else [good, bad]
+    path.write_text("\n".join([header, *rows, ""]), "utf-8")
+    lookups = load_lookups(folder, lenient=True)
+    (part,) = lookups.left_out
+    assert (part.error.line, part.is_file) == (2 if bad_first else 3, False)
+    assert lookups.rows == wanted.rows
+    assert values(lookups) == values(wanted)
+
+
+def values(lookups: Lookups) -> dict[str, list[dict[str, str]]]:
+    return {table: [row.values for row in rows] for table, rows in lookups.tables.items()}
+
+
+@pytest.mark.parametrize("table", BAD)
+def test_of_local_rows_with_one_key_none_counts_in_any_order(folder: Path, table: str) -> None:
+    header, good = GOOD[table]
+    before = values(load_lookups(folder))
+    (folder / f"{table}_local.csv").write_text(f"{header}\n{good}\n\n{good}\n", "utf-8")
+    lookups = load_lookups(folder, lenient=True)
+    assert [part.error.line for part in lookups.left_out] == [2, 4]
+    assert "in line 4" in str(lookups.left_out[0].error) and "in line 2" in str(lookups.left_out[1].error)
+    assert values(lookups) == before
+    (warning,) = lookups.warnings
+    assert "1 more of this file" in warning and "tsidlookup table=problems" in warning
+
+
+@pytest.mark.parametrize("layer", ["", "_refreshed"])
+@pytest.mark.parametrize(("table", "bad"), [(table, bad[0]) for table, bad in BAD.items()])
+def test_a_broken_row_of_a_shipped_or_refreshed_table_stops_a_search_too(
+    folder: Path, table: str, bad: str, layer: str
+) -> None:
+    header, good = GOOD[table]
+    (folder / f"{table}{layer}.csv").write_text(f"{header}\n{good}\n{bad}\n", "utf-8")
+    with pytest.raises(LookupTableError, match=f"{table}{layer}.csv, line 3"):
+        load_lookups(folder, lenient=True)
+
+
+UNUSABLE: dict[str, Callable[[Path], object]] = {
+    "a column is missing": lambda path: path.write_text("alias,note\nx.example,\n", "utf-8"),
+    "not UTF-8": lambda path: path.write_bytes(b"alias,host\ngood.example,tools.cisco.com\n\xff,tools.cisco.com\n"),
+    "UTF-16": lambda path: path.write_text("alias,host\n", "utf-16"),
+    "a NUL character": lambda path: path.write_bytes(b"alias,host\nx\0.example,tools.cisco.com\n"),
+    "an open quote": lambda path: path.write_text('alias,host\ngood.example,tools.cisco.com\n"x,y\n', "utf-8"),
+    "empty": lambda path: path.write_bytes(b""),
+    "a folder": lambda path: path.mkdir(),
+    "a dangling link": lambda path: path.symlink_to(path.parent / "nowhere"),
+    "a pipe": os.mkfifo,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_local_file_that_cannot_be_read_is_left_out_as_a_whole(
+    folder: Path, make: Callable[[Path], object]
+) -> None:
+    before = load_lookups(folder)
+    make(folder / "tsid_aliases_local.csv")
+    lookups = load_lookups(folder, lenient=True)
+    (warning,) = lookups.warnings
+    assert warning.startswith("lookups/tsid_aliases_local.csv")
+    assert warning.endswith(" The whole file is left out.")
+    assert values(lookups) == values(before)
+    with pytest.raises(LookupTableError):
+        load_lookups(folder)
+
+
+def test_each_local_file_has_one_warning_however_many_rows_are_broken(folder: Path) -> None:
+    for table, bad in BAD.items():
+        header, _ = GOOD[table]
+        rows = "\n".join([*bad] * 1_000)
+        (folder / f"{table}_local.csv").write_text(f"{header}\n{rows}\n", "utf-8")
+    lookups = load_lookups(folder, lenient=True)
+    assert len(lookups.warnings) == len(BAD)
+    assert len(lookups.left_out) == sum(1_000 * len(rows) for rows in BAD.values())
+    assert all(len(warning) < 1_000 for warning in lookups.warnings)
 
 
 @pytest.mark.parametrize(

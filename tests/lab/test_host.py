@@ -97,13 +97,13 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture()
 def make_host(app: Path) -> MakeHost:
-    """Makes a script a command of the app; further arguments go to ``CommandHost``."""
+    """Makes a script a command of the app, in a search for all fields; other arguments go to ``CommandHost``."""
 
     def make(script: str, name: str = "sample", timeout: float = 20.0, **options: Any) -> CommandHost:
         (app / "bin" / f"{name}.py").write_text(textwrap.dedent(script))
         with (app / "default" / "commands.conf").open("a") as conf:
             conf.write(f"[{name}]\nchunked = true\nfilename = {name}.py\n")
-        return CommandHost(app, name, timeout=timeout, **options)
+        return CommandHost(app, name, timeout=timeout, **{"wanted": ["*"], **options})
 
     return make
 
@@ -241,7 +241,7 @@ def echo_host(tmp_path_factory: pytest.TempPathFactory) -> CommandHost:
     (folder / "bin" / "scp.py").write_text(SCP)
     (folder / "bin" / "echo.py").write_text(ECHO)
     (folder / "default" / "commands.conf").write_text("[echo]\nchunked = true\nfilename = echo.py\n")
-    return CommandHost(folder, "echo", timeout=20.0)
+    return CommandHost(folder, "echo", timeout=20.0, wanted=["*"])
 
 
 @settings(max_examples=25)
@@ -359,6 +359,50 @@ def test_a_command_may_answer_while_it_reads(make_host: MakeHost) -> None:
     )
     huge: list[Record] = [{"_raw": "x y" * 1000} for _ in range(7000)]
     assert host.run(huge).events == huge
+
+
+# Extraction
+
+#: An event as Splunk has it, with two fields that its add-on extracts.
+EVENT: Record = {"_time": "1", "_raw": "x", "host": "fw", "sourcetype": "s", "ip": "192.0.2.1", "url": "u"}
+DEFAULTS = {name: EVENT[name] for name in ("_time", "_raw", "host", "sourcetype")}
+
+
+@pytest.mark.parametrize(
+    ("required", "wanted", "heeds", "extracted"),
+    [
+        (None, [], True, []),
+        (None, ["ip"], True, ["ip"]),
+        (None, ["u*"], True, ["url"]),
+        (None, ["*"], True, ["ip", "url"]),
+        (["*"], [], True, ["ip", "url"]),
+        (["ip"], [], True, ["ip"]),
+        (["ip"], ["url"], True, ["ip", "url"]),
+        ([], ["url"], True, ["url"]),
+        (["*"], [], False, []),
+        (["ip"], ["url"], False, ["url"]),
+    ],
+)
+def test_a_field_is_extracted_if_the_command_or_the_search_asks_for_it(
+    make_host: MakeHost, required: list[str] | None, wanted: list[str], heeds: bool, extracted: list[str]
+) -> None:
+    """As in the recording of ``sortages | table name, age``, whose events lack all other fields."""
+    terms = "{'type': 'streaming'%s}" % ("" if required is None else f", 'required_fields': {required}")
+    script = f"""
+        from scp import *
+        read()
+        write({terms})
+        while True:
+            request, body = read()
+            write({{"finished": request["finished"]}}, body)
+        """
+    host = make_host(script, wanted=wanted, heeds_required=heeds)
+    assert host.run([EVENT]).events == [{**DEFAULTS, **{name: EVENT[name] for name in extracted}}]
+
+
+def test_an_answer_to_all_fields_may_have_fewer_rows(make_host: MakeHost) -> None:
+    answer = selecting("return rows[:1]").replace('["ip", "name"]', '["*"]')
+    assert make_host(answer, wanted=[]).run([EVENT] * 3).events == [EVENT]
 
 
 # Selected fields
@@ -851,7 +895,7 @@ def test_a_command_runs_on_a_peer_and_leaves_it_as_it_was(
     make_host(MIRROR)
     with installed_on_peer(app, tmp_path / "splunk") as installed:
         before = tree_digest(installed)
-        host = CommandHost(installed, "sample", peer=True, splunk_home=tmp_path / "splunk")
+        host = CommandHost(installed, "sample", peer=True, splunk_home=tmp_path / "splunk", wanted=["*"])
         result = host.run([{"a": "1"}])
         searchinfo = json.loads(texts(result)[0])["searchinfo"]
         assert searchinfo["sid"].startswith("remote_")
@@ -868,7 +912,7 @@ def test_a_command_that_writes_on_a_peer_is_noticed(
     make_host(WRITES)
     with installed_on_peer(full_app, tmp_path / "splunk") as installed:
         before = tree_digest(installed)
-        host = CommandHost(installed, "sample", peer=True)
+        host = CommandHost(installed, "sample", peer=True, wanted=["*"])
         if os.access(installed / "lookups" / "table.csv", os.W_OK):  # root ignores modes
             host.run([{"a": "1"}])
             assert tree_digest(installed) != before

@@ -44,6 +44,18 @@ def times(rows: list[Row]) -> list[Any]:
     return [row["_time"] for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("*", 1), ("index=*", 2), ("index=fw", 1), ("index IN (fw, main)", 2), ("NOT a=1", 0)],
+)
+def test_a_search_without_an_index_reads_the_default_indexes_of_the_role(search: str, found: int) -> None:
+    """authorize.conf.spec, srchIndexesDefault."""
+    events: list[Row] = [
+        {"_time": str(n), "_raw": "x", "a": "1", "index": i} for n, i in enumerate(("main", "fw"))
+    ]
+    assert len(Splunk(ROOT, events, NOW, default_indexes=["main"]).run(search)) == found
+
+
 # Search Reference, "search": Boolean expressions; comparison; wildcards; TERM and phrases match whole words.
 @pytest.mark.parametrize(
     ("search", "found"),

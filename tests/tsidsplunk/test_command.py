@@ -23,12 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import SearchFailed
+from lab.host.app import copy_data
 from lab.host.events import read_events
 from lab.host.host import CommandHost, SearchInfo
 from lab.host.in_process import InProcessHost
 from lab.host.peer import installed_on_peer, tree_digest
 from lab.host.search import Result
 from lab.host.wire import FrameReader, decode_body, decode_frames, encode_body, encode_frame
+from tests.conftest import ROOT
 from tests.tools.interpreters import PYTHONS
 from tests.tsidsplunk import in_process
 from tsid.decision.enrich import OUTPUT_FIELDS
@@ -93,7 +95,8 @@ def test_a_search_that_drops_events_gets_all_fields(here: InProcessHost, keep: s
         {"dest": "72.163.4.38"},
     ]
     result = here.run(events, f"keep={keep}")
-    assert "required_fields" not in result.getinfo
+    # What the command reads is extracted, though nothing behind it names a field.
+    assert result.getinfo["required_fields"] == ["*"]
     kept = ["canonical", "unnamed"] if keep == "licensing" else ["unnamed"]
     assert [event["tsid_verdict"] for event in result.events] == kept
 
@@ -214,9 +217,9 @@ def test_right_options_in_any_spelling_of_splunk(here: InProcessHost, arguments:
             "lookups/tsid_actions.csv, line 2: byte",
         ),
         (
-            "tsid_aliases_local.csv",
+            "tsid_aliases_refreshed.csv",
             b"alias,host\n{x},{0}\n",
-            "lookups/tsid_aliases_local.csv, line 2: host '{0}'",
+            "lookups/tsid_aliases_refreshed.csv, line 2: host '{0}'",
         ),
     ],
 )
@@ -248,6 +251,26 @@ def test_a_process_with_a_broken_lookup_ends_with_file_line_and_cure(
     (app / "lookups" / "tsid_aliases.csv").write_bytes(b"alias,note\n")
     message = failure(CommandHost(app, command, python_flags=ALONE), "")
     assert message.startswith(f"{command}: lookups/tsid_aliases.csv, line 1: column host is missing")
+
+
+BROKEN_LOCAL = {
+    "tsidenrich": ("tsid_aliases_local.csv", "alias,host\nx.example,nowhere.example\n", [{"dest": "72.163.4.38"}] * 9),
+    "tsidlookup": ("tsid_aliases_local.csv", "alias,host\nx.example,nowhere.example\n", []),
+    "tsidrisk": ("license_clocks_local.csv", "model,expire_days\nours,soon\n", [{"last_allowed": "1"}] * 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", BROKEN_LOCAL)
+def test_a_broken_local_row_is_warned_of_once_in_however_many_chunks(tmp_path: Path, command: str) -> None:
+    app = copy_data(ROOT, tmp_path)
+    file, content, events = BROKEN_LOCAL[command]
+    (app / "lookups" / file).write_text(content, "utf-8")
+    result = InProcessHost(app, command).run(events, chunk_rows=2).raise_for_error()
+    ((level, text),) = result.messages
+    assert level == "WARN"
+    assert text.startswith(f"{command}: lookups/{file}, line 2: ")
+    assert text.endswith(" The row is left out.")
+    assert len(result.events) >= len(events)
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -341,7 +364,8 @@ def test_chunks_shards_and_orders_change_no_answer(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "raw=true", "keep=licensing"])
-def test_other_columns_come_out_as_they_went_in(here: InProcessHost, arguments: str) -> None:
+def test_other_columns_come_out_as_they_went_in(packaged_app: Path, arguments: str) -> None:
+    here = InProcessHost(packaged_app, "tsidenrich", wanted=["*"])
     events = [{"number": str(place), **row} for place, row in enumerate(ROWS)]
     result = here.run(events, arguments).raise_for_error()
     assert all(set(OUTPUT_FIELDS) <= set(columns) for columns in result.columns if columns)
@@ -416,6 +440,27 @@ class TestLookup:
             assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
             with path.open(encoding="utf-8", newline="") as file:
                 assert row["rows"] == str(len(list(csv.DictReader(file))))
+
+    def test_problems_are_all_rows_that_are_left_out_of_local_files(self, tmp_path: Path) -> None:
+        app = copy_data(ROOT, tmp_path)
+        broken = {
+            "tsid_aliases": "alias,host\nx.example,nowhere.example\ny.example,tools.cisco.com\nz.example,\n",
+            "license_clocks": "model,expire_days\nours,soon\n",
+            "tsid_sinkholes": "network\nnowhere\n",
+            "cisco_domains": "name\ncisco.com\n",
+        }
+        assert self.run(app, "table=problems").events == []
+        for name, content in broken.items():
+            (app / "lookups" / f"{name}_local.csv").write_text(content, "utf-8")
+        rows = self.run(app, "table=problems").events
+        assert [(row["file"], row["line"], row["left_out"]) for row in rows] == [
+            ("lookups/tsid_aliases_local.csv", "2", "row"),
+            ("lookups/tsid_aliases_local.csv", "4", "row"),
+            ("lookups/license_clocks_local.csv", "2", "row"),
+            ("lookups/cisco_domains_local.csv", "1", "file"),
+            ("lookups/tsid_sinkholes_local.csv", "2", "row"),
+        ]
+        assert all(row["problem"] and row["cure"] for row in rows)
 
     def test_the_prefilter_is_one_expression(self, packaged_app: Path) -> None:
         (row,) = self.run(packaged_app, "table=candidates").events

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.facts.tables import Row, TableFormat, read_table, whole_number
+from tsid.facts.tables import LeftOut, Row, TableFormat, read_table, whole_number
 
 CLOCKS = TableFormat(
     "license_clocks",
@@ -50,16 +50,17 @@ class Clock(NamedTuple):
     check: str
 
 
-def load_clocks(folder: Path) -> Mapping[str, Clock]:
+def load_clocks(folder: Path, left_out: Optional[list[LeftOut]] = None) -> Mapping[str, Clock]:
     """Read the clocks by model.
 
     Args:
         folder: the app's ``lookups`` folder.
+        left_out: takes what is broken in the local file, which is then passed over; None: an error.
 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    return {clock.model: clock for clock in read_table(folder, CLOCKS, _parse)}
+    return {clock.model: clock for clock in read_table(folder, CLOCKS, _parse, left_out=left_out)}
 
 
 def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:

@@ -32,4 +32,6 @@ class LookupTableError(TsidError):
         place = file if line is None else f"{file}, line {line}"
         if len(problem) > _MAX_PROBLEM_LENGTH:
             problem = f"{problem[: _MAX_PROBLEM_LENGTH - 1]}…"
-        super().__init__(f"{place}: {printable(problem)}. {cure}")
+        #: The problem as it is shown: printable, and not too long.
+        self.shown_problem = printable(problem)
+        super().__init__(f"{place}: {self.shown_problem}. {cure}")

@@ -17,7 +17,9 @@ from tsid.facts.clocks import CLOCKS
 from tsid.facts.event_kinds import EVENT_KINDS, EventKinds, parse_event_kind
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
 from tsid.facts.messages import FAILURES, MESSAGES
-from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table, whole_number
+from tsid.facts.tables import (
+    LAYERS, LeftOut, Row, TableFormat, nearest, read_table, warnings_of, whole_number
+)
 from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import Address, PrefixTable, is_host_address, parse_address, parse_prefix
 from tsid.text.names import ascii_host, parse_name
@@ -144,7 +146,8 @@ class Lookups(NamedTuple):
         tables: the merged rows of the tables that a site may want to see, networks longest prefix first.
         rows: the number of rows in force in all tables.
         endpoint_rows: the endpoints with their networks, longest prefix first.
-        warnings: sentences for the user about files that are not read.
+        warnings: sentences for the user about files that are not read, and what is left out.
+        left_out: the broken parts of local files.
     """
 
     endpoints: PrefixTable[Endpoint]
@@ -161,13 +164,16 @@ class Lookups(NamedTuple):
     rows: int
     endpoint_rows: Sequence[tuple[IPNetwork, Endpoint]]
     warnings: Sequence[str]
+    left_out: Sequence[LeftOut] = ()
 
     def period(self, time: Optional[float]) -> Optional[int]:
         """Return the number of the period between two boundaries: its endpoints are the same throughout."""
         return None if time is None else bisect.bisect_right(self.boundaries, time)
 
 
-def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> Lookups:
+def load_lookups(
+    folder: Path, instead: Optional[Mapping[str, Path]] = None, *, lenient: bool = False
+) -> Lookups:
     """Read every lookup of the app.
 
     While a refresh replaces its tables one after the other, some may be old and some new: any mix is valid.
@@ -175,23 +181,26 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
     Args:
         folder: the app's ``lookups`` folder.
         instead: files to read in the place of those of some names, to try them out.
+        lenient: pass over what is broken in a local file, with a warning, as searches do.
 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead)
+    left_out: list[LeftOut] = []
+    passed = left_out if lenient else None
+    endpoints = read_table(folder, ENDPOINTS, _parse_endpoint, instead, passed)
     canonical = frozenset(endpoint.host for _, endpoint in endpoints)
 
     def parse_alias(row: Row) -> tuple[tuple[object, ...], Alias]:
         return _parse_alias(row, canonical)
 
-    aliases = read_table(folder, ALIASES, parse_alias, instead)
-    cisco = read_table(folder, CISCO_NETWORKS, parse_network)
-    relays = read_table(folder, RELAYS, parse_network)
-    sinkholes = read_table(folder, SINKHOLES, parse_network)
-    fields = read_table(folder, FIELDS, parse_field)
-    actions = read_table(folder, ACTIONS, parse_action)
-    event_kinds = read_table(folder, EVENT_KINDS, parse_event_kind)
+    aliases = read_table(folder, ALIASES, parse_alias, instead, passed)
+    cisco = read_table(folder, CISCO_NETWORKS, parse_network, left_out=passed)
+    relays = read_table(folder, RELAYS, parse_network, left_out=passed)
+    sinkholes = read_table(folder, SINKHOLES, parse_network, left_out=passed)
+    fields = read_table(folder, FIELDS, parse_field, left_out=passed)
+    actions = read_table(folder, ACTIONS, parse_action, left_out=passed)
+    event_kinds = read_table(folder, EVENT_KINDS, parse_event_kind, left_out=passed)
     # Where several hosts share a network and the name does not decide, a confirmed row comes before an
     # unconfirmed one.
     endpoints.sort(key=lambda pair: (_longest_first(pair), _STATUSES.index(pair[1].status), pair[1].host))
@@ -224,7 +233,8 @@ def load_lookups(folder: Path, instead: Optional[Mapping[str, Path]] = None) -> 
         + len(actions)
         + len(event_kinds),
         endpoint_rows=endpoints,
-        warnings=misnamed(folder),
+        warnings=[*misnamed(folder), *warnings_of(left_out)],
+        left_out=left_out,
     )
 
 

@@ -62,6 +62,18 @@ class TableFormat(NamedTuple):
     key: Sequence[str]
 
 
+class LeftOut(NamedTuple):
+    """A part of a local file that cannot be used, and is passed over.
+
+    Attributes:
+        error: names it, with file, line and cure.
+        is_file: it is the whole file, not one row.
+    """
+
+    error: LookupTableError
+    is_file: bool
+
+
 def whole_number(text: str, least: int, most: int) -> Optional[int]:
     """Return a whole number within bounds; None if the text is not one."""
     # Python refuses to read very long numbers, or takes quadratic time.
@@ -75,6 +87,7 @@ def read_table(
     table: TableFormat,
     parse: Callable[[Row], tuple[tuple[object, ...], T]],
     instead: Optional[Mapping[str, Path]] = None,
+    left_out: Optional[list[LeftOut]] = None,
 ) -> list[T]:
     """Read all layers of a table.
 
@@ -83,6 +96,8 @@ def read_table(
         table: the format of the files.
         parse: turns a row into its normalised key and its value; refuses an invalid row.
         instead: files to read in place of those with some names.
+        left_out: takes what cannot be used of the local file, which is then passed over: many users may be
+            able to write such files, and none of them shall stop everybody's searches. None: an error.
 
     Returns:
         The values; for each key, the value of the strongest layer.
@@ -97,15 +112,14 @@ def read_table(
         # A dangling link or a folder of that name is a broken file, not a missing one.
         if layer and not path.exists() and not path.is_symlink():
             continue
+        if layer == LOCAL and left_out is not None:
+            merged.update(_read_leniently(path, table, parse, left_out))
+            continue
         lines: dict[tuple[object, ...], int] = {}
         for row in read_csv(path, table, whole=layer != LOCAL):
             key, value = parse(row)
             if key in lines:
-                names = " and ".join(table.key)
-                row.refuse(
-                    f"the same {names} as in line {lines[key]}: {', '.join(str(part) for part in key)}",
-                    "Remove one of the two rows.",
-                )
+                raise _doubled(table, row.file, row.line, lines[key], key)
             lines[key] = row.line
             merged[key] = value
         if not lines and not layer:
@@ -118,7 +132,75 @@ def read_table(
     return list(merged.values())
 
 
-def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator[Row]:
+def _read_leniently(
+    path: Path,
+    table: TableFormat,
+    parse: Callable[[Row], tuple[tuple[object, ...], T]],
+    left_out: list[LeftOut],
+) -> dict[tuple[object, ...], T]:
+    """Return the values of a local file's good rows by key; the order of the rows makes no difference.
+
+    So of several rows with one key none is good: the file does not say which is meant.
+    """
+    errors: list[LookupTableError] = []
+    values: dict[tuple[object, ...], T] = {}
+    lines: dict[tuple[object, ...], list[int]] = {}
+    try:
+        for row in read_csv(path, table, broken=errors):
+            try:
+                key, value = parse(row)
+            except LookupTableError as error:
+                errors.append(error)
+            else:
+                values[key] = value
+                lines.setdefault(key, []).append(row.line)
+    except LookupTableError as error:
+        left_out.append(LeftOut(error, is_file=True))
+        return {}
+    for key, places in lines.items():
+        if len(places) > 1:
+            del values[key]
+            for line in places:
+                other = places[0] if line != places[0] else places[1]
+                errors.append(_doubled(table, short_name(path), line, other, key))
+    errors.sort(key=lambda error: error.line or 0)
+    left_out += [LeftOut(error, is_file=False) for error in errors]
+    return values
+
+
+def _doubled(
+    table: TableFormat, file: str, line: int, other: int, key: tuple[object, ...]
+) -> LookupTableError:
+    names = " and ".join(table.key)
+    return LookupTableError(
+        file,
+        line,
+        f"the same {names} as in line {other}: {', '.join(str(part) for part in key)}",
+        "Remove one of the two rows.",
+    )
+
+
+def warnings_of(left_out: Sequence[LeftOut]) -> list[str]:
+    """Return one sentence for each file of which something is left out: the first fault, with its cure."""
+    by_file: dict[str, list[LeftOut]] = {}
+    for part in left_out:
+        by_file.setdefault(part.error.file, []).append(part)
+    warnings = []
+    for first, *others in by_file.values():
+        what = "The whole file is left out." if first.is_file else "The row is left out."
+        if others:
+            what = f"The row is left out, and {len(others)} more of this file: | tsidlookup table=problems."
+        warnings.append(f"{first.error} {what}")
+    return warnings
+
+
+def read_csv(
+    path: Path,
+    table: TableFormat,
+    *,
+    whole: bool = False,
+    broken: Optional[list[LookupTableError]] = None,
+) -> Iterator[Row]:
     """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
 
     Surrounding white space is removed from values; empty lines are skipped.
@@ -128,6 +210,7 @@ def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator
         table: the format of the file.
         whole: the file was written by a program, so it ends with a newline and has as many rows as its
             `COUNT_COLUMN` says; otherwise it was cut off.
+        broken: takes the errors of single rows, which are then passed over; None: they are raised.
 
     Raises:
         LookupTableError: the file cannot be read or breaks one of these rules; the message names file and
@@ -149,19 +232,13 @@ def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator
             if not header:
                 header = _check_header([value.strip() for value in values], table, file, first_line)
                 continue
-            if len(values) != len(header):
-                raise LookupTableError(
-                    file,
-                    first_line,
-                    f"{len(values)} values where the header has {len(header)} columns",
-                    "Give every row one value a column; put a value that contains a comma in double quotes.",
-                )
-            row = Row(dict(zip(header, (value.strip() for value in values))), file, first_line)
-            if MISLEADING.search("".join(values)):
-                _refuse_misleading(row)
-            for column in table.required:
-                if not row.values[column]:
-                    row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
+            try:
+                row = _check_row(values, header, table, file, first_line)
+            except LookupTableError as error:
+                if broken is None:
+                    raise
+                broken.append(error)
+                continue
             rows += 1
             expected = max(expected, _take_count(row)) if whole else 0
             yield row
@@ -183,6 +260,23 @@ def read_csv(path: Path, table: TableFormat, *, whole: bool = False) -> Iterator
         raise _cut_off(file, line - 1, f"the table says that it has {expected} rows, and has {rows}")
     if whole and not rows and COUNT_COLUMN in header:
         raise _cut_off(file, line - 1, f"a table with the column {COUNT_COLUMN} has at least one row")
+
+
+def _check_row(values: list[str], header: list[str], table: TableFormat, file: str, line: int) -> Row:
+    if len(values) != len(header):
+        raise LookupTableError(
+            file,
+            line,
+            f"{len(values)} values where the header has {len(header)} columns",
+            "Give every row one value a column; put a value that contains a comma in double quotes.",
+        )
+    row = Row(dict(zip(header, (value.strip() for value in values))), file, line)
+    if MISLEADING.search("".join(values)):
+        _refuse_misleading(row)
+    for column in table.required:
+        if not row.values[column]:
+            row.refuse(f"no value in column {column}", f"Fill in {column} or remove the row.")
+    return row
 
 
 def _take_count(row: Row) -> int:

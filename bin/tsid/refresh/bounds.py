@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from tsid.facts.lookups import DOMAINS, SINKHOLES, Lookups, Network, parse_host, parse_network
-from tsid.facts.tables import Row, read_table
+from tsid.facts.tables import LeftOut, Row, read_table
 from tsid.text.addresses import Address, PrefixTable
 
 
@@ -27,17 +27,20 @@ class Bounds(NamedTuple):
         return any(".".join(labels[start:]) in self.domains for start in range(len(labels)))
 
 
-def load_bounds(folder: Path) -> Bounds:
+def load_bounds(folder: Path, left_out: Optional[list[LeftOut]] = None) -> Bounds:
     """Read the bounds.
 
     Args:
         folder: the app's ``lookups`` folder.
+        left_out: takes what is broken in the local files, which is then passed over; None: an error, because
+            without a bound a refresh would believe more.
 
     Raises:
         LookupTableError: a file is missing or broken.
     """
-    domains = read_table(folder, DOMAINS, _parse_domain)
-    return Bounds(frozenset(domains), PrefixTable(read_table(folder, SINKHOLES, parse_network)))
+    domains = read_table(folder, DOMAINS, _parse_domain, left_out=left_out)
+    sinkholes = read_table(folder, SINKHOLES, parse_network, left_out=left_out)
+    return Bounds(frozenset(domains), PrefixTable(sinkholes))
 
 
 def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
