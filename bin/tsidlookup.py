@@ -22,7 +22,7 @@ CANDIDATES, FILES = "candidates", "files"
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests."""
+    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests and origin."""
 
     table = Option(
         default=TABLES[0],
@@ -48,6 +48,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
                     "file": digest.file,
                     "rows": "" if digest.rows is None else str(digest.rows),
                     "sha256": digest.sha256,
+                    "as_shipped": digest.as_shipped,
                     "problem": digest.problem,
                 }
             return
