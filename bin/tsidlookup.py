@@ -22,7 +22,7 @@ CANDIDATES, FILES = "candidates", "files"
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
-    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests and origin."""
+    """Yields one lookup's rows with their files, the prefilter's search terms, or the files' digests."""
 
     table = Option(
         default=TABLES[0],

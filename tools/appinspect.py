@@ -1,6 +1,6 @@
 """Runs Splunk's AppInspect over the package, and accepts only the unavoidable warnings.
 
-Usage: `.venv/inspect/bin/python -m tools.appinspect [--sdk 3] [PACKAGE]` (`make inspect`, `make inspect SDK=3`)
+Usage: `.venv/inspect/bin/python -m tools.appinspect [--sdk 3] [PACKAGE]` (`make inspect [SDK=3]`)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXPECTED: Mapping[str, str] = {
 EXPECTED_SDK3: Mapping[str, str] = {
     **{check: reason for check, reason in EXPECTED.items() if check != "check_python_sdk_version"},
     "check_for_possible_threading": (
-        "reports subprocess in a file of splunk-sdk 3 that nothing calls; it knows the files of older versions"
+        "reports subprocess in a file of splunk-sdk 3 that nothing calls; it knows that of older versions"
     ),
 }
 """The same for the package with splunk-sdk 3."""

@@ -57,7 +57,7 @@ LEFT_OUT = (
 
 
 SHIPPED = "bin/lookups.sha256"
-"""The digests of the shipped tables, by which `| tsidlookup table=files` knows them; made with the package."""
+"""The digests of the shipped tables, by which `| tsidlookup table=files` knows them; it is not in git."""
 
 
 def build(root: Path = ROOT, folder: Path = ROOT / "dist", flavour: Flavour = DEFAULT) -> Path:

@@ -8,14 +8,15 @@ import json
 import re
 from pathlib import Path
 
-from tests.tools.interpreters import FLAVOUR
-from tools import vendor
 from tsidsplunk import environment
 
 import splunklib
 from splunklib.searchcommands import StreamingCommand
 from splunklib.searchcommands.internals import ObjectView, RecordWriterV2
 from splunklib.searchcommands.search_command import SearchCommand
+
+from tests.tools.interpreters import FLAVOUR
+from tools import vendor
 
 CURE = (
     "splunk-sdk has changed below bin/tsidsplunk/command.py and bin/tsidsplunk/chunks.py: read their docstrings, adapt them to "

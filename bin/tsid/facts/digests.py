@@ -1,4 +1,4 @@
-"""Computes the digests of the lookup files here, so that hosts can be compared, with each other and with the package."""
+"""Computes the digests of the lookup files here, to compare hosts with each other and with the package."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from tsid.facts.files import read_file
 from tsid.facts.lookups import TABLES
 from tsid.facts.tables import LAYERS
 
-
-#: The file in ``bin/`` with the digests of the shipped tables, in the form of the program sha256sum. The package has it,
-#: the repository does not. Whatever replaces the code replaces it, too, and the tables perhaps not.
+#: The file in ``bin/`` with the digests of the shipped tables, as the program sha256sum writes them. It is in
+#: the package, not in the repository. Whatever replaces the code replaces it, but perhaps not the tables.
 SHIPPED = "lookups.sha256"
 
 _OTHER_TABLE = (
-    "not the table of this version: kept from another version, or edited. Install the file from the app's package; "
-    "rows of your own belong in {}_local.csv"
+    "not the table of this version: kept from another version, or edited. Install the file from the app's "
+    "package; rows of your own belong in {}_local.csv"
 )
 
 
@@ -30,8 +29,8 @@ class FileDigest(NamedTuple):
         rows: the number of its rows; None if it cannot be read.
         sha256: of its content; empty if it cannot be read.
         problem: why it cannot be read or should be replaced; empty if all is well.
-        as_shipped: whether it is the table that this version of the code was packaged with: ``true`` or ``false``.
-            Empty for files of the site, and where the code does not come from a package.
+        as_shipped: whether it is the table that this version of the code was packaged with: ``true`` or
+            ``false``. Empty for files of the site, and where the code does not come from a package.
     """
 
     file: str
