@@ -36,7 +36,7 @@ LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo refresh-demo dashboards screenshots bench fuzz endurance test test-dashboards docs test-docs \
-  readme lint format package inspect release mutate nightly vendor lock clean
+  splunk-check readme lint format package inspect release mutate nightly vendor lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -112,6 +112,9 @@ test-docs: $(MERMAID) $(DOCS)/.made ## check the documentation and its pictures;
 
 $(MERMAID): tools/site/package-lock.json
 	cd tools/site && npm ci --no-audit --no-fund --loglevel=error
+
+splunk-check: $(LIB) $(BUILD)/.made ## check what only a real Splunk shows; says what to set (SPLUNK_URL, SPLUNK_TOKEN)
+	@$(BUILD)/bin/python -m tools.splunk_check
 
 readme: ## run the shell commands of README in a bare Debian; needs root and mmdebstrap
 	@$(PYTHON) -m tools.readme

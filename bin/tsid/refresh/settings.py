@@ -264,8 +264,8 @@ class _Reader:
         if not of_system:
             raise self._refusal(
                 "proxy",
-                "It contains a user name, and files and searches are no place for secrets: use system, and the "
-                "environment variable HTTPS_PROXY.",
+                "It contains a user name, and files and searches are no place for secrets: use system, and "
+                "the environment variable HTTPS_PROXY.",
                 hidden=True,
             )
         user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
