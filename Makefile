@@ -22,6 +22,13 @@ MUTATION := .venv/mutation
 PIP := $(BUILD)/bin/python -m pip
 TEST := .venv/test-$(VERSION)
 LIB := bin/lib/VENDORED.txt
+# The series of splunk-sdk in the package: make package SDK=3
+SDK ?= 2
+LIB3 := build/sdk3/lib/VENDORED.txt
+FLAVOUR_LIB := $(if $(filter 3,$(SDK)),$(LIB3),$(LIB))
+# The app that is tested with SDK=3, and the tests of what touches the SDK.
+APP3 := build/sdk3/tsidenrich
+TESTS3 := tests/tsidsplunk tests/app/test_package.py tests/app/test_appcheck.py
 # Tests are many small processes, some of which wait: one worker more than cores, but four at most.
 PARALLEL = -n $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 
@@ -29,7 +36,7 @@ LOCKED := $(basename $(notdir $(wildcard requirements/*.in)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo refresh-demo dashboards screenshots bench fuzz endurance test test-dashboards docs test-docs \
-  readme lint format package inspect release mutate nightly vendor lock clean
+  splunk-check readme lint format package inspect release mutate nightly vendor lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -82,8 +89,13 @@ endurance: package $(LAB)/.made ## send 10 million events through one process; s
 	@pythons=$$($(PYTHON) -m tools.interpreters 3.9 3.13) && \
 	  $(LAB)/bin/python -m lab.bench.endurance --app "$$(ls -t dist/*.tgz | head -1)" --python $$pythons $(ARGS)
 
-test: $(LIB) $(TEST)/.made ## run the tests; make test PYTHON=python3.9; make test ARGS='-k vendor'
+test: $(LIB) $(FLAVOUR_LIB) $(TEST)/.made ## run the tests; make test PYTHON=python3.9; make test ARGS='-k vendor'; make test SDK=3
+ifeq ($(SDK),3)
+	@rm -rf $(APP3) && $(PYTHON) -m tools.package --sdk 3 --unpack $(dir $(APP3))
+	@TSID_SDK=3 $(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope -o pythonpath='$(APP3)/bin $(APP3)/bin/lib .' $(TESTS3) $(ARGS)
+else
 	@$(TEST)/bin/python -m pytest $(PARALLEL) --dist loadscope $(ARGS)
+endif
 
 # Each process starts a browser: not more of them than cores.
 test-dashboards: $(LIB) $(BROWSER)/.made $(PAGE) ## check the dashboards in a browser; needs Node.js with npm and Chromium
@@ -101,6 +113,9 @@ test-docs: $(MERMAID) $(DOCS)/.made ## check the documentation and its pictures;
 $(MERMAID): tools/site/package-lock.json
 	cd tools/site && npm ci --no-audit --no-fund --loglevel=error
 
+splunk-check: $(LIB) $(BUILD)/.made ## check what only a real Splunk shows; says what to set (SPLUNK_URL, SPLUNK_TOKEN)
+	@$(BUILD)/bin/python -m tools.splunk_check
+
 readme: ## run the shell commands of README in a bare Debian; needs root and mmdebstrap
 	@$(PYTHON) -m tools.readme
 
@@ -114,14 +129,14 @@ format: $(LINT)/.made ## format the code as lint expects it
 	$(LINT)/bin/ruff check --fix-only
 	$(LINT)/bin/ruff format
 
-package: $(LIB) ## make dist/tsidenrich-<version>.tgz for Splunk
-	@$(PYTHON) -m tools.package
+package: $(FLAVOUR_LIB) ## make dist/tsidenrich-<version>.tgz for Splunk; with splunk-sdk 3, for Splunk 10.2: make package SDK=3
+	@$(PYTHON) -m tools.package --sdk $(SDK)
 
 inspect: package $(INSPECT)/.made ## check the package with Splunk's AppInspect
-	@$(INSPECT)/bin/python -m tools.appinspect
+	@$(INSPECT)/bin/python -m tools.appinspect --sdk $(SDK)
 
-release: $(LIB) $(INSPECT)/.made ## make the package with its SHA-256 and AppInspect's report
-	@$(INSPECT)/bin/python -m tools.release
+release: $(FLAVOUR_LIB) $(INSPECT)/.made ## make the package with its SHA-256 and AppInspect's report
+	@$(INSPECT)/bin/python -m tools.release --sdk $(SDK)
 
 mutate: $(LIB) $(MUTATION)/.made ## run mutation tests; make mutate ARGS='tsid.text.names*'
 	@mkdir -p mutants && ln -sfn bin src && ln -sfn src mutants/bin
@@ -134,16 +149,20 @@ nightly: ## run the slow checks: many examples, long fuzzing, README in a bare D
 	$(MAKE) bench
 	$(MAKE) endurance
 
-vendor: $(LIB) ## build bin/lib, the app's libraries
+vendor: $(FLAVOUR_LIB) ## build bin/lib, the app's libraries
 
 $(LIB): requirements/vendor.txt tools/vendor.py $(BUILD)/.made
 	@$(BUILD)/bin/python -m tools.vendor
 
+$(LIB3): requirements/vendor-sdk3.txt tools/vendor.py $(BUILD)/.made
+	@$(BUILD)/bin/python -m tools.vendor --sdk 3
+
 lock: $(LOCK)/.made ## pin the newest versions that requirements/*.in allow
 	@for name in $(LOCKED); do \
-	  $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.9 --fork-strategy fewest \
+	  $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
-	    $$(test $$name = vendor && echo --no-deps) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	    --python-version $$(test $$name = vendor-sdk3 && echo 3.13 || echo 3.9) \
+	    $$(case $$name in vendor*) echo --no-deps;; esac) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
 clean: ## remove everything that make has made

@@ -16,7 +16,7 @@ from tsid.facts.candidates import candidate_search
 from tsid.facts.clocks import load_clocks
 from tsid.facts.digests import file_digests
 from tsid.facts.lookups import load_lookups
-from tsid.facts.messages import load_messages
+from tsid.facts.messages import load_failures, load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
 CANDIDATES, MESSAGES, FILES, PROBLEMS = "candidates", "messages", "files", "problems"
@@ -52,11 +52,12 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
                     "file": digest.file,
                     "rows": "" if digest.rows is None else str(digest.rows),
                     "sha256": digest.sha256,
+                    "as_shipped": digest.as_shipped,
                     "problem": digest.problem,
                 }
             return
         if self.table == MESSAGES:
-            yield {"search": load_messages(LOOKUPS).search()}
+            yield {"search": load_messages(LOOKUPS, []).search()}
             return
         if self.table == PROBLEMS:
             yield from self._problems()
@@ -75,6 +76,8 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
 
         left_out = list(self._lookups.left_out)
         load_clocks(LOOKUPS, left_out)
+        load_messages(LOOKUPS, left_out)
+        load_failures(LOOKUPS, left_out)
         load_bounds(LOOKUPS, left_out)
         for error, is_file in left_out:
             yield {

@@ -12,6 +12,7 @@ from splunklib.searchcommands import Configuration, StreamingCommand, dispatch
 
 from tsid.decision.messages import MESSAGE_FIELDS, MessageReader
 from tsid.facts.messages import load_messages
+from tsid.facts.tables import LeftOut, warnings_of
 from tsid.hotpath.added_columns import add_columns
 
 
@@ -21,7 +22,9 @@ class TsidMessagesCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
 
     def load(self) -> None:
         """Load the messages."""
-        self._reader = MessageReader(load_messages(LOOKUPS))
+        left_out: list[LeftOut] = []
+        self._reader = MessageReader(load_messages(LOOKUPS, left_out))
+        self.warn(warnings_of(left_out))
 
     def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Add the fields to each event of a chunk."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from tsidsplunk import APP, LOOKUPS
 from tsidsplunk.command import TsidCommand
-from tsidsplunk.options import Choice
+from tsidsplunk.options import Choice, Text
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
@@ -19,7 +19,7 @@ from tsid.refresh.items import FAILURE, REFUSAL
 from tsid.refresh.publish import FILES, is_same
 from tsid.refresh.rows import ALIAS_COLUMNS, ENDPOINT_COLUMNS, counted
 from tsid.refresh.run import refresh, today
-from tsid.refresh.settings import load_settings
+from tsid.refresh.settings import CERTIFI, Settings, load_settings
 
 ENDPOINTS, ALIASES, REPORT = "endpoints", "aliases", "report"
 
@@ -38,10 +38,25 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         default=REPORT,
         validate=Choice((ENDPOINTS, ALIASES, REPORT)),
     )
+    # Splunk Cloud has no place for local/tsidrefresh.conf: these count more than the files.
+    resolvers = Option(validate=Text())
+    members = Option(validate=Text())
+    tls = Option(validate=Text())
+    # No option names a file.
+    ca_bundle = Option(validate=Choice((CERTIFI,)))
+    proxy = Option(validate=Text())
+    timeout = Option(validate=Text())
+    attempts = Option(validate=Text())
+    misses = Option(validate=Text())
+    grace_days = Option(validate=Text())
+    seen_days = Option(validate=Text())
 
     def load(self) -> None:
         """Read the settings."""
-        self._settings = load_settings(APP, {})
+        given = {name: getattr(self, name, None) for name in Settings._fields}
+        self._settings = load_settings(
+            APP, {name: value for name, value in given.items() if value is not None}, "option"
+        )
 
     def generate(self) -> Iterator[Mapping[str, str]]:
         """Yield the rows of the chosen table."""
@@ -55,7 +70,8 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         if not plan.checked:
             self.stop(
                 "no resolver has an address of any licensing host, so nothing changes. Check that the search "
-                "head may ask its resolver, or name another one in local/tsidrefresh.conf."
+                "head may ask its resolver, or name another one in local/tsidrefresh.conf or by the option "
+                "resolvers in the macro tsid_refresh."
             )
         doubtful = [*plan.of_kind(REFUSAL), *plan.of_kind(FAILURE)]
         for item in doubtful[:_MAX_WARNINGS]:

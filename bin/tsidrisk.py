@@ -47,9 +47,10 @@ class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
-        """Load the clocks."""
+        """Load the clocks and the cures for failures."""
         left_out: list[LeftOut] = []
         clocks = load_clocks(LOOKUPS, left_out)
+        failures = load_failures(LOOKUPS, left_out)
         self.warn(warnings_of(left_out))
         if self.model not in clocks:
             raise TsidError(f"model={self.model}: use one of {', '.join(sorted(clocks))}.")
@@ -63,7 +64,7 @@ class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
             firewall=self.firewall,
             advice=self.advice,
         )
-        self._assessor = Assessor(clocks, load_failures(LOOKUPS), fields, self.model, self.now or time.time())
+        self._assessor = Assessor(clocks, failures, fields, self.model, self.now or time.time())
 
     def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Add the fields to each row of a chunk."""

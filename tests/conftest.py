@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.tools.interpreters import FLAVOUR
 from tools import package
 from tsid.facts.lookups import Lookups, load_lookups
 
@@ -52,8 +53,8 @@ def compiled(shared: Path) -> None:
 @pytest.fixture(scope="session")
 def package_file(shared: Path) -> Path:
     """Return the path of the app's package, made from the working tree. To be read, not to be changed."""
-    folder = once(shared, "package", lambda folder: package.build(folder=folder))
-    return folder / package.path_of().name
+    folder = once(shared, "package", lambda folder: package.build(folder=folder, flavour=FLAVOUR))
+    return folder / package.path_of(flavour=FLAVOUR).name
 
 
 @pytest.fixture(scope="session")

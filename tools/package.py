@@ -1,14 +1,16 @@
 """Makes dist/tsidenrich-<version>.tgz, the app as Splunk installs it; the bytes depend on the commit only.
 
-Usage: `python3 -m tools.package [--unpack FOLDER]`
+Usage: `python3 -m tools.package [--sdk 3] [--unpack FOLDER]`
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 import zlib
@@ -17,6 +19,7 @@ from pathlib import Path
 
 from tools import vendor
 from tools.common import ROOT, ToolError, run, sha256
+from tools.vendor import DEFAULT, FLAVOURS, LIB, Flavour
 from tsid.text import conf
 
 APP = "tsidenrich"
@@ -53,7 +56,11 @@ LEFT_OUT = (
 """Files in the app's folders that are not packaged, by the start of their paths."""
 
 
-def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
+SHIPPED = "bin/lookups.sha256"
+"""The digests of the shipped tables, by which `| tsidlookup table=files` knows them; it is not in git."""
+
+
+def build(root: Path = ROOT, folder: Path = ROOT / "dist", flavour: Flavour = DEFAULT) -> Path:
     """Make the package of the app whose repository is at root, and a file with its SHA-256 next to it.
 
     Returns:
@@ -63,27 +70,47 @@ def build(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
         ToolError: a file is missing, or it is unknown whether to package it.
     """
     content = {name: (root / name).read_bytes() for name in _names(root)}
-    path = path_of(root, folder)
+    content.update(
+        (f"{LIB.as_posix()}/{name}", (root / flavour.lib / name).read_bytes())
+        for name in vendor.files_of(root, flavour)
+    )
+    if flavour is not DEFAULT:
+        _turn(content, "default/commands.conf", r"(?m)^(python\.required = ).*$", rf"\g<1>{flavour.pythons}")
+        _turn(content, "app.manifest", r'("Enterprise": )".*"', rf'\g<1>"{flavour.splunk}"')
+    content[SHIPPED] = "".join(
+        f"{hashlib.sha256(content[name]).hexdigest()}  {name}\n"
+        for name in sorted(content)
+        if name.startswith("lookups/")
+    ).encode("ascii")
+    path = path_of(root, folder, flavour)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_gzip(_tar(content, mtime_of(version_of(root)))))
+    path.write_bytes(_gzip(_tar(content, mtime_of(version_of(root) + flavour.suffix))))
     path.with_name(f"{path.name}.sha256").write_bytes(f"{sha256(path)}  {path.name}\n".encode("ascii"))
     return path
 
 
-def path_of(root: Path = ROOT, folder: Path = ROOT / "dist") -> Path:
+def _turn(content: dict[str, bytes], name: str, pattern: str, new: str) -> None:
+    """Change each place of a file that differs between flavours."""
+    text, found = re.subn(pattern, new, content[name].decode("utf-8"))
+    if not found:
+        raise ToolError(f"{name} contains nothing like {pattern}", "adapt tools/package.py")
+    content[name] = text.encode("utf-8")
+
+
+def path_of(root: Path = ROOT, folder: Path = ROOT / "dist", flavour: Flavour = DEFAULT) -> Path:
     """Return where build() puts the package.
 
     Raises:
         ToolError: app.conf has no version.
     """
-    return folder / f"{APP}-{version_of(root)}.tgz"
+    return folder / f"{APP}-{version_of(root)}{flavour.suffix}.tgz"
 
 
 def mtime_of(version: str) -> int:
     """Return the modification time of everything in the package of a version.
 
     Python runs a module's bytecode as long as time and size of the source have not changed. So
-    each version has its own time: a second of `YEAR`.
+    each version, with the suffix of its flavour, has its own time: a second of `YEAR`.
     """
     return YEAR[zlib.crc32(version.encode("ascii")) % len(YEAR)]
 
@@ -116,8 +143,8 @@ def unpack(package: Path, folder: Path) -> Path:
 
 
 def _names(root: Path) -> list[str]:
-    """Return the files to package, sorted, relative to the repository's root."""
-    names = packaged_names(root) + [f"{vendor.LIB.as_posix()}/{name}" for name in vendor.files_of(root)]
+    """Return the app's own files to package, sorted, relative to the repository's root."""
+    names = packaged_names(root)
     missing = {*TOP, LINK.as_posix(), "metadata/default.meta"} - set(names)
     if missing:
         raise ToolError(f"the app lacks {', '.join(sorted(missing))}")
@@ -192,8 +219,9 @@ def main() -> None:
     """Build the package."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.package", description="Make the app's package.")
     parser.add_argument("--unpack", type=Path, metavar="FOLDER", help="also unpack it into this folder")
+    vendor.add_option(parser)
     options = parser.parse_args()
-    package = build()
+    package = build(flavour=FLAVOURS[options.sdk])
     if options.unpack:
         unpack(package, options.unpack)
     print(f"{sha256(package)}  {package.relative_to(ROOT)}")

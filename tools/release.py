@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import appinspect, package
+from tools import appinspect, package, vendor
 from tools.common import ROOT, ToolError, run
 from tools.package import version_of
 
@@ -124,24 +124,26 @@ def main() -> None:
     parser.add_argument(
         "--prepare", metavar="VERSION", help="write this version and today's date into the files, no more"
     )
-    wanted = parser.parse_args().prepare
+    vendor.add_option(parser)
+    options = parser.parse_args()
+    wanted = options.prepare
     if wanted:
         prepare(ROOT, wanted, datetime.datetime.now(datetime.timezone.utc).date())
         print(f"app.conf, app.manifest and {CHANGELOG} say {wanted}: commit them, then make release.")
     else:
-        _release()
+        _release(vendor.FLAVOURS[options.sdk])
 
 
-def _release() -> None:
+def _release(flavour: vendor.Flavour) -> None:
     version = version_of()
     if _changed(ROOT):
         raise ToolError("the working tree has changes", "commit them: a release is made from a commit")
     problems = changelog_problems(_text(ROOT / CHANGELOG), version)
     if problems:
         raise ToolError(f"{CHANGELOG}: " + "; ".join(problems), "python3 -m tools.release --prepare VERSION")
-    path = package.build()
+    path = package.build(flavour=flavour)
     report = path.with_suffix(".appinspect.json")
-    wrong = appinspect.complaints(appinspect.inspect(path, report))
+    wrong = appinspect.complaints(appinspect.inspect(path, report), flavour)
     if wrong:
         raise ToolError("AppInspect:\n" + "\n".join(f"  {complaint}" for complaint in wrong))
     for made in (path, path.with_name(f"{path.name}.sha256"), report):

@@ -89,6 +89,14 @@ class Word(Checked[str]):
         return text.strip().lower()
 
 
+class Text(Checked[str]):
+    """Any text, which its reader checks."""
+
+    def read(self, text: str) -> str:
+        """Return the text."""
+        return text
+
+
 class Field(Checked[str]):
     """The name of a field."""
 

@@ -2,6 +2,7 @@
 
 Each search that a dashboard sends runs in `lab.spl` over events of one's own, through the app's real
 commands. The framework sends a chain search as a parameter of a request for another job's results.
+`tools/splunk_check.py` asks for settings, and for searches whose results come with the answer.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from lab.dashboards.views import read_view
 from lab.errors import LabError
 from lab.spl.engine import Splunk
 from lab.spl.functions import relative_time
+from lab.spl.syntax import expand, pipeline
 from lab.spl.table import Table
 from lab.spl.values import texts
+from tsid.text import conf
 
 #: The page that shows a view; `make` builds its dist folder.
 WEB = Path(__file__).resolve().parent / "web"
 
-_PREFIX = re.compile(r"/en-US/splunkd/__raw/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
+_PREFIX = re.compile(r"(?:/en-US/splunkd/__raw)?/(?:services|servicesNS/[^/]+/[^/]+)/(.*)")
 _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 # The files that `make` has built, and their types.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
@@ -99,6 +102,47 @@ class Splunkd:
             "columns": [[_shown(name, texts(row.get(name))) for row in rows] for name in columns],
         }
 
+    def oneshot(self, search: str, earliest: str, latest: str) -> dict[str, Any]:
+        """Run a search and return its results row by row.
+
+        Raises:
+            LabError: the search cannot run.
+        """
+        job = self.jobs[self.start("", search, earliest, latest)]
+        if job.table is None:
+            raise LabError(job.problem)
+        rows = [{name: _shown(name, texts(value)) for name, value in row.items()} for row in job.table.rows]
+        return {
+            "results": [{name: value for name, value in row.items() if value is not None} for row in rows]
+        }
+
+    def content(self, api: str) -> Optional[Mapping[str, Any]]:
+        """Return the settings of an entity; None if there is none."""
+        app = self._splunk.app
+        stanza = re.fullmatch(r"configs/conf-(\w+)/(.+)", api)
+        if stanza:
+            path = app / "default" / f"{stanza[1]}.conf"
+            return conf.read(path).get(stanza[2]) if path.is_file() else None
+        view = re.fullmatch(r"data/ui/views/(\w+)", api)
+        if view:
+            return {} if (app / "default" / "data" / "ui" / "views" / f"{view[1]}.xml").is_file() else None
+        if api == "apps/local/tsidenrich":
+            return conf.read(app / "default" / "app.conf")["id"]
+        return {"version": "lab"} if api == "server/info" else None
+
+    def row(self, collection: str, key: str, *, remove: bool = False) -> Optional[Mapping[str, Any]]:
+        """Return a row of a collection, and remove it if told so; None if there is none."""
+        rows = self._splunk.collections.get(collection, {})
+        return rows.pop(key, None) if remove else rows.get(key)
+
+    def parse(self, search: str) -> None:
+        """Parse a search.
+
+        Raises:
+            LabError: it cannot be parsed.
+        """
+        pipeline(expand(search, conf.read(self._splunk.app / "default" / "macros.conf")))
+
     def _time(self, modifier: str) -> float:
         if re.fullmatch(r"\d+(\.\d+)?", modifier):
             return float(modifier)
@@ -137,6 +181,9 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                site.answer(self, {})
+
+            def do_DELETE(self) -> None:
                 site.answer(self, {})
 
             def do_POST(self) -> None:
@@ -232,6 +279,9 @@ class Site:
         return _json(404, {"error": path})
 
     def _rest(self, method: str, api: str, form: Mapping[str, str]) -> tuple[int, object]:
+        if api == "search/jobs" and form.get("exec_mode") == "oneshot":
+            times = form.get("earliest_time", ""), form.get("latest_time", "")
+            return 200, self.splunkd.oneshot(form["search"], *times)
         if api == "search/jobs" and method == "POST":
             sid = self.splunkd.start(
                 form.get("label", ""),
@@ -248,6 +298,18 @@ class Site:
             return 200, self.splunkd.results(results[1], form.get("search", ""), offset, count)
         if api == "authentication/current-context":
             return 200, {"entry": [{"content": {"username": "admin", "capabilities": ["search"]}}]}
+        if api in ("data/indexes", "authentication/users"):
+            return 403, {"messages": [{"type": "ERROR", "text": "the lab has none"}]}
+        if api == "search/parser":
+            self.splunkd.parse(form["q"])
+            return 200, {}
+        row = re.fullmatch(r"storage/collections/data/(\w+)/([^/]+)", api)
+        if row:
+            found = self.splunkd.row(row[1], row[2], remove=method == "DELETE")
+            return (404, {}) if found is None else (200, found)
+        if api.startswith(("configs/", "data/ui/views/", "apps/", "server/")):
+            content = self.splunkd.content(api)
+            return (404, {}) if content is None else (200, {"entry": [{"content": content}]})
         if api == "data/ui/times":
             return 200, {"entry": [_times(*preset) for preset in _PRESETS]}
         return 200, {"entry": [], "messages": []}

@@ -309,7 +309,7 @@ def _check_plan(world: _World, made: Plan) -> None:
         assert network.num_addresses == 1, "more than one address is planned"
         assert _is_within(network, world, "networks"), "an address that is not Cisco's is planned"
         assert not _is_within(network, world, "relays"), "a private address is planned"
-        sinkhole = world.bounds.sinkholes.longest(Address(network.version, int(network[0])))
+        sinkhole = world.lookups.sinkholes.longest(Address(network.version, int(network[0])))
         assert sinkhole is None, "a sinkhole is planned"
     for values in made.aliases:
         alias = values["alias"]

@@ -16,13 +16,27 @@ import pytest
 
 from lab.spl.syntax import expand, pipeline, split
 from lab.spl.values import SplError
+from tests.tools.interpreters import FLAVOUR
 from tsid.facts.tables import LAYERS
 from tsid.text import conf
 
 COMMAND_SETTINGS = {"chunked", "filename", "python.version", "python.required", "is_risky", "run_in_preview", "maxwait", "maxchunksize"}  # fmt: skip
 """The settings of a chunked command that Splunk reads; it ignores others silently."""
 
-PACKAGED_SUFFIXES = {"", ".conf", ".csv", ".manifest", ".md", ".meta", ".png", ".py", ".spec", ".txt", ".xml"}
+PACKAGED_SUFFIXES = {
+    "",
+    ".conf",
+    ".csv",
+    ".manifest",
+    ".md",
+    ".meta",
+    ".png",
+    ".py",
+    ".sha256",
+    ".spec",
+    ".txt",
+    ".xml",
+}
 
 BARE_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!/[0-3]?\d(?![\w.]))(?![\w.]*\w)")
 """AppInspect warns about an IPv4 address that is not in CIDR form."""
@@ -177,8 +191,13 @@ def test_every_command_runs_a_script_of_the_app_on_both_pythons(packaged_app: Pa
     for _, settings in stanzas(packaged_app, "commands"):
         assert settings["chunked"] == "true"
         assert settings["python.version"] == "python3"
-        assert settings["python.required"] == "3.9, 3.13"
+        assert settings["python.required"] == FLAVOUR.pythons
         assert (packaged_app / "bin" / settings["filename"]).is_file()
+
+
+def test_the_manifest_asks_for_a_splunk_that_has_one_of_these_pythons(packaged_app: Path) -> None:
+    required = manifest(packaged_app)["platformRequirements"]["splunk"]
+    assert required == {"Enterprise": FLAVOUR.splunk}
 
 
 def test_no_command_has_a_setting_that_splunk_ignores(packaged_app: Path) -> None:
@@ -367,7 +386,7 @@ BREAKS: list[tuple[Callable[[Path], None], Callable[[Path], object]]] = [
     (test_the_manifest_says_the_same_as_app_conf, replaced("app.manifest", '"version": "', '"version": "9')),
     (test_the_manifest_says_the_same_as_app_conf, replaced("app.manifest", "{", "{,")),
     (test_the_manifest_names_files_of_the_package, lambda app: (app / "LICENSE").unlink()),
-    (test_every_command_runs_a_script_of_the_app_on_both_pythons, replaced("default/commands.conf", "3.9, 3.13", "3.13")),
+    (test_every_command_runs_a_script_of_the_app_on_both_pythons, replaced("default/commands.conf", FLAVOUR.pythons, "3.7")),
     (test_no_command_has_a_setting_that_splunk_ignores, appended("default/commands.conf", "\nstreaming = true\n")),
     (test_every_command_has_its_help_and_all_help_is_of_a_command, appended("default/searchbnf.conf", "\n[broken-command]\n")),
     (test_every_option_that_the_help_names_has_a_stanza, appended("default/searchbnf.conf", "\n[broken]\nsyntax = <absent-option>\n")),

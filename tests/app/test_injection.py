@@ -514,12 +514,13 @@ def test_searches_that_write_or_connect_are_for_admins(self) -> None:
             ("tsidrisk", "model=../../license_clocks"),
             ("tsidrefresh", "table=/etc/passwd"),
             ("tsidrefresh", "ca_bundle=/etc/passwd"),
-            ("tsidrefresh", "resolvers=203.0.113.1"),
-            ("tsidrefresh", "proxy=http://203.0.113.1"),
+            ("tsidrefresh", "tls_port=22"),
             *((c, "logging_configuration=/etc/passwd") for c in ("tsidlookup", "tsidrisk", "tsidrefresh")),
         ],
     )
-    def test_no_option_names_a_file_or_a_server(self, command: str, arguments: str) -> None:
+    def test_no_option_names_a_file_and_only_that_of_admins_a_server(
+        self, command: str, arguments: str
+    ) -> None:
         events = [{"device": "10.0.0.1"}] if command in ("tsidenrich", "tsidrisk") else ()
         # Only a process shows the SDK's own treatment of an option.
         host = CommandHost if arguments.startswith("logging_configuration") else InProcessHost

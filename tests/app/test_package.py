@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.interpreters import FLAVOUR
 from tools import package, vendor
 from tools.common import ROOT, ToolError, sha256
 from tools.package import version_of
+from tsid.text import conf
 
 
 def copy_of_the_tree(folder: Path) -> Path:
@@ -73,7 +76,7 @@ def test_the_package_comes_with_its_sha256(package_file: Path) -> None:
 
 
 def test_the_file_name_contains_the_version(package_file: Path) -> None:
-    assert package_file.name == package.path_of().name
+    assert package_file.name == f"tsidenrich-{version_of()}{FLAVOUR.suffix}.tgz"
 
 
 def test_the_package_has_one_top_folder_and_sorted_members(members: list[tarfile.TarInfo]) -> None:
@@ -90,7 +93,7 @@ def test_members_have_no_owner_and_the_time_of_the_version(
         (True, False, 0o755),
         (False, True, 0o644),
     }
-    time = package.mtime_of(version_of())
+    time = package.mtime_of(version_of() + FLAVOUR.suffix)
     assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", time)}
 
 
@@ -111,10 +114,41 @@ def test_default_app_conf_is_a_file(app: Path) -> None:
 
 def test_the_libraries_are_in_it_with_their_licences(app: Path) -> None:
     lib = app / vendor.LIB
-    assert (
-        sorted(path.relative_to(lib).as_posix() for path in lib.rglob("*") if path.is_file())
-        == vendor.files_of()
-    )
+    assert sorted(
+        path.relative_to(lib).as_posix() for path in lib.rglob("*") if path.is_file()
+    ) == vendor.files_of(flavour=FLAVOUR)
+
+
+def test_the_digests_in_it_are_those_of_its_tables(app: Path) -> None:
+    listed = dict(line.split("  ")[::-1] for line in (app / package.SHIPPED).read_text("ascii").splitlines())
+    assert listed == {f"lookups/{path.name}": sha256(path) for path in (app / "lookups").iterdir()}
+
+
+def test_the_flavours_differ_in_the_libraries_and_what_they_run_on_only(tree: Path) -> None:
+    other = vendor.FLAVOURS["3"]
+    shutil.copytree(tree / vendor.LIB, tree / other.lib)
+    shutil.copy(tree / other.requirements, tree / other.lib / vendor.RECORD)
+    flavours = (vendor.DEFAULT, other)
+    packages = [package.build(tree, tree / "dist", flavour) for flavour in flavours]
+    apps = [package.unpack(path, tree / "build" / path.stem) for path in packages]
+    files = [
+        {path.relative_to(app).as_posix(): path.read_bytes() for path in app.rglob("*") if path.is_file()}
+        for app in apps
+    ]
+    assert files[0].keys() == files[1].keys()
+    assert {name for name in files[0] if files[0][name] != files[1][name]} == {
+        "app.manifest",
+        "bin/lib/VENDORED.txt",
+        "default/commands.conf",
+    }
+    for flavour, app in zip(flavours, apps):
+        commands = conf.read(app / "default" / "commands.conf").values()
+        assert {command["python.required"] for command in commands} == {flavour.pythons}
+        manifest = json.loads((app / "app.manifest").read_bytes())
+        assert manifest["platformRequirements"]["splunk"]["Enterprise"] == flavour.splunk
+    # Python must not take the bytecode of the one for that of the other.
+    with tarfile.open(packages[0]) as first, tarfile.open(packages[1]) as second:
+        assert first.getmembers()[0].mtime != second.getmembers()[0].mtime
 
 
 STRAYS = (

@@ -263,6 +263,67 @@ def test_code_and_shipped_tables_of_different_versions_work_together(
         assert answers(app, EVENTS[2:]) == IN_FORCE[2:]
 
 
+def push(archive: Path, app: Path) -> None:
+    """Let a deployer push a package to a member, as Splunk's app.conf.spec says.
+
+    What the member already has under ``lookups/`` it keeps, unless the pushed app says ``always_overwrite``. Files that
+    are not in the package stay.
+    """
+    with tarfile.open(archive) as package_:
+        content = package_.extractfile(f"{package.APP}/default/app.conf")
+        assert content is not None
+        pushed = conf.parse(content.read().decode("utf-8"))
+    mode = pushed.get("shclustering", {}).get("deployer_lookups_push_mode", "always_preserve")
+    assert mode in ("preserve_lookups", "always_preserve", "always_overwrite")
+    kept = {path: path.read_bytes() for path in (app / "lookups").glob("*")}
+    install(archive, app)
+    if mode != "always_overwrite":
+        for path, data in kept.items():
+            path.write_bytes(data)
+
+
+def outdated(app: Path) -> set[str]:
+    """Return the shipped tables that `| tsidlookup table=files` says are not those of this version."""
+    rows = CommandHost(app, "tsidlookup").run((), "table=files").raise_for_error().events
+    problems = {str(row["file"]) for row in rows if row.get("problem")}
+    assert problems == {str(row["file"]) for row in rows if row.get("as_shipped") == "false"}
+    return problems
+
+
+def test_a_deployer_brings_the_shipped_tables_and_leaves_the_sites_own(
+    release: Path, package_file: Path, app: Path
+) -> None:
+    push(release, app)
+    for name, data in SITE.items():
+        (app / name).parent.mkdir(exist_ok=True)
+        (app / name).write_bytes(data)
+    push(package_file, app)
+    assert {name: (app / name).read_bytes() for name in SITE} == SITE
+    with tarfile.open(package_file) as archive:
+        for member in archive:
+            if member.isreg() and member.name.startswith(f"{package.APP}/lookups/"):
+                content = archive.extractfile(member)
+                assert content is not None
+                assert (app / "lookups" / Path(member.name).name).read_bytes() == content.read(), member.name
+    assert outdated(app) == set()
+    assert answers(app) == IN_FORCE
+
+
+def test_a_member_that_kept_its_old_tables_is_noticed(release: Path, package_file: Path, app: Path) -> None:
+    install(release, app)
+    old = {path.name: path.read_bytes() for path in (app / "lookups").glob("*.csv")}
+    install(package_file, app)
+    new = {path.name: path.read_bytes() for path in (app / "lookups").glob("*.csv")}
+    changed = {name for name, data in old.items() if data != new[name]}
+    assert changed
+    for name, data in old.items():
+        (app / "lookups" / name).write_bytes(data)
+    for name, data in SITE.items():
+        (app / name).parent.mkdir(exist_ok=True)
+        (app / name).write_bytes(data)
+    assert outdated(app) == changed
+
+
 READ = {
     "as in 0.1.0": "network,host,service,status,valid_from,valid_until,source,last_seen\n"
     "192.0.2.9/32,tools.cisco.com,x,active,,,y,\n",

@@ -6,10 +6,11 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
-from tsid.facts.digests import FileDigest, file_digests
+from tsid.facts.digests import SHIPPED, FileDigest, file_digests
 
 
 def test_every_file_of_the_apps_lookups_is_listed_with_rows_and_hash(folder: Path) -> None:
@@ -22,6 +23,7 @@ def test_every_file_of_the_apps_lookups_is_listed_with_rows_and_hash(folder: Pat
         data.count(b"\n") - 1,
         hashlib.sha256(data).hexdigest(),
         "",
+        "",
     )
 
 
@@ -33,6 +35,44 @@ def test_a_file_that_cannot_be_read_is_listed_as_not_readable(folder: Path) -> N
         "tsid_aliases_local.csv", None, "", "not readable (Is a directory)"
     )
     assert found["tsid_relays_local.csv"].problem == "not readable (No such file or directory)"
+
+
+def shipped(folder: Path, *names: str) -> None:
+    """Write what the package says about the tables of these names, as they are now."""
+    (folder.parent / "bin").mkdir()
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  lookups/{name}\n" for name in names
+    ]
+    (folder.parent / "bin" / SHIPPED).write_text("".join(lines), encoding="ascii")
+
+
+def test_a_shipped_table_of_another_version_or_an_edited_or_missing_one_is_noticed(folder: Path) -> None:
+    tables = sorted(path.name for path in folder.glob("*.csv"))
+    shipped(folder, *tables)
+    (folder / "tsid_aliases_local.csv").write_bytes(b"alias,host\nx.example,tools.cisco.com\n")
+    assert {(digest.file, digest.as_shipped, digest.problem) for digest in file_digests(folder)} == {
+        *((name, "true", "") for name in tables),
+        # A site's own file: nobody shipped it.
+        ("tsid_aliases_local.csv", "", ""),
+    }
+    with (folder / "tsid_aliases.csv").open("ab") as file:
+        file.write(b"\n")
+    (folder / "tsid_relays.csv").unlink()
+    found = {digest.file: digest for digest in file_digests(folder) if digest.as_shipped == "false"}
+    assert sorted(found) == ["tsid_aliases.csv", "tsid_relays.csv"]
+    assert "kept from another version, or edited" in found["tsid_aliases.csv"].problem
+    assert "tsid_aliases_local.csv" in found["tsid_aliases.csv"].problem
+    assert found["tsid_relays.csv"].problem.startswith("missing.")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"# nothing\n", None])
+def test_without_the_packages_digests_it_is_not_known_what_was_shipped(
+    folder: Path, content: Optional[bytes]
+) -> None:
+    (folder.parent / "bin").mkdir()
+    if content is not None:
+        (folder.parent / "bin" / SHIPPED).write_bytes(content)
+    assert {(digest.as_shipped, digest.problem) for digest in file_digests(folder)} == {("", "")}
 
 
 def test_nothing_is_shown_of_files_that_are_not_the_apps(folder: Path) -> None:

@@ -206,7 +206,7 @@ class TestNewAddress:
         # The other address is not missed either: a resolver that lies proves nothing.
         assert told(plan) == {refusal(what, f"{address}/32", f"{R1}, {R2}: {reason}")}
         assert plan.endpoints == []
-        found = objection(world.lookups, load_bounds(world.folder), ip(address))
+        found = objection(world.lookups, ip(address))
         assert found == (what, reason)
 
     def test_what_one_resolver_alone_has_is_refused(self, world: World) -> None:
@@ -988,7 +988,7 @@ def test_the_servers_to_look_at(world: World) -> None:
     world.refreshed(f"{TWO}/32,{HOST},s,retired,,2026-12-31,,,,,", f"72.163.0.0/16,{OTHER},s,active,,,,,,,")
     members = {"tools9.cisco.com": HOST}
     answers = [*says("tools9.cisco.com", NEW, "203.0.113.9", "10.1.1.1"), *says(OTHER, ONE)]
-    found = list(targets(world.lookups, load_bounds(world.folder), answers, members))
+    found = list(targets(world.lookups, answers, members))
     expected = [(NEW, HOST), (ONE, OTHER), (SIX, HOST), (ONE, HOST), ("72.163.4.41", HOST), (OTHERS, OTHER)]
     assert len(found) == len(set(found))
     assert set(found) == {(ip(address), sni) for address, host in expected for sni in ("", host)}
@@ -1039,5 +1039,6 @@ def test_a_site_may_add_to_the_bounds(folder: Path) -> None:
     (folder / "tsid_sinkholes_local.csv").write_text("network\n72.163.4.0/24\n", encoding="ascii")
     bounds = load_bounds(folder)
     assert bounds.has_name("tools.cisco.example")
-    assert bounds.sinkholes.longest(ip(ONE)) is not None
-    assert bounds.sinkholes.longest(ip(TWO)) is None
+    sinkholes = load_lookups(folder).sinkholes
+    assert sinkholes.longest(ip(ONE)) is not None
+    assert sinkholes.longest(ip(TWO)) is None

@@ -26,11 +26,13 @@ import trustme
 
 from lab.errors import SearchFailed
 from lab.host.host import CommandHost
+from lab.host.in_process import InProcessHost
 from lab.host.search import Result
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
 from lab.internet.nameserver import LOOPBACK, free_port, has_nsd, nameserver
 from lab.internet.servers import issue, silent_server, write_authority
 from lab.spl.engine import Splunk
+from lab.spl.syntax import expand
 from lab.spl.table import Table
 from tsid.facts.lookups import load_lookups
 from tsid.refresh.items import ADVICE
@@ -40,6 +42,7 @@ from tsid.refresh.run import refresh, today
 from tsid.refresh.script import main
 from tsid.refresh.settings import Settings, load_settings
 from tsid.refresh.survey import Survey, look
+from tsid.text import conf
 
 # In CI it is an error that it is missing.
 pytestmark = pytest.mark.skipif(
@@ -864,7 +867,8 @@ class TestCommand:
         # What the dashboard of lookup health shows of it.
         splunk = Splunk(ROOT, [], 1_800_000_000)
         command, *others = splunk.saved["TSID refresh: report"]["search"].strip("| ").split("|", 1)
-        assert command.strip() == "tsidrefresh table=report"
+        macros = conf.read(ROOT / "default" / "macros.conf")
+        assert expand(command, macros).strip() == "tsidrefresh table=report"
         (columns,) = {tuple(c for c in names if not c.startswith("_")) for names in results["report"].columns}
         base = Table([{k: v for k, v in row.items() if v} for row in report], list(columns))
         for _ in range(2):
@@ -903,6 +907,44 @@ class TestCommand:
             host.run((), "table=endpoints").raise_for_error()
         kinds = {row["kind"] for row in host.run((), "").raise_for_error().events}
         assert {"failure", "file", "row"} <= kinds
+
+    def test_its_options_are_settings_as_a_cloud_admin_gives_them_and_leave_the_bounds_as_they_are(
+        self, packaged_app: Path, world: World
+    ) -> None:
+        moved = world.records(tools=[MINE, MOVED, "192.0.2.66"])
+        with internet(world.app.parent / "dns", moved, world.servers) as site:
+            host = self.host(packaged_app, world, None)
+            silent = host.run((), "table=endpoints")
+            told = host.run(
+                (), f'table=endpoints resolvers="{site.resolver}" tls=false timeout=10 attempts=2'
+            )
+        assert silent.failed
+        networks = {str(row["network"]) for row in full(told)}
+        assert f"{MOVED}/32" in networks
+        assert "192.0.2.66/32" not in networks
+        (warning,) = [message.text for message in told.messages]
+        assert "192.0.2.66/32" in warning
+
+    @pytest.mark.parametrize(
+        ("option", "message"),
+        [
+            ("timeout=0", "option: timeout = 0 cannot be used. Give a whole number from 1 to 300."),
+            ("tls=perhaps", "option: tls = perhaps cannot be used. Use true or false."),
+            ("misses=0", "option: misses = 0 cannot be used. Give a whole number from 1 to 1000."),
+            ('resolvers="ns.example.com"', "option: resolvers = ns.example.com cannot be used."),
+            ("proxy=http://user:secret@proxy", "option: proxy cannot be used. It contains a user name"),
+            ("ca_bundle=/etc/passwd", "use one of certifi"),
+            ("tls_port=22", "unknown option tls_port"),
+        ],
+    )
+    def test_an_option_that_cannot_be_used_stops_the_search_without_telling_a_secret(
+        self, packaged_app: Path, option: str, message: str
+    ) -> None:
+        told = InProcessHost(packaged_app, "tsidrefresh").run((), option)
+        (text,) = [found.text for found in told.messages]
+        assert told.failed
+        assert message in text
+        assert "secret" not in text.replace("secrets", "")
 
 
 def load_rows(path: Path) -> list[dict[str, str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -254,3 +256,17 @@ def test_a_missing_setting_is_named_with_its_cure(app: Path) -> None:
 def test_a_value_of_several_lines_continues_after_a_backslash(app: Path) -> None:
     local(app, b"[refresh]\r\nresolvers = 192.0.2.1, \\\r\n    192.0.2.2\r\n")
     assert [found.name for found in load_settings(app, {}).resolvers] == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_certifi_stands_for_the_authorities_of_that_package(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    with pytest.raises(
+        SettingsError, match=r"ca_bundle = certifi cannot be used\. This Python does not have"
+    ):
+        load_settings(app, {"ca_bundle": "certifi"})
+    package = ModuleType("certifi")
+    monkeypatch.setattr(package, "where", lambda: str(tmp_path / "cacert.pem"), raising=False)
+    monkeypatch.setitem(sys.modules, "certifi", package)
+    assert load_settings(app, {"ca_bundle": "certifi"}).ca_bundle == tmp_path / "cacert.pem"

@@ -6,6 +6,7 @@ import pytest
 
 from tools import appinspect
 from tools.appinspect import EXPECTED, Finding
+from tools.vendor import FLAVOURS
 
 
 def report(*checks: tuple[str, str, str]) -> dict[str, object]:
@@ -26,6 +27,14 @@ def test_successful_checks_are_not_findings() -> None:
 
 def test_the_expected_warnings_are_accepted() -> None:
     assert appinspect.complaints(WARNINGS) == []
+
+
+def test_the_flavour_with_the_new_sdk_has_no_warning_about_an_old_one() -> None:
+    newest = [Finding(check, "warning", "as always") for check in appinspect.EXPECTED_SDK3]
+    assert appinspect.complaints(newest, FLAVOURS["3"]) == []
+    assert appinspect.complaints([*newest, WARNINGS[0]], FLAVOURS["3"]) == [
+        "warning of check_python_sdk_version: as always"
+    ]
 
 
 @pytest.mark.parametrize("result", ["warning", *appinspect.BAD])

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tools.common import ROOT
+from tools.vendor import FLAVOURS
 
 LOCKED = sorted(ROOT.glob("requirements/*.txt"))
+PINNED = re.compile(r"(?m)^([\w-]+)==(\S+)")
 PIN = re.compile(r"[\w.-]+(\[[\w,.-]+\])?==[^\s;]+( ;[^-]+)?( +--hash=sha256:[0-9a-f]{64})+")
 
 
@@ -19,6 +21,11 @@ def test_every_line_is_a_pin_with_hashes(path: Path) -> None:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert lines
     assert [line for line in lines if not PIN.fullmatch(" ".join(line.split()))] == []
+
+
+def test_the_flavours_of_the_package_differ_in_splunk_sdk_only() -> None:
+    pins = [set(PINNED.findall((ROOT / each.requirements).read_text("utf-8"))) for each in FLAVOURS.values()]
+    assert {name for name, _ in pins[0] ^ pins[1]} == {"splunk-sdk"}
 
 
 def test_every_requirement_file_is_locked() -> None:

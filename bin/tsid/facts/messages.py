@@ -8,7 +8,7 @@ from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.facts.tables import Row, TableFormat, read_table
+from tsid.facts.tables import LeftOut, Row, TableFormat, read_table
 
 MESSAGES = TableFormat(
     "license_messages",
@@ -87,21 +87,22 @@ class MessageTable:
         return "(" + " OR ".join(f'"{term}"' for term in sorted(terms)) + ")"
 
 
-def load_messages(folder: Path) -> MessageTable:
+def load_messages(folder: Path, left_out: Optional[list[LeftOut]] = None) -> MessageTable:
     """Read the messages.
 
     Args:
         folder: the app's ``lookups`` folder.
+        left_out: takes what is broken in the local file, which is then passed over; None: an error.
 
     Raises:
         LookupTableError: a file is missing or broken; the message names the file, the line and the cure.
     """
-    return MessageTable(read_table(folder, MESSAGES, _parse_message))
+    return MessageTable(read_table(folder, MESSAGES, _parse_message, left_out=left_out))
 
 
-def load_failures(folder: Path) -> Sequence[Failure]:
-    """Read the failures; raises like `load_messages`."""
-    return read_table(folder, FAILURES, _parse_failure)
+def load_failures(folder: Path, left_out: Optional[list[LeftOut]] = None) -> Sequence[Failure]:
+    """Read the failures, with the arguments and errors of `load_messages`."""
+    return read_table(folder, FAILURES, _parse_failure, left_out=left_out)
 
 
 def _split(tag: str) -> Optional[tuple[str, str]]:

@@ -1,13 +1,13 @@
-"""The bounds of what a refresh may believe: Cisco's networks and domains, and known sinkholes."""
+"""The bounds of what a refresh may believe: Cisco's networks and domains, and no sinkhole."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from tsid.facts.lookups import DOMAINS, SINKHOLES, Lookups, Network, parse_host, parse_network
+from tsid.facts.lookups import DOMAINS, Lookups, parse_host
 from tsid.facts.tables import LeftOut, Row, read_table
-from tsid.text.addresses import Address, PrefixTable
+from tsid.text.addresses import Address
 
 
 class Bounds(NamedTuple):
@@ -15,11 +15,9 @@ class Bounds(NamedTuple):
 
     Attributes:
         domains: every new alias must be in one of them.
-        sinkholes: networks that DNS filters answer with; an address in one cannot be an endpoint.
     """
 
     domains: frozenset[str]
-    sinkholes: PrefixTable[Network]
 
     def has_name(self, host: str) -> bool:
         """Return whether a host is in one of the domains."""
@@ -39,13 +37,12 @@ def load_bounds(folder: Path, left_out: Optional[list[LeftOut]] = None) -> Bound
         LookupTableError: a file is missing or broken.
     """
     domains = read_table(folder, DOMAINS, _parse_domain, left_out=left_out)
-    sinkholes = read_table(folder, SINKHOLES, parse_network, left_out=left_out)
-    return Bounds(frozenset(domains), PrefixTable(sinkholes))
+    return Bounds(frozenset(domains))
 
 
-def objection(lookups: Lookups, bounds: Bounds, address: Address) -> Optional[tuple[str, str]]:
+def objection(lookups: Lookups, address: Address) -> Optional[tuple[str, str]]:
     """Return why an address cannot be an endpoint of any host, as a word and a sentence; None if it can."""
-    sinkhole = bounds.sinkholes.longest(address)
+    sinkhole = lookups.sinkholes.longest(address)
     if sinkhole is not None:
         return "sinkhole", f"a DNS filter answers with this address ({sinkhole.owner})."
     relay = lookups.relays.longest(address)

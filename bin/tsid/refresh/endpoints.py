@@ -10,7 +10,7 @@ from netaddr import IPNetwork
 
 from tsid.facts.lookups import Endpoint, Lookups
 from tsid.facts.tables import whole_number
-from tsid.refresh.bounds import Bounds, objection
+from tsid.refresh.bounds import objection
 from tsid.refresh.items import CHANGE, FAILURE, NOTE, REFUSAL, SEEN, Items, list_names
 from tsid.refresh.resolving import KINDS, DnsAnswer
 from tsid.refresh.rows import (
@@ -55,13 +55,12 @@ class EndpointPlan:
     def __init__(
         self,
         lookups: Lookups,
-        bounds: Bounds,
         survey: Survey,
         settings: Settings,
         today: datetime.date,
         items: Items,
     ) -> None:
-        self._lookups, self._bounds, self._survey, self._settings = lookups, bounds, survey, settings
+        self._lookups, self._survey, self._settings = lookups, survey, settings
         self._today = today
         self._items = items
         self._entries: dict[str, list[_Entry]] = {}
@@ -136,7 +135,7 @@ class EndpointPlan:
 
     def _withdraw(self, entry: _Entry) -> None:
         """Retire a row for all times if an earlier refresh believed a DNS filter."""
-        sinkhole = entry.address and self._bounds.sinkholes.longest(entry.address)
+        sinkhole = entry.address and self._lookups.sinkholes.longest(entry.address)
         if sinkhole and entry.refreshed and entry.endpoint.status != "retired":
             entry.values.update(status="retired", valid_from="", valid_until=_NEVER)
             entry.seen = True
@@ -155,7 +154,7 @@ class EndpointPlan:
                 entry.seen = True
             return True
         resolvers = sorted({answer.resolver for answer in answers})
-        problem = objection(self._lookups, self._bounds, address)
+        problem = objection(self._lookups, address)
         active = bool(known) and known[0].endpoint.status == "active"
         if problem is None and not active:
             problem = _disagreement(answers, self._survey.answers_for(host))

@@ -49,7 +49,7 @@ def make_plan(
         today: the date in UTC.
     """
     items = Items()
-    endpoints = EndpointPlan(lookups, bounds, survey, settings, today, items)
+    endpoints = EndpointPlan(lookups, survey, settings, today, items)
     aliases = AliasPlan(lookups, bounds, survey, settings, today, items, endpoints)
     # To a resolver without access to the internet, all hosts seem to have vanished.
     checked = any(answer.addresses for answer in survey.answers)

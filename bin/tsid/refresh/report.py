@@ -117,7 +117,7 @@ def as_text(plan: Plan) -> str:
 def status_as_text(rows: Sequence[Mapping[str, str]]) -> str:
     """Return the rows of `file_rows` and `age_rows` as text."""
     files = [
-        (row["file"], row["rows"] or "-", row["sha256"] or row["reason"])
+        (row["file"], row["rows"] or "-", " ".join(filter(None, (row["sha256"], row["reason"]))))
         for row in rows
         if row["kind"] == "file"
     ]

@@ -24,6 +24,9 @@ STANZA = "refresh"
 #: The resolver that the system itself uses.
 SYSTEM = "system"
 
+#: The authorities of the Python package certifi, which Splunk's Python has.
+CERTIFI = "certifi"
+
 _DNS_PORT = 53
 # After a name, an IPv4 address, or an IPv6 address in brackets.
 _PORT = re.compile(r"(?<=[\w.\]]):[0-9]{1,5}\Z")
@@ -117,12 +120,13 @@ class Settings(NamedTuple):
     seen_days: int
 
 
-def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
+def load_settings(app: Path, given: Mapping[str, str], where: str = "command line") -> Settings:
     """Read the settings.
 
     Args:
         app: the app's folder; a missing file counts as an empty one.
         given: settings that override those of the files, such as a command line's.
+        where: what these are, for messages.
 
     Raises:
         SettingsError: a file or a setting cannot be used; the message says which, and what to do.
@@ -142,7 +146,7 @@ def load_settings(app: Path, given: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"default/tsidrefresh.conf: no setting {missing[0]}. Restore the file from the app's package."
         )
-    values.update((name, (value, "command line")) for name, value in given.items())
+    values.update((name, (value, where)) for name, value in given.items())
     reader = _Reader(values, app)
     return Settings(
         resolvers=reader.resolvers(),
@@ -211,6 +215,12 @@ class _Reader:
         text = self._text(name)
         if not text:
             return None
+        if text == CERTIFI:
+            try:
+                import certifi
+            except ImportError:
+                raise self._refusal(name, "This Python does not have the package certifi.") from None
+            return Path(certifi.where())
         path = self._app / text
         if not path.is_file():
             raise self._refusal(name, "There is no such file; a relative path starts at the app's folder.")
@@ -254,8 +264,8 @@ class _Reader:
         if not of_system:
             raise self._refusal(
                 "proxy",
-                "It contains a user name, and files are no place for secrets: use system, and the "
-                "environment variable HTTPS_PROXY.",
+                "It contains a user name, and files and searches are no place for secrets: use system, and "
+                "the environment variable HTTPS_PROXY.",
                 hidden=True,
             )
         user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"

@@ -47,7 +47,7 @@ def look(lookups: Lookups, bounds: Bounds, settings: Settings, progress: Callabl
 
     Args:
         lookups: the rows in force, all layers.
-        bounds: which addresses may be connected to.
+        bounds: which names may be asked for.
         settings: whom to ask, and how long to wait.
         progress: called with a line of text before each step.
 
@@ -65,7 +65,7 @@ def look(lookups: Lookups, bounds: Bounds, settings: Settings, progress: Callabl
     names = sorted(hosts.union(members))
     progress(f"asking {len(settings.resolvers)} resolver(s) for {len(names)} hosts")
     answers = resolve_all(names, settings)
-    servers = list(targets(lookups, bounds, answers, members)) if settings.tls else []
+    servers = list(targets(lookups, answers, members)) if settings.tls else []
     if servers:
         progress(f"looking at the certificates of {len({address for address, _ in servers})} servers")
     sights = look_all(servers, settings)
@@ -79,7 +79,7 @@ def hosts_of(lookups: Lookups) -> frozenset[str]:
 
 
 def targets(
-    lookups: Lookups, bounds: Bounds, answers: Iterable[DnsAnswer], members: Mapping[str, str]
+    lookups: Lookups, answers: Iterable[DnsAnswer], members: Mapping[str, str]
 ) -> Iterator[tuple[Address, str]]:
     """Yield the servers to look at: every address in the answers or the lookups that may be an endpoint.
 
@@ -95,7 +95,7 @@ def targets(
         if single is not None and endpoint.status != "retired" and endpoint.host in hosts:
             found[single, endpoint.host] = None
     # The refresh does not connect to addresses outside its bounds.
-    ours = [(address, host) for address, host in found if objection(lookups, bounds, address) is None]
+    ours = [(address, host) for address, host in found if objection(lookups, address) is None]
     yield from dict.fromkeys((address, "") for address, _ in ours)
     yield from ours
 
