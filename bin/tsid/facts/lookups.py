@@ -18,7 +18,14 @@ from tsid.facts.event_kinds import EVENT_KINDS, EventKinds, parse_event_kind
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
 from tsid.facts.messages import FAILURES, MESSAGES
 from tsid.facts.tables import (
-    LAYERS, LeftOut, Row, TableFormat, nearest, read_table, warnings_of, whole_number
+    LAYERS,
+    LeftOut,
+    Row,
+    TableFormat,
+    nearest,
+    read_table,
+    warnings_of,
+    whole_number,
 )
 from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import Address, PrefixTable, is_host_address, parse_address, parse_prefix
