@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab.host.extraction import ALL
 from lab.spl import aggregates
-from lab.spl.expressions import Context
 from lab.spl.expressions import parse as parse_expression
+from lab.spl.functions import Context
 from lab.spl.predicate import parse_predicate
 from lab.spl.syntax import Command, bracketed, options, outside_quotes, pipeline, split, words
 

@@ -307,7 +307,7 @@ def test_a_block_counts_only_if_it_is_later_than_the_success(
     assert f"{max(0, NOW - success) // DAY} days ago" in found.reason
 
 
-def told(meaning: str, days: float, reason: str = "", **more: str) -> dict[str, str]:
+def told(meaning: str, days: float, reason: str = "", **more: str) -> dict[str, Any]:
     return {"device_said": meaning, "device_said_at": ago(days), "device_reason": reason, **more}
 
 
@@ -427,10 +427,10 @@ def test_the_devices_own_reason_chooses_the_next_step(reason: str, step: str) ->
 def test_no_device_is_healthy_after_it_said_that_it_failed(
     success: Optional[int], failed: int, own: Optional[int], blocked: Optional[int]
 ) -> None:
-    row = {"last_allowed": success, "device_success": own, "last_blocked": blocked}
-    found = assess(
-        **{name: ago(days) for name, days in row.items() if days is not None}, **told("failed", failed)
-    )
+    times = {"last_allowed": success, "device_success": own, "last_blocked": blocked}
+    row = told("failed", failed)
+    row.update({name: ago(days) for name, days in times.items() if days is not None})
+    found = assess(**row)
     if own is None or own > failed:
         assert found.state != "healthy"
 

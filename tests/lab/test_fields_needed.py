@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from lab.host.extraction import Extraction
-from lab.spl.expressions import Context
 from lab.spl.fields_needed import fields_needed
+from lab.spl.functions import Context
 from lab.spl.syntax import Command, pipeline
 from lab.spl.values import SplError
 

@@ -147,7 +147,7 @@ def _protocol(values: Sequence[str], ports: Sequence[str]) -> str:
         ports: of the port's field, which FMC shows as ``443 (https) / tcp``.
     """
     for text in (*values, *ports):
-        words = _WORD.findall(text.lower())
+        words: list[str] = _WORD.findall(text.lower())
         if _TCP in words:
             return _TCP
         for word in words:
