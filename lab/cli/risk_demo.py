@@ -26,7 +26,7 @@ _STYLES = {
     "blocked": "yellow",
     "unknown": "cyan",
 }
-_LEDGER, _REPORT = "TSID ledger: backfill", "TSID report: devices by risk"
+_BACKFILL, _MERGE, _REPORT = "TSID ledger: backfill", "TSID ledger: last hour", "TSID report: devices by risk"
 
 
 class RiskDemo:
@@ -39,7 +39,8 @@ class RiskDemo:
     def __init__(self, app: Path) -> None:
         self._fleet = make_fleet(_DAYS, app / "lookups", size=_DEVICES, seed=_SEED)
         splunk = Splunk(app, self._fleet.events, self._fleet.start + _DAYS * DAY)
-        splunk.run(splunk.saved[_LEDGER]["search"], self._fleet.start)
+        splunk.run(splunk.saved[_BACKFILL]["search"], self._fleet.start)
+        splunk.dispatch(_MERGE)
         for address, row in splunk.collections["tsid_devices"].items():
             # What an admin would have entered.
             device = self._fleet.devices[address]

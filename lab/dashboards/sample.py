@@ -53,6 +53,7 @@ def make_sample(
         today = days - before
         splunk.now = fleet.start + today * DAY
         splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + since * DAY)
+        splunk.dispatch("TSID ledger: last hour")
         _add_admin_columns(splunk, fleet)
         splunk.dispatch("TSID ledger: states of the day")
         since = today

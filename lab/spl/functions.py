@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -277,6 +278,9 @@ _ALL: Sequence[Function] = (
     Function("like", 2, 2, True, (), _eager(_like)),
     Function("cidrmatch", 2, 2, True, (), _eager(_cidrmatch)),
     Function("replace", 3, 3, False, (), _eager(_replace)),
+    Function(
+        "sha256", 1, 1, False, (), _eager(lambda value: hashlib.sha256(text(value).encode()).hexdigest())
+    ),
     Function("lower", 1, 1, False, (), _eager(lambda value: text(value).lower())),
     Function("upper", 1, 1, False, (), _eager(lambda value: text(value).upper())),
     Function("trim", 1, 1, False, (), _eager(lambda value: text(value).strip(" \t"))),

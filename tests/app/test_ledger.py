@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Optional
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from lab.generator import START, LabelledEvent, generate
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
+from lab.spl.scheduler import runs
 from lab.spl.values import Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +137,8 @@ def test_hour_by_hour_with_gaps_and_a_backfill_equals_all_at_once(half_a_day: li
     assert hourly.collections != whole.collections
     hourly.now = end
     hourly.dispatch("TSID ledger: backfill")
-    assert hourly.collections == whole.collections
+    hourly.dispatch("TSID ledger: last hour")
+    assert hourly.collections["tsid_devices"] == whole.collections["tsid_devices"]
 
 
 def test_a_device_is_in_the_ledger_if_it_reached_an_endpoint_or_was_kept_from_it(
@@ -151,3 +154,179 @@ def test_a_device_is_in_the_ledger_if_it_reached_an_endpoint_or_was_kept_from_it
         and truth.shape.startswith("cisco:")
     }
     assert splunk.collections["tsid_devices"].keys() == told
+
+
+class Recorded(dict[str, Row]):
+    """The rows of a collection as a search has read them, and what it writes."""
+
+    def __init__(self, rows: Mapping[str, Row]) -> None:
+        super().__init__({key: dict(row) for key, row in rows.items()})
+        self.written: dict[str, Row] = {}
+
+    def __setitem__(self, key: str, row: Row) -> None:
+        self.written[key] = row
+        super().__setitem__(key, row)
+
+    def clear(self) -> None:
+        raise AssertionError("a merge that empties a collection loses what others write")
+
+
+Store = dict[str, dict[str, Row]]
+
+
+class Merge(NamedTuple):
+    """A search that writes to the collections.
+
+    Attributes:
+        name: the saved search.
+        now: when it runs.
+        earliest: the begin of another time range than its own.
+    """
+
+    name: str
+    now: float
+    earliest: Optional[float] = None
+
+    def after_reading(self, events: Sequence[Row], store: Store) -> Callable[[], None]:
+        """Run it over the store as it is now; return a function that writes its rows later."""
+        splunk = Splunk(ROOT, events, self.now, host=InProcessHost)
+        read = {name: Recorded(store.get(name, {})) for name in COLLECTIONS}
+        splunk.collections = {**read}
+        if self.earliest is None:
+            splunk.dispatch(self.name)
+        else:
+            splunk.run(splunk.saved[self.name]["search"], self.earliest)
+
+        def write() -> None:
+            for name, rows in read.items():
+                store.setdefault(name, {}).update(rows.written)
+
+        return write
+
+
+COLLECTIONS = ("tsid_devices", "tsid_backfill")
+HOURLY, BACKFILL = "TSID ledger: last hour", "TSID ledger: backfill"
+
+
+def contacts(rows: Sequence[tuple[float, str, str]]) -> list[Row]:
+    """Contacts with an endpoint: the time, the device, the firewall's action."""
+    return [
+        {
+            "_time": str(time),
+            "_raw": "72.163.4.38 tools.cisco.com",
+            "index": "i",
+            "sourcetype": "cisco:sfw:estreamer",
+            "host": "fmc",
+            "Device": f"fw-{device[-1]}",
+            "ResponderIP": "72.163.4.38",
+            "InitiatorIP": device,
+            "url": "https://tools.cisco.com/",
+            "AC_RuleAction": action,
+        }
+        for time, device, action in rows
+    ]
+
+
+# Of each device something old, which only a backfill reads, and something of the last hours.
+HISTORY = contacts(
+    [
+        *((NOW - days * DAY, "10.0.0.1", "Allow") for days in (20, 12)),
+        *((NOW - days * DAY, "10.0.0.1", "Block") for days in (11, 4)),
+        *((NOW - days * DAY, "10.0.0.2", "Block") for days in (15, 3)),
+        (NOW - 8 * DAY, "10.0.0.3", "Allow"),
+        *((NOW - minutes * 60, f"10.0.0.{n}", a) for minutes, n, a in ((150, 1, "Block"), (90, 2, "Allow"))),
+        *((NOW - minutes * 60, f"10.0.0.{n}", "Block") for minutes, n in ((30, 1), (29, 2), (28, 4))),
+    ]
+)
+NOW_HOURLY, NOW_BACKFILL = Merge(HOURLY, NOW), Merge(BACKFILL, NOW)
+OLD_BACKFILL = Merge(BACKFILL, NOW - 10 * DAY, NOW - 30 * DAY)
+RECENT_BACKFILL = Merge(BACKFILL, NOW - 60, NOW - 10 * DAY)
+PAIRS = {
+    "the hourly search and a backfill": (NOW_HOURLY, NOW_BACKFILL),
+    "the hourly search and a backfill of old times": (NOW_HOURLY, OLD_BACKFILL),
+    "a late hourly search and a backfill": (Merge(HOURLY, NOW - 2 * HOUR), NOW_BACKFILL),
+    "the hourly search twice": (NOW_HOURLY, Merge(HOURLY, NOW - HOUR)),
+    "two backfills of other times": (OLD_BACKFILL, RECENT_BACKFILL),
+    "two backfills of overlapping times": (NOW_BACKFILL, RECENT_BACKFILL),
+}
+
+
+def interleavings(one: Merge, other: Merge) -> Iterator[tuple[str, Store]]:
+    """Yield the store after each order in which two merges can read and write.
+
+    Each reads once and writes once: one after the other, or both read first, and either writes first.
+    """
+    for first, second in ((one, other), (other, one)):
+        for both_read_first in (False, True):
+            store = begin()
+            write_first = first.after_reading(HISTORY, store)
+            if not both_read_first:
+                write_first()
+            write_second = second.after_reading(HISTORY, store)
+            if both_read_first:
+                write_first()
+            write_second()
+            yield f"{first} then {second}, both read first: {both_read_first}", store
+
+
+def begin() -> Store:
+    """A ledger that knows the second device's first days, and what an admin has said of it."""
+    store: Store = {}
+    Merge(HOURLY, NOW - 15 * DAY + HOUR).after_reading(HISTORY, store)()
+    store["tsid_devices"]["10.0.0.2"]["label"] = "core-2"
+    return store
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_merges_at_the_same_time_lose_nothing_after_the_next_hour(pair: str) -> None:
+    one, other = PAIRS[pair]
+    expected = begin()
+    for merge in (one, other, one, other, Merge(HOURLY, NOW + HOUR)):
+        merge.after_reading(HISTORY, expected)()
+    assert expected["tsid_devices"]["10.0.0.2"]["label"] == "core-2"
+    for order, store in interleavings(one, other):
+        Merge(HOURLY, NOW + HOUR).after_reading(HISTORY, store)()
+        assert store["tsid_devices"] == expected["tsid_devices"], order
+
+
+def test_a_backfill_is_in_the_ledger_after_the_next_hour_and_then_writes_nothing_more() -> None:
+    whole = Splunk(ROOT, HISTORY, NOW + HOUR, host=InProcessHost)
+    whole.run(CONTACTS)
+    store: Store = {}
+    for merge in (OLD_BACKFILL, RECENT_BACKFILL, NOW_HOURLY):
+        merge.after_reading(HISTORY, store)()
+    assert store["tsid_devices"] == whole.collections["tsid_devices"]
+    # A merge writes what has changed, and nothing else: the less it writes, the less it can overwrite.
+    quiet = Splunk(ROOT, [], NOW + DAY, host=InProcessHost)
+    quiet.collections = {name: Recorded(rows) for name, rows in store.items()}
+    assert quiet.dispatch(HOURLY) == []
+    written = quiet.collections["tsid_devices"]
+    assert isinstance(written, Recorded) and written.written == {}
+
+
+def test_a_backfill_that_is_run_again_over_the_same_time_adds_no_row() -> None:
+    store: Store = {}
+    for _ in range(2):
+        NOW_BACKFILL.after_reading(HISTORY, store)()
+    assert len(store["tsid_backfill"]) == 4
+
+
+@pytest.mark.parametrize("scheduler_is_down", [False, True])
+@pytest.mark.parametrize("minutes_late", [0, 30, 240])
+def test_an_outage_of_four_hours_of_the_scheduler_or_of_the_events_loses_nothing(
+    half_a_day: list[LabelledEvent], minutes_late: int, scheduler_is_down: bool
+) -> None:
+    events = [event for event, _ in half_a_day]
+    begin, end = START + 12 * HOUR, START + 34 * HOUR
+    whole = Splunk(ROOT, events, end, host=InProcessHost)
+    whole.run(CONTACTS)
+    outage = (START + 15 * HOUR, START + 19 * HOUR)
+    ledger: Store = {}
+    settings = whole.saved[HOURLY]
+    for run in runs(settings, begin, end, [outage] if scheduler_is_down else []):
+        # What has come into the index by then.
+        there = [event for event in events if float(str(event["_time"])) + minutes_late * 60 <= run.started]
+        splunk = Splunk(ROOT, there, run.due, host=InProcessHost)
+        splunk.collections = ledger
+        splunk.dispatch(HOURLY)
+    assert ledger["tsid_devices"] == whole.collections["tsid_devices"]

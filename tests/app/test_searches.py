@@ -86,6 +86,7 @@ def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         splunk.now = fleet.start + day * DAY
         # A day more than needed: windows overlap.
         splunk.run(splunk.saved["TSID ledger: backfill"]["search"], fleet.start + (since - 1) * DAY)
+        splunk.dispatch("TSID ledger: last hour")
         splunk.run(INVENTORY)
         moments.append(Moment(day, fleet, splunk.copy()))
         since = day

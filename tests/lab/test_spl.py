@@ -150,6 +150,8 @@ def test_an_asterisk_finds_results_without_raw_text(splunk: Splunk) -> None:
         ("max(1, 3, 2)", "3"),
         ('substr("abcdef", 2, 3)', "bcd"),
         ('substr("abcdef", -2)', "ef"),
+        # FIPS 180-2, the example "abc".
+        ('sha256("abc")', "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ('mvcount(split("a,b,c", ","))', "3"),
         ("mvcount(none)", None),
         ('mvindex(split("a,,c", ","), 2)', "c"),
