@@ -1,10 +1,10 @@
 """Which fields of an event splunkd extracts for a search.
 
 splunkd extracts at search time only what the search asks for: the fields that its commands name, and those
-that a command's getinfo reply requires. A search whose results are events, because no command transforms them,
+that a command's getinfo reply requires. A search whose results are events, as no command transforms them,
 asks for all. Sources: Splunk Support on the protocol, in a post on community.splunk.com (``required_fields``
-drives the extraction; a command that needs all fields says ``["*"]``), and the recording of ``sortages | table
-name, age`` with Splunk 8.2.1, whose events lack their other fields (see ``search``).
+drives the extraction; a command that needs all fields says ``["*"]``), and the recording of
+``sortages | table name, age`` with Splunk 8.2.1, whose events lack their other fields (see ``search``).
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class Splunk:
         host: how the app's commands run: each as a process, or with `InProcessHost` without one.
         heeds_required: extract what a command's ``required_fields`` says, as Splunk does; False is a Splunk
             that takes no notice of it, and extracts only what the search itself names.
-        default_indexes: what a search reads that names no index (authorize.conf, ``srchIndexesDefault``: main,
-            as shipped); None: the role has all indexes as default.
+        default_indexes: what a search reads that names no index (authorize.conf, ``srchIndexesDefault``;
+            as shipped main only); None: the role has all indexes as default.
     """
 
     def __init__(
