@@ -426,20 +426,7 @@ def test_the_refresh_script_shows_hostile_rows_without_effect_on_a_terminal(
     assert is_visible(capsys.readouterr().err.rstrip("\n"))
 
 
-class TestRights:
-    """The permissions of a user who may only search."""
-
-    def test_only_admins_may_change_anything_and_run_the_refresh(self) -> None:
-        meta = conf.read(ROOT / "metadata" / "default.meta")
-        admins = "[ admin, sc_admin ]"
-        assert meta[""]["access"] == f"read : [ * ], write : {admins}"
-        assert meta["commands/tsidrefresh"]["access"] == f"read : {admins}, write : {admins}"
-        for stanza, settings in meta.items():
-            assert settings.get("access", f"write : {admins}").endswith(f"write : {admins}"), stanza
-        commands = conf.read(ROOT / "default" / "commands.conf")
-        assert commands["tsidrefresh"]["is_risky"] == "true"
-
-    @pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_a_plain_user_cannot_write_the_tables_once_limits_conf_says_so(tmp_path: Path, layer: str) -> None:
     """Search Reference, "outputlookup": without check_permission in both files everybody may."""
     splunk = Splunk(copy_data(ROOT, tmp_path), [], 0)
@@ -457,7 +444,20 @@ def test_a_plain_user_cannot_write_the_tables_once_limits_conf_says_so(tmp_path:
     assert splunk.written == files
 
 
-def test_searches_that_write_or_connect_are_for_admins(self) -> None:
+class TestRights:
+    """The permissions of a user who may only search."""
+
+    def test_only_admins_may_change_anything_and_run_the_refresh(self) -> None:
+        meta = conf.read(ROOT / "metadata" / "default.meta")
+        admins = "[ admin, sc_admin ]"
+        assert meta[""]["access"] == f"read : [ * ], write : {admins}"
+        assert meta["commands/tsidrefresh"]["access"] == f"read : {admins}, write : {admins}"
+        for stanza, settings in meta.items():
+            assert settings.get("access", f"write : {admins}").endswith(f"write : {admins}"), stanza
+        commands = conf.read(ROOT / "default" / "commands.conf")
+        assert commands["tsidrefresh"]["is_risky"] == "true"
+
+    def test_searches_that_write_or_connect_are_for_admins(self) -> None:
         meta = conf.read(ROOT / "metadata" / "default.meta")
         protected = {
             name
