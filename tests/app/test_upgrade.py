@@ -452,10 +452,10 @@ def test_what_an_older_version_leaves_behind_can_be_removed_as_documented(
 ) -> None:
     page = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
     (folders,) = re.findall(r"    cd \S+ && rm -r (.+)", page)
-    names = [
-        {PurePosixPath(name).relative_to(package.APP) for name in tarfile.open(path).getnames()}
-        for path in (release, package_file)
-    ]
+    names = []
+    for path in (release, package_file):
+        with tarfile.open(path) as archive:
+            names.append({PurePosixPath(name).relative_to(package.APP) for name in archive.getnames()})
     left = names[0] - names[1]
     assert left
     assert {name.parts[0] for name in left} <= set(folders.split())

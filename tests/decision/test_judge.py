@@ -306,6 +306,14 @@ def test_a_local_relay_without_an_owner_is_called_a_relay(folder: Path) -> None:
     assert f"{PUBLIC}/32 (lookups/tsid_relays_local.csv): a relay, where" in decision.reason
 
 
+def test_a_sites_own_relay_speaks_before_ciscos_networks(folder: Path) -> None:
+    """Cisco may run a part of its address space for that site."""
+    (folder / "tsid_relays_local.csv").write_text(f"network,owner\n{CISCO}/32,our proxy\n", encoding="ascii")
+    decision = decide(Judge(load_lookups(folder)), [CISCO], ["tools.cisco.com"])
+    assert decision is not None
+    assert (decision.verdict, decision.network) == ("relayed", f"{CISCO}/32")
+
+
 def test_an_organisational_unit_may_be_an_alias(folder: Path) -> None:
     (folder / "tsid_aliases_local.csv").write_text(
         'alias,host\n"Cisco Systems, Inc.",tools.cisco.com\n', encoding="ascii"

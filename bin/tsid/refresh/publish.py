@@ -46,7 +46,7 @@ def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
 
 
 def is_same(path: Path, rows: Sequence[Mapping[str, str]]) -> bool:
-    """Return whether a refreshed table has these rows already, whether Splunk or the script has written it."""
+    """Return whether a refreshed table has these rows already, whoever has written it."""
     try:
         text = io.StringIO(read_file(path).decode("utf-8"), newline="")
         return _told(csv.DictReader(text)) == _told(rows)
