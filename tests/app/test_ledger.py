@@ -31,6 +31,7 @@ EVENTS = st.lists(
             "_time": str(START + time),
             "tsid_device": device,
             "tsid_outcome": outcome,
+            "tsid_answered": "true" if outcome == "allowed" else "",
             **({"rule": rule} if rule else {}),
             "fw_policy": "policy",
             "host": firewall,
@@ -45,6 +46,35 @@ EVENTS = st.lists(
     min_size=1,
     max_size=12,
 )
+# What the same devices, and one that is known by its messages only, say of their licences.
+WORDS = st.lists(
+    st.builds(
+        lambda time, device, word, reason: {
+            "_time": str(START + time),
+            "host": device,
+            "device_said": word[0],
+            "device_about": word[1],
+            "device_reason": reason if word[0] == "failed" else "",
+            "device_deadline": str(START + time + 30 * DAY) if word[0] == "deadline" else "",
+            "model_seen": word[2],
+        },
+        st.sampled_from([0, 1, 43_200, DAY, 2 * DAY, 9 * DAY]),
+        st.sampled_from(["10.0.0.1", "10.0.0.2", "router"]),
+        st.sampled_from(
+            [
+                ("failed", "communication", ""),
+                ("restored", "communication", ""),
+                ("failed", "authorization", "classic"),
+                ("success", "authorization", "classic"),
+                ("expired", "authorization", ""),
+                ("noncompliant", "compliance", ""),
+                ("deadline", "reporting", "slp_subscription"),
+            ]
+        ),
+        st.sampled_from(["dns", "certificate"]),
+    ),
+    max_size=8,
+)
 
 
 def merged(batches: Sequence[Sequence[Row]]) -> dict[str, Row]:
@@ -57,8 +87,11 @@ def merged(batches: Sequence[Sequence[Row]]) -> dict[str, Row]:
     return ledger.get("tsid_devices", {})
 
 
-@given(events=EVENTS, data=st.data())
-def test_any_order_overlap_and_repeat_give_the_same_ledger(events: list[Row], data: st.DataObject) -> None:
+@given(traffic=EVENTS, words=WORDS, data=st.data())
+def test_any_order_overlap_and_repeat_give_the_same_ledger(
+    traffic: list[Row], words: list[Row], data: st.DataObject
+) -> None:
+    events = [*traffic, *words]
     count = data.draw(st.integers(1, 4))
     batches: list[list[Row]] = [[] for _ in range(count)]
     for event in events:
@@ -97,8 +130,89 @@ def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
 OUTCOMES = ("allowed", "blocked")
 
 
+def word(said: str, day: float, about: str = "communication", **more: str) -> Row:
+    return {
+        **dict.fromkeys(("device_reason", "device_deadline", "model_seen"), ""),
+        **{"_time": str(START + day * DAY), "host": "10.0.0.1", "device_said": said, "device_about": about},
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "success_day", "deadline_day"),
+    [
+        ([word("failed", 1)], "failed", None, None),
+        ([word("failed", 1), word("restored", 2)], "restored", 2, None),
+        ([word("restored", 2), word("failed", 3)], "failed", 2, None),
+        # Only a success about the same clears a complaint, but any success proves that there is contact.
+        ([word("failed", 1, "authorization"), word("restored", 2)], "failed", 2, None),
+        ([word("failed", 1, "authorization"), word("success", 2, "authorization")], "success", 2, None),
+        ([word("failed", 1), word("success", 2, "authorization")], "success", 2, None),
+        ([word("noncompliant", 1, "compliance"), word("success", 2, "compliance")], "success", 2, None),
+        # The worst complaint that stands, not the last.
+        ([word("expired", 1, "authorization"), word("failed", 2)], "expired", None, None),
+        ([word("expired", 1, "authorization"), word("failed", 2, "authorization")], "expired", None, None),
+        ([word("noncompliant", 1, "compliance"), word("failed", 2)], "noncompliant", None, None),
+        # At the same time, the failure counts for nothing only if the success is later.
+        ([word("deadline", 1, "reporting", device_deadline=str(START + 30 * DAY))], "deadline", None, 30),
+    ],
+)
+def test_the_ledger_keeps_the_word_that_stands(
+    words: list[Row], said: str, success_day: Optional[int], deadline_day: Optional[int]
+) -> None:
+    row = merged([words])["10.0.0.1"]
+    times = (None if day is None else str(START + day * DAY) for day in (success_day, deadline_day))
+    assert (row["device_said"], row.get("device_success"), row.get("device_deadline")) == (said, *times)
+
+
+def test_the_sender_is_the_device_by_address_or_by_label() -> None:
+    splunk = Splunk(ROOT, [word("failed", 1)], NOW)
+    splunk.run(MERGE)
+    splunk.run(
+        '| inputlookup tsid_devices | eval label="core-1", _key=device | outputlookup append=true key_field=_key tsid_devices'
+    )
+    later = Splunk(
+        ROOT, [{**word("restored", 2), "host": "core-1"}, {**word("failed", 2), "host": "other"}], NOW
+    )
+    later.collections = splunk.collections
+    later.run(MERGE)
+    rows = later.collections["tsid_devices"]
+    assert {device: row["device_said"] for device, row in rows.items()} == {
+        "10.0.0.1": "restored",
+        "other": "failed",
+    }
+
+
+def test_only_an_answered_exchange_is_a_success_and_a_block_at_the_same_time_wins() -> None:
+    """A connection's begin and end at one time (Cisco Security Cloud), and what a filter led astray."""
+    allow: Row = {
+        **{"_time": str(START), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed", "host": "fw-1"},
+        **{"tsid_connection": "a:1:1:1", "tsid_answered": "true", "tsid_verdict": "canonical"},
+    }
+    begin: Row = {**allow, "tsid_answered": ""}
+    block: Row = {**begin, "tsid_outcome": "blocked"}
+    other: Row = {**begin, "tsid_connection": "a:1:1:2"}
+    filtered: Row = {**allow, "tsid_verdict": "filtered"}
+    for events, success, blocked in (
+        ([allow], True, False),
+        ([begin], False, False),
+        ([begin, block], False, True),
+        ([allow, block], False, True),
+        ([begin, allow], True, False),
+        ([begin, {**allow, "tsid_outcome": "unknown"}], True, False),
+        ([other, block], False, True),
+        ([{**allow, "tsid_answered": "false"}], False, False),
+        ([filtered], False, True),
+    ):
+        row = merged([[{k: v for k, v in event.items() if v} for event in events]])["10.0.0.1"]
+        assert ("last_allowed" in row, "last_blocked" in row) == (success, blocked), events
+
+
 def test_labels_models_and_exclusions_set_by_an_admin_survive_a_merge() -> None:
-    first: Row = {"_time": str(START), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed", "host": "fw-1"}
+    first: Row = {
+        **{"_time": str(START), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed", "host": "fw-1"},
+        "tsid_answered": "true",
+    }
     splunk = Splunk(ROOT, [first, {**first, "tsid_device": "10.0.0.2"}], NOW)
     splunk.run(MERGE)
     splunk.run(
@@ -222,6 +336,7 @@ def contacts(rows: Sequence[tuple[float, str, str]]) -> list[Row]:
             "InitiatorIP": device,
             "url": "https://tools.cisco.com/",
             "AC_RuleAction": action,
+            "ResponderBytes": "5120" if action == "Allow" else "66",
         }
         for time, device, action in rows
     ]
