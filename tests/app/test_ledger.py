@@ -31,6 +31,8 @@ EVENTS = st.lists(
             "_time": str(START + time),
             "tsid_device": device,
             "tsid_outcome": outcome,
+            # No window has only some of the events of one connection at one time.
+            "tsid_connection": f"{time}:{device}:{outcome}:{rule}:{firewall}",
             "tsid_answered": "true" if outcome == "allowed" else "",
             **({"rule": rule} if rule else {}),
             "fw_policy": "policy",

@@ -428,7 +428,7 @@ def test_a_refresh_brings_its_table_of_another_version_into_the_form_of_this_one
 SCHEMA = {
     "tsid_devices": "_key device first_seen last_seen last_allowed last_blocked blocked_days blocked_since_allowed "
     "last_block last_rule last_policy last_firewall last_advice firewalls model label excluded",
-    "tsid_backfill": "_key part device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls",
+    "tsid_backfill": "_key device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls",
     "tsid_sightings": "_key sighting firewall tsid_observed host first_seen",
     "tsid_history": "_key day expired expiring overdue blocked unknown healthy",
     "tsid_refresh_report": "_key checked kind table what item host reason advice",
