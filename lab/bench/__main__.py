@@ -12,24 +12,15 @@ from pathlib import Path
 from typing import Optional
 
 from lab import ROOT
-from lab.bench.datasets import CHUNK_ROWS, FORMS, KINDS, SPLUNKD, columns_for, make_bodies, make_chunks
-from lab.bench.results import LICENSING, ORDINARY, Case, Run, markdown, table
-from lab.bench.subjects import (
-    BYTECOPY,
-    IDENTITY,
-    LARGE_TABLE,
-    OURS,
-    TYPICAL,
-    Subject,
-    build,
-    unpack,
-    version_of,
-)
+from lab.bench.datasets import CHUNK_ROWS, FORMS, KINDS, SPLUNKD, columns_for, make_chunks, rewrite
+from lab.bench.results import LICENSING, NOT_MET, ORDINARY, Case, Key, commands_of, markdown, table
+from lab.bench.subjects import OURS, SLOW, Figures, Subject, build, run_options, unpack, version_of
 from lab.errors import LabError
 
 PAGE = ROOT / "docs" / "performance.md"
-_FORMS_BY_SHARE = {ORDINARY: FORMS, LICENSING: (SPLUNKD,)}
 _MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- end -->)", re.DOTALL)
+_CASES = [Case(data, ORDINARY, form) for data in KINDS for form in FORMS]
+_CASES += [Case(data, LICENSING, SPLUNKD) for data in KINDS]
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -37,82 +28,47 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench",
         description="Measures the command and its competitors. The machine should be idle.",
+        parents=[run_options(KINDS)],
     )
-    add_common(parser)
     add = parser.add_argument
     add("--events", metavar="N", type=int, default=200_000, help="for the fast commands (default: 200,000)")
     add("--rounds", metavar="N", type=int, default=3, help="repetitions of everything (default: 3)")
     add("--quick", action="store_true", help="the same as --events 50000 --rounds 1")
-    add("--data", choices=KINDS, action="append", help="only these events")
     add("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args(argv)
     if options.quick:
         options.events, options.rounds = CHUNK_ROWS, 1
-    runs = []
+    measured: dict[Key, list[Figures]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             subjects = build(unpack(options.app, Path(name, "package")), Path(name))
-            for run in measure(subjects, options):
-                runs.append(run)
-                what = f"{run.case.data}, {run.case.share:.0%}, {run.case.form}, {run.command}, {run.python}"
-                print(f"{what}: {run.events / run.seconds:,.0f} events/s", file=sys.stderr, flush=True)
+            for key, figures in measure(subjects, options):
+                measured.setdefault(key, []).append(figures)
+                print(*key[0], *key[1:], f"{figures.speed:,.0f} events/s", sep=", ", file=sys.stderr)
     except (LabError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    rows = list(table(runs))
+    rows = list(table(measured))
     print(markdown(rows), end="")
     if options.write:
         page = PAGE.read_text("utf-8")
         PAGE.write_text(_MARKED.sub(lambda mark: mark[1] + markdown(rows) + mark[2], page), "utf-8")
-    return int(any(row.met is False for row in rows))
+    return int(any(NOT_MET in row for row in rows))
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the app and the interpreters."""
-    add = parser.add_argument
-    add(
-        "--app",
-        metavar="PATH",
-        type=Path,
-        default=ROOT,
-        help="the app's package or folder (default: this one)",
-    )
-    add(
-        "--python",
-        metavar="PATH",
-        nargs="+",
-        default=[sys.executable],
-        help="interpreters (default: this one)",
-    )
-
-
-def measure(subjects: Mapping[str, Subject], options: argparse.Namespace) -> Iterator[Run]:
-    """Measure every case, the commands interleaved round by round; slow ones get the first chunk only."""
+def measure(subjects: Mapping[str, Subject], options: argparse.Namespace) -> Iterator[tuple[Key, Figures]]:
+    """Measure every case, the commands interleaved round by round."""
     pythons = {version_of(path): path for path in options.python}
-    with subjects[OURS].start(options.python[0]) as command:
-        required = command.getinfo["required_fields"]
-    for data, (share, forms) in product(options.data or KINDS, _FORMS_BY_SHARE.items()):
-        bodies = make_bodies(columns_for(data, required), options.events, share)
-        for form in forms:
-            case = Case(data, share, form)
-            chunks = make_chunks(bodies, form)
-            for number, version, name in product(range(options.rounds), pythons, commands_of(case)):
-                few = chunks[:1] + chunks[-1:] if name in (IDENTITY, TYPICAL) else chunks
-                with subjects[name].start(pythons[version]) as command:
-                    seconds = command.work(few)
-                    usage = command.usage()
-                    command.close()
-                events = sum(chunk.events for chunk in few)
-                figures = (events, seconds, usage.processor, usage.peak, command.startup)
-                yield Run(case, name, version, number, *figures)
-
-
-def commands_of(case: Case) -> Sequence[str]:
-    """Return the names of the commands to measure in a case."""
-    if case.share == LICENSING:
-        return OURS, IDENTITY
-    large = [LARGE_TABLE] if case.form == SPLUNKD else []
-    return [OURS, IDENTITY, TYPICAL, BYTECOPY, *large]
+    with subjects[OURS].host(options.python[0]).start() as search:
+        required = search.getinfo["required_fields"]
+    for case in _CASES:
+        if options.data and case.data not in options.data:
+            continue
+        chunks = make_chunks(columns_for(case.data, required), options.events, case.share)
+        chunks = [chunk._replace(body=rewrite(chunk.body, case.form)) for chunk in chunks]
+        for _, version, name in product(range(options.rounds), pythons, commands_of(case)):
+            few = chunks[:1] if name in SLOW else chunks
+            yield (case, name, version), subjects[name].measure(pythons[version], few)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from lab.bench.driver import Chunk
 from lab.generator import generate
-from lab.host.chunks import CHUNK_INDEX
-from lab.host.wire import encode_body, encode_frame
+from lab.host.chunks import CHUNK_INDEX, chunks, numbered
+from lab.host.wire import encode_body
 
 FULL, NARROW = "full", "narrow"
 KINDS = (FULL, NARROW)
@@ -34,47 +33,39 @@ CHUNK_ROWS = 50_000
 SHAPE, SEED = "cisco:sfw:estreamer", 7
 
 
+class Chunk(NamedTuple):
+    """The body of a request, and its number of events."""
+
+    body: bytes
+    events: int
+
+
 def columns_for(kind: str, required_fields: Sequence[str]) -> list[str]:
     """Return the fields that splunkd sends: all, or those that a command asks for."""
     return list(COLUMNS) if kind == FULL else [*dict.fromkeys(required_fields), CHUNK_INDEX]
 
 
-def make_bodies(
+def make_chunks(
     columns: Sequence[str], events: int, licensing_share: float, chunk_rows: int = CHUNK_ROWS
-) -> list[tuple[bytes, int]]:
-    """Return the bodies of generated events as splunkd writes them, each with its number of events."""
+) -> list[Chunk]:
+    """Return generated events as splunkd writes them."""
     made = generate(events, seed=SEED, licensing_share=licensing_share, shapes=(SHAPE,))
-    bodies = []
-    while rows := [{**each.event, CHUNK_INDEX: str(n)} for n, each in enumerate(islice(made, chunk_rows))]:
-        bodies.append((encode_body(rows, columns), len(rows)))
-    return bodies
-
-
-def make_chunks(bodies: Sequence[tuple[bytes, int]], form: str) -> list[Chunk]:
-    """Return a whole search: the bodies in one of `FORMS`, and the empty chunk that ends it."""
-    frames = [Chunk(encode_frame(_metadata(finished=False), rewrite(body, form)), n) for body, n in bodies]
-    return [*frames, Chunk(encode_frame(_metadata(finished=True)), 0)]
+    groups = chunks((each.event for each in made), chunk_rows, chunk_rows)
+    return [Chunk(encode_body(numbered(rows), columns), len(rows)) for rows in groups]
 
 
 def rewrite(body: bytes, form: str) -> bytes:
     """Return a body of splunkd's form in another form."""
     if form == SPLUNKD:
         return body
-    text = io.StringIO(body.decode("utf-8", "surrogateescape"), newline="")
-    rows: Iterator[list[str]] = csv.reader(text)
-    out = io.StringIO(newline="")
     if form == CRLF:
-        out.writelines(",".join(map(_cell, row)) + "\r\n" for row in rows)
-    elif form == QUOTED:
-        csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
-    else:
-        csv.writer(out, quoting=csv.QUOTE_MINIMAL, lineterminator="\n").writerows(rows)
+        pieces = body.split(b'"')
+        pieces[::2] = [piece.replace(b"\n", b"\r\n") for piece in pieces[::2]]  # those outside the quotes
+        return b'"'.join(pieces)
+    rows = csv.reader(io.StringIO(body.decode("utf-8", "surrogateescape"), newline=""))
+    out = io.StringIO(newline="")
+    writer = csv.writer(
+        out, quoting=csv.QUOTE_ALL if form == QUOTED else csv.QUOTE_MINIMAL, lineterminator="\n"
+    )
+    writer.writerows(rows)
     return out.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _cell(text: str) -> str:
-    return text if not text or (text.isalnum() and text.isascii()) else '"' + text.replace('"', '""') + '"'
-
-
-def _metadata(*, finished: bool) -> dict[str, object]:
-    return {"action": "execute", "finished": finished}

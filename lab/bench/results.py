@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from lab.bench.datasets import FULL, NARROW, SPLUNKD
-from lab.bench.subjects import BYTECOPY, IDENTITY, LARGE_TABLE, OURS, TYPICAL
+from lab.bench.subjects import BYTECOPY, IDENTITY, LARGE_TABLE, OURS, TYPICAL, Figures
 
 ORDINARY, LICENSING = 0.01, 1.0
 """Shares of licensing traffic."""
@@ -21,83 +22,59 @@ class Case(NamedTuple):
     form: str
 
 
-class Run(NamedTuple):
-    """One command over the events of one case: seconds, processor seconds with the start, bytes of memory."""
+Key = tuple[Case, str, str]
+"""The events of a measurement, the command and the version of Python."""
 
-    case: Case
-    command: str
-    python: str
-    round: int
-    events: int
-    seconds: float
-    processor: float
-    peak: int
-    startup: float
-
-
-class Bound(NamedTuple):
-    """Limits of the ratio of this command to another: of events a second, of peak memory."""
-
-    min_speed: float = 0
-    max_speed: float = float("inf")
-    max_memory: float = float("inf")
-
-    def __str__(self) -> str:
-        limits = (("speed ≥", self.min_speed), ("speed ≤", self.max_speed), ("memory ≤", self.max_memory))
-        return ", ".join(f"{text} {limit:g}" for text, limit in limits if 0 < limit < float("inf"))
-
-
+# The limits of the ratios of this command to another: of events a second, and of peak memory.
 BOUNDS = {
-    (Case(FULL, ORDINARY, SPLUNKD), IDENTITY): Bound(min_speed=6, max_memory=0.4),
-    (Case(FULL, ORDINARY, SPLUNKD), TYPICAL): Bound(min_speed=10),
-    (Case(FULL, ORDINARY, SPLUNKD), BYTECOPY): Bound(min_speed=0.35),
-    (Case(FULL, ORDINARY, SPLUNKD), LARGE_TABLE): Bound(max_speed=1.2),
-    (Case(FULL, LICENSING, SPLUNKD), IDENTITY): Bound(min_speed=1.3),
-    (Case(NARROW, ORDINARY, SPLUNKD), IDENTITY): Bound(min_speed=3, max_memory=1),
-    (Case(NARROW, ORDINARY, SPLUNKD), TYPICAL): Bound(min_speed=20),
-    (Case(NARROW, ORDINARY, SPLUNKD), LARGE_TABLE): Bound(max_speed=1.2),
-    (Case(NARROW, LICENSING, SPLUNKD), IDENTITY): Bound(min_speed=0.7),
+    (Case(FULL, ORDINARY, SPLUNKD), IDENTITY): "speed ≥ 6, memory ≤ 0.4",
+    (Case(FULL, ORDINARY, SPLUNKD), TYPICAL): "speed ≥ 10",
+    (Case(FULL, ORDINARY, SPLUNKD), BYTECOPY): "speed ≥ 0.35",
+    (Case(FULL, ORDINARY, SPLUNKD), LARGE_TABLE): "speed ≤ 1.2",
+    (Case(FULL, LICENSING, SPLUNKD), IDENTITY): "speed ≥ 1.3",
+    (Case(NARROW, ORDINARY, SPLUNKD), IDENTITY): "speed ≥ 3, memory ≤ 1",
+    (Case(NARROW, ORDINARY, SPLUNKD), TYPICAL): "speed ≥ 20",
+    (Case(NARROW, ORDINARY, SPLUNKD), LARGE_TABLE): "speed ≤ 1.2",
+    (Case(NARROW, LICENSING, SPLUNKD), IDENTITY): "speed ≥ 0.7",
 }
+_SIGNS = {"≥": operator.ge, "≤": operator.le}
 HEAD = [
     *("events", "licensing", "cells", "command", "Python", "events/s", "CPU µs/event", "peak MB", "start ms"),
     *("speed ratio", "memory ratio", "bound", "met"),
 ]
+NOT_MET = "NO"
 
 
-class Row(NamedTuple):
-    """A line of the table, and whether it meets its bound (None: there is none)."""
+def commands_of(case: Case) -> Sequence[str]:
+    """Return the names of the commands to measure in a case."""
+    if case.share == LICENSING:
+        return OURS, IDENTITY
+    large = [LARGE_TABLE] if case.form == SPLUNKD else []
+    return [OURS, IDENTITY, TYPICAL, BYTECOPY, *large]
 
-    cells: Sequence[str]
-    met: Optional[bool]
 
-
-def table(runs: Sequence[Run]) -> Iterator[Row]:
-    """Yield a row for every command, case and Python in the order in which they were first measured."""
-    for case, command, python in dict.fromkeys((run.case, run.command, run.python) for run in runs):
-        mine = [run for run in runs if (run.case, run.command, run.python) == (case, command, python)]
-        ours = {run.round: run for run in runs if (run.case, run.command, run.python) == (case, OURS, python)}
-        pairs = [(ours[run.round], run) for run in mine if run.round in ours and command != OURS]
-        ratios: Sequence[float] = ()
-        if pairs:
-            speed = median(our.events / our.seconds / (run.events / run.seconds) for our, run in pairs)
-            ratios = speed, median(our.peak / run.peak for our, run in pairs)
-        bound = BOUNDS.get((case, command))
-        met = None
-        if bound and ratios:
-            met = bound.min_speed <= ratios[0] <= bound.max_speed and ratios[1] <= bound.max_memory
-        figures = [
-            f"{median(run.events / run.seconds for run in mine):,.0f}",
-            f"{median(run.processor / run.events for run in mine) * 1e6:.1f}",
-            f"{median(run.peak for run in mine) / 1e6:,.0f}",
-            f"{median(run.startup for run in mine) * 1e3:,.0f}",
-            *([f"{ratio:.2f}" for ratio in ratios] or ["", ""]),
+def table(measured: Mapping[Key, Sequence[Figures]]) -> Iterator[list[str]]:
+    """Yield a row for every command, case and Python; the figures are those of the rounds."""
+    for (case, command, python), mine in measured.items():
+        rounds = [] if command == OURS else list(zip(measured[case, OURS, python], mine))
+        ratios = {}
+        if rounds:
+            ratios["speed"] = median(our.speed / other.speed for our, other in rounds)
+            ratios["memory"] = median(our.peak / other.peak for our, other in rounds)
+        bound = BOUNDS.get((case, command), "")
+        limits = [limit.split() for limit in bound.split(", ") if limit]
+        met = all(_SIGNS[sign](ratios[name], float(limit)) for name, sign, limit in limits)
+        yield [
+            *(case.data, f"{case.share:.0%}", case.form, command, python),
+            f"{median(each.speed for each in mine):,.0f}",
+            f"{median(each.processor / each.events for each in mine) * 1e6:.1f}",
+            f"{median(each.peak for each in mine) / 1e6:,.0f}",
+            f"{median(each.startup for each in mine) * 1e3:,.0f}",
+            *(f"{ratios[name]:.2f}" if ratios else "" for name in ("speed", "memory")),
+            *(bound, bound and ("yes" if met else NOT_MET)),
         ]
-        verdict = {None: "", True: "yes", False: "NO"}[met]
-        known = [case.data, f"{case.share:.0%}", case.form, command, python]
-        yield Row([*known, *figures, str(bound or ""), verdict], met)
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Iterable[Sequence[str]]) -> str:
     """Return the table in Markdown."""
-    lines = [HEAD, ["---"] * len(HEAD), *(row.cells for row in rows)]
-    return "".join("| {} |\n".format(" | ".join(cells)) for cells in lines)
+    return "".join("| {} |\n".format(" | ".join(cells)) for cells in (HEAD, ["---"] * len(HEAD), *rows))
