@@ -1,4 +1,4 @@
-"""`cisco:asa`: an ASA's syslog: 302013 built, 302014 ended, 106023 denied, 106015 a packet of no connection."""
+"""`cisco:asa`: an ASA's syslog: 302013 built, 302014 ended, 106023 denied, 106015 no connection."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ FTD_ACTIONS: Actions = {
     UNKNOWN: (Action("Monitor"), Action("Default Action"), Action("")),
 }
 
-#: Which events of a connection are logged: as it happens; only that of its begin; that of its end, maybe both.
+#: Which events of a connection are logged: any; that of its begin only; that of its end, maybe both.
 ANY, BEGIN_ONLY, END_TOO = "any", "begin only", "end too"
 
 #: The values of the field `tsid_answered`.
@@ -153,7 +153,7 @@ class Traffic:
 
 
 def sizes(flow: Flow, dice: Dice) -> tuple[str, str, str, str]:
-    """Packets of initiator and responder, then bytes of initiator and responder, at the end of a connection."""
+    """Packets of initiator and responder, then bytes of both, at the end of a connection."""
     if flow.to.protocol == ICMP:
         return "1", "1", "98", "98"
     if flow.outcome == BLOCKED:

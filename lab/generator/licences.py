@@ -40,10 +40,14 @@ def renewal_days(device: Device) -> int:
 
 
 def watched(fleet: Fleet, day: int) -> Mapping[str, Device]:
-    """The devices that have a licence to lose and were seen by a day."""
+    """The devices that have a licence to lose and were seen by a day.
+
+    A ping does not make a device: there must have been a contact whose outcome is known.
+    """
     return {
         address: device
         for address, device in fleet.devices.items()
         if device.fate not in (OFFLINE, EXCLUDED)
-        and any(other < day for other in (*device.allowed, *device.blocked))
+        and device.first_seen is not None
+        and device.first_seen < day
     }
