@@ -15,9 +15,10 @@ from splunklib.searchcommands import Configuration, GeneratingCommand, Option, d
 from tsid.facts.candidates import candidate_search
 from tsid.facts.digests import file_digests
 from tsid.facts.lookups import load_lookups
+from tsid.facts.messages import load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
-CANDIDATES, FILES = "candidates", "files"
+CANDIDATES, MESSAGES, FILES = "candidates", "messages", "files"
 
 
 @Configuration()
@@ -26,7 +27,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
 
     table = Option(
         default=TABLES[0],
-        validate=Choice((*TABLES, CANDIDATES, FILES)),
+        validate=Choice((*TABLES, CANDIDATES, MESSAGES, FILES)),
     )
 
     def load(self) -> None:
@@ -50,6 +51,9 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
                     "sha256": digest.sha256,
                     "problem": digest.problem,
                 }
+            return
+        if self.table == MESSAGES:
+            yield {"search": load_messages(LOOKUPS).search()}
             return
         if self.table == CANDIDATES:
             yield {"search": candidate_search(self._lookups)}

@@ -1,4 +1,4 @@
-"""The search command `tsidrisk`: derives the state of a device's licence from its last success and block."""
+"""The search command `tsidrisk`: derives the state of a device's licence from what is known of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tsid.decision.risk import LICENSE_FIELDS, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import TsidError
 from tsid.facts.fields import Event
+from tsid.facts.messages import load_failures
 from tsid.hotpath.added_columns import add_columns
 
 
@@ -58,7 +59,7 @@ class TsidRiskCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
             firewall=self.firewall,
             advice=self.advice,
         )
-        self._assessor = Assessor(clocks, fields, self.model, self.now or time.time())
+        self._assessor = Assessor(clocks, load_failures(LOOKUPS), fields, self.model, self.now or time.time())
 
     def transform(self, body: Iterator[bytes]) -> list[bytes]:
         """Add the fields to each row of a chunk."""

@@ -16,16 +16,18 @@ from lab.host.host import CommandHost
 from tsid.decision.risk import DAY, LICENSE_FIELDS, Assessment, Assessor, FieldNames
 from tsid.facts.clocks import CLASSIC, load_clocks
 from tsid.facts.errors import LookupTableError
+from tsid.facts.messages import load_failures
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = load_clocks(ROOT / "lookups")
+FAILURES = load_failures(ROOT / "lookups")
 NOW = 1_800_000_000
 MODELS = sorted(CLOCKS)
 TIMED = [model for model in MODELS if CLOCKS[model].expire is not None]
 
 
 def assess(now: float = NOW, **row: Any) -> Assessment:
-    return Assessor(CLOCKS, FieldNames(), CLASSIC, now).assess(row)
+    return Assessor(CLOCKS, FAILURES, FieldNames(), CLASSIC, now).assess(row)
 
 
 def ago(days: float) -> str:
@@ -40,7 +42,8 @@ def ago(days: float) -> str:
         ("classic", 30, None, "healthy", 60),
         ("classic", 0.5, 0.1, "blocked", 89),
         ("classic", 0.5, 0.9, "healthy", 89),
-        ("classic", 30.01, None, "overdue", 59),
+        ("classic", 32, None, "healthy", 58),
+        ("classic", 32.01, None, "overdue", 57),
         ("classic", 45, 1, "overdue", 45),
         ("classic", 59.99, None, "overdue", 30),
         ("classic", 60, None, "expiring", 30),
@@ -52,12 +55,19 @@ def ago(days: float) -> str:
         ("CLASSIC", 60, None, "expiring", 30),
         ("fmc", 60, None, "expiring", 30),
         ("fmc", 90.01, None, "deregistered", -1),
-        ("slp_subscription", 59, 1, "blocked", 31),
+        ("slp_subscription", 32, 1, "blocked", 58),
+        ("slp_subscription", 59, 1, "overdue", 31),
         ("slp_subscription", 60, None, "expiring", 30),
         ("slp_subscription", 400, None, "expired", -310),
-        ("slp_perpetual", 330, None, "healthy", 35),
+        ("slp_perpetual", 32, None, "healthy", 333),
+        ("slp_perpetual", 300, None, "overdue", 65),
+        ("slp_perpetual", 330, None, "overdue", 35),
         ("slp_perpetual", 335, None, "expiring", 30),
-        ("on_prem", 31, None, "overdue", 59),
+        ("on_prem", 33, None, "overdue", 57),
+        ("uc", 33, None, "overdue", 57),
+        ("uc", 366, None, "deregistered", -276),
+        ("evaluation", 59, None, "healthy", 31),
+        ("evaluation", 91, None, "expired", -1),
     ],
 )
 def test_the_state_follows_from_the_times_of_success_and_block(
@@ -220,7 +230,7 @@ EFFECT = CLOCKS[CLASSIC].effect
             "unknown",
             25,
             "last_allowed 'x' is not a valid time in epoch seconds.",
-            f"Correct the row; {ASK}.",
+            "Correct the row; check the licence state on the device.",
         ),
         (
             {"model": ["OFFLINE", "fmc"]},
@@ -244,6 +254,7 @@ def test_an_assessment_fills_every_license_field() -> None:
         "license_deadline": str(NOW + 80 * DAY),
         "license_days_left": "80",
         "license_score": "0",
+        "license_evidence": "traffic",
         "license_reason": f"Last success on 2027-01-05, 10 days ago. {MODEL} is on 2027-04-05.",
         "license_next_step": "",
     }
@@ -296,13 +307,141 @@ def test_a_block_counts_only_if_it_is_later_than_the_success(
     assert f"{max(0, NOW - success) // DAY} days ago" in found.reason
 
 
+def told(meaning: str, days: float, reason: str = "", **more: str) -> dict[str, str]:
+    return {"device_said": meaning, "device_said_at": ago(days), "device_reason": reason, **more}
+
+
+DNS = "Unable to resolve server hostname/domain name"
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "evidence", "days_left"),
+    [
+        # Traffic alone, the device's own word, and nothing.
+        ({"last_allowed": ago(1)}, "healthy", "traffic", 89),
+        ({"last_allowed": ago(1), **told("success", 1, device_success=ago(1))}, "healthy", "device", 89),
+        ({"last_allowed": ago(50), **told("restored", 1, device_success=ago(1))}, "healthy", "device", 89),
+        ({**told("success", 1, device_success=ago(1))}, "healthy", "device", 89),
+        ({"first_seen": ago(9)}, "unknown", "none", None),
+        ({"last_blocked": ago(1)}, "unknown", "none", None),
+        (told("info", 1), "unknown", "none", None),
+        # A failure outranks what a firewall let through, and a later success outranks the failure.
+        ({"last_allowed": ago(1), **told("failed", 2, DNS)}, "rejected", "device", None),
+        ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(9))}, "rejected", "device", 81),
+        ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(1))}, "healthy", "device", 89),
+        ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(50))}, "overdue", "device", 40),
+        ({"last_allowed": ago(40), **told("failed", 2)}, "overdue", "device", 50),
+        ({**told("failed", 2)}, "unknown", "device", None),
+        (
+            {"last_allowed": ago(9), "last_blocked": ago(1), **told("failed", 2, device_success=ago(9))},
+            "blocked",
+            "device",
+            81,
+        ),
+        ({"last_blocked": ago(5), **told("success", 1, device_success=ago(1))}, "healthy", "device", 89),
+        ({"last_blocked": ago(1), **told("success", 5, device_success=ago(5))}, "blocked", "device", 85),
+        # Its word for a licence that is no longer valid.
+        ({"last_allowed": ago(1), **told("expired", 3)}, "expired", "device", -3),
+        ({"last_allowed": ago(1), **told("noncompliant", 3)}, "noncompliant", "device", None),
+        ({"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))}, "healthy", "device", 89),
+        # The deadline that it names is the deadline, until it has renewed.
+        (
+            {
+                "last_allowed": ago(5),
+                **told("deadline", 2, device_deadline=ago(-9), device_deadline_said=ago(2)),
+            },
+            "expiring",
+            "device",
+            9,
+        ),
+        (
+            {
+                "last_allowed": ago(5),
+                **told("deadline", 2, device_deadline=ago(-300), device_deadline_said=ago(2)),
+            },
+            "healthy",
+            "traffic",
+            300,
+        ),
+        (
+            {
+                "last_allowed": ago(1),
+                **told("deadline", 2, device_deadline=ago(-9), device_deadline_said=ago(2)),
+            },
+            "healthy",
+            "traffic",
+            89,
+        ),
+        (
+            {**told("deadline", 2, device_deadline=ago(-300), device_deadline_said=ago(2))},
+            "unknown",
+            "none",
+            300,
+        ),
+        (
+            {**told("deadline", 20, device_deadline=ago(1), device_deadline_said=ago(20))},
+            "expired",
+            "device",
+            -1,
+        ),
+        # The model that its messages show.
+        ({"last_allowed": ago(100), "model_seen": "slp_perpetual"}, "overdue", "traffic", 265),
+        (
+            {"last_allowed": ago(100), "model_seen": "slp_perpetual", "model": "classic"},
+            "expired",
+            "traffic",
+            -10,
+        ),
+    ],
+)
+def test_a_state_rests_on_the_devices_word_then_on_traffic(
+    row: dict[str, Any], state: str, evidence: str, days_left: Optional[int]
+) -> None:
+    found = assess(**row)
+    assert (found.state, found.evidence, found.days_left) == (state, evidence, days_left)
+    assert found.next_step or state == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        (DNS, "check the DNS servers of the device"),
+        ("Received empty response from server", "which proxy or server answers"),
+        ("Certificate validation failed", "look for TLS inspection on the way, and check the trust pool"),
+        ("something else", "check DNS, proxy, clock and certificates"),
+    ],
+)
+def test_the_devices_own_reason_chooses_the_next_step(reason: str, step: str) -> None:
+    found = assess(last_allowed=ago(1), **told("failed", 1, reason))
+    assert found.next_step.startswith("The firewall lets it through, the device refuses the server: ")
+    assert step in found.next_step
+    assert f"failed ({reason})" in found.reason
+
+
+@given(
+    success=st.none() | st.integers(1, 400),
+    failed=st.integers(0, 400),
+    own=st.none() | st.integers(0, 400),
+    blocked=st.none() | st.integers(0, 400),
+)
+def test_no_device_is_healthy_after_it_said_that_it_failed(
+    success: Optional[int], failed: int, own: Optional[int], blocked: Optional[int]
+) -> None:
+    row = {"last_allowed": success, "device_success": own, "last_blocked": blocked}
+    found = assess(
+        **{name: ago(days) for name, days in row.items() if days is not None}, **told("failed", failed)
+    )
+    if own is None or own > failed:
+        assert found.state != "healthy"
+
+
 def test_a_model_without_an_effect_has_a_complete_reason(tmp_path: Path) -> None:
     (tmp_path / "license_clocks.csv").write_text(
         "model,renew_days,warn_days,expire_days\nOwn,1,2,3\n", encoding="ascii"
     )
     clocks = load_clocks(tmp_path)
-    assert clocks == {"own": ("own", 1, 2, 3, None, "")}
-    found = Assessor(clocks, FieldNames(), "own", NOW).assess({"last_allowed": ago(4)})
+    assert clocks == {"own": ("own", 1, 2, 2, 3, None, "", "")}
+    found = Assessor(clocks, FAILURES, FieldNames(), "own", NOW).assess({"last_allowed": ago(4)})
     assert found.reason.endswith("Model own: renewal every 1 days, expiry was on 2027-01-14.")
 
 
@@ -435,10 +574,10 @@ CURES = {
 @pytest.mark.parametrize(
     ("row", "clock"),
     [
-        ("Edge,90,90,90,90", ("edge", 90, 90, 90, 90, "")),
-        ("x,1,1,36500,36500", ("x", 1, 1, 36500, 36500, "")),
-        ("x,1,2,3,", ("x", 1, 2, 3, None, "")),
-        ("x,,,,", ("x", 0, 0, None, None, "")),
+        ("Edge,90,90,90,90", ("edge", 90, 2, 90, 90, 90, "", "")),
+        ("x,1,1,36500,36500", ("x", 1, 2, 1, 36500, 36500, "", "")),
+        ("x,1,2,3,", ("x", 1, 2, 2, 3, None, "", "")),
+        ("x,,,,", ("x", 0, 0, 0, None, None, "", "")),
     ],
 )
 def test_a_local_clock_adds_a_model(tmp_path: Path, row: str, clock: tuple[Any, ...]) -> None:
@@ -461,7 +600,7 @@ def test_a_local_clock_replaces_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "license_clocks_local.csv").write_text(
         "model,renew_days,warn_days,expire_days,effect\nCLASSIC,5,6,7,ours\n", encoding="ascii"
     )
-    assert load_clocks(tmp_path) == {"classic": ("classic", 5, 6, 7, None, "ours")}
+    assert load_clocks(tmp_path) == {"classic": ("classic", 5, 2, 6, 7, None, "ours", "")}
 
 
 class TestCommand:
@@ -511,7 +650,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ("model=abacus", "use one of classic, fmc, offline"),
+            ("model=abacus", "use one of classic, evaluation, fmc, offline"),
             ("now=soon", "give a time in epoch seconds"),
             ("limit=3", "unknown option limit"),
         ],

@@ -1,18 +1,23 @@
-"""Turns the last success and block of a device into its licence's state, deadline and next step."""
+"""Turns what is known of a device into its licence's state, deadline and next step."""
 
 from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from tsid.facts.clocks import Clock
 from tsid.facts.fields import Event, Value, values_of
+from tsid.facts.messages import FAILED, Failure
 from tsid.text.sanitize import for_message, printable
 
 HEALTHY, BLOCKED, OVERDUE, EXPIRING = "healthy", "blocked", "overdue", "expiring"
 EXPIRED, DEREGISTERED, UNKNOWN_STATE, OFFLINE = "expired", "deregistered", "unknown", "offline"
+REJECTED, NONCOMPLIANT = "rejected", "noncompliant"
+
+#: What a state rests on: the device's own word, the traffic that firewalls saw, or nothing.
+BY_DEVICE, BY_TRAFFIC, BY_NOTHING = "device", "traffic", "none"
 
 #: The fields that an assessment adds.
 LICENSE_FIELDS = (
@@ -20,6 +25,7 @@ LICENSE_FIELDS = (
     "license_deadline",
     "license_days_left",
     "license_score",
+    "license_evidence",
     "license_reason",
     "license_next_step",
 )
@@ -34,7 +40,8 @@ _MAX_AHEAD = DAY
 # The advice of `tsidenrich` has some 300 characters.
 _MAX_ADVICE_LENGTH = 1_000
 
-_CHECK = "on the device run license smart renew auth and show license status"
+# Where the model's row says nothing.
+_CHECK = "check the licence state on the device"
 _SAFE = (
     "Permit the licensing host by name and destination network together, because a name alone can be forged; "
     "where TSID reports an alias, allow it in URL filtering and Security Intelligence, or permit by URL "
@@ -46,7 +53,7 @@ class FieldNames(NamedTuple):
     """The names of the fields of a row; times are epoch seconds.
 
     Attributes:
-        success: when licensing traffic of the device was last allowed.
+        success: when the device last got an answer from a licensing server.
         blocked: when it was last blocked.
         blocks: how often it was blocked since the last success.
         seen: when the device was first seen.
@@ -55,6 +62,14 @@ class FieldNames(NamedTuple):
         policy: the access control policy with that rule.
         firewall: the firewall that blocked it.
         advice: what `tsidenrich` advised then.
+        said: what the device says of its licence, one of `tsid.facts.messages.MEANINGS`: a failure that no
+            later success clears, else its last message.
+        said_at: when it said so.
+        said_reason: the reason that it gave.
+        device_success: when it last said that it had renewed its licence or reached the server.
+        deadline: the deadline that it named itself.
+        deadline_said: when it named that.
+        model_seen: the model that its messages show, where ``model`` is empty.
     """
 
     success: str = "last_allowed"
@@ -66,6 +81,13 @@ class FieldNames(NamedTuple):
     policy: str = "last_policy"
     firewall: str = "last_firewall"
     advice: str = "last_advice"
+    said: str = "device_said"
+    said_at: str = "device_said_at"
+    said_reason: str = "device_reason"
+    device_success: str = "device_success"
+    deadline: str = "device_deadline"
+    deadline_said: str = "device_deadline_said"
+    model_seen: str = "model_seen"
 
 
 class Assessment(NamedTuple):
@@ -76,6 +98,7 @@ class Assessment(NamedTuple):
         deadline: when it expires, epoch seconds; None if unknown.
         days_left: whole days until then, rounded down; negative after it.
         score: the risk, 0 to 100.
+        evidence: what the state rests on, one of `BY_DEVICE`, `BY_TRAFFIC`, `BY_NOTHING`.
         reason: why, in a sentence.
         next_step: what to do; empty if nothing.
     """
@@ -84,12 +107,16 @@ class Assessment(NamedTuple):
     deadline: Optional[int]
     days_left: Optional[int]
     score: int
+    evidence: str
     reason: str
     next_step: str
 
     def fields(self) -> dict[str, str]:
         """Return the fields to add to the row."""
-        values = (self.state, self.deadline, self.days_left, self.score, self.reason, self.next_step)
+        values = (
+            *(self.state, self.deadline, self.days_left, self.score, self.evidence),
+            *(self.reason, self.next_step),
+        )
         return {name: "" if value is None else str(value) for name, value in zip(LICENSE_FIELDS, values)}
 
 
@@ -97,94 +124,218 @@ class BadRowError(ValueError):
     """A row without a valid state; the text says why."""
 
 
+class _Known(NamedTuple):
+    """What is known of a device; times are epoch seconds.
+
+    Attributes:
+        row: the row itself.
+        clock: of its model.
+        success: the last success that counts.
+        by_device: the device itself said so.
+        blocked: when it was last blocked.
+        is_blocked: it was blocked since the last success.
+        answered: a server answered it, as a firewall saw.
+        seen: when it was first seen.
+        said: its own word; empty if a later success outdates it.
+        said_at: when it said so.
+        deadline: the deadline that it named, if nothing outdates it.
+    """
+
+    row: Event
+    clock: Clock
+    success: Optional[float]
+    by_device: bool
+    blocked: Optional[float]
+    is_blocked: bool
+    answered: bool
+    seen: Optional[float]
+    said: str
+    said_at: Optional[float]
+    deadline: Optional[float]
+
+
 class Assessor:
     """Assesses one device after the other.
 
     Args:
         clocks: by model.
+        failures: what to do about the reasons that devices give.
         fields: the names of the rows' fields.
         model: the model of rows without one.
         now: the time of the assessment, epoch seconds.
     """
 
-    def __init__(self, clocks: Mapping[str, Clock], fields: FieldNames, model: str, now: float) -> None:
-        self._clocks, self._fields, self._model, self._now = clocks, fields, model, now
+    def __init__(
+        self,
+        clocks: Mapping[str, Clock],
+        failures: Sequence[Failure],
+        fields: FieldNames,
+        model: str,
+        now: float,
+    ) -> None:
+        self._clocks, self._failures, self._fields = clocks, failures, fields
+        self._model, self._now = model, now
 
     def assess(self, row: Event) -> Assessment:
         """Assess a device; an invalid row has the state `UNKNOWN_STATE`, and the reason says why."""
-        fields = self._fields
         try:
-            clock = self._clock(_text(row.get(fields.model)))
-            success = self._time(row, fields.success)
-            blocked = self._time(row, fields.blocked)
-            count = _count(row, fields.blocks)
-            seen = self._time(row, fields.seen)
+            known = self._known(row)
         except BadRowError as problem:
-            return Assessment(
-                UNKNOWN_STATE, None, None, _UNKNOWN_SCORE, f"{problem}.", f"Correct the row; {_CHECK}."
-            )
+            step = f"Correct the row; {_CHECK}."
+            return Assessment(UNKNOWN_STATE, None, None, _UNKNOWN_SCORE, BY_NOTHING, f"{problem}.", step)
+        clock = known.clock
         if clock.expire is None:
-            return Assessment(OFFLINE, None, None, 0, f"Model {clock.model}: {clock.effect}.", "")
-        is_blocked = count > 0 or (blocked is not None and (success is None or blocked > success))
-        if success is None:
-            return self._without_success(row, is_blocked, blocked, seen)
-        return self._after_success(row, clock, clock.expire, success, is_blocked, blocked)
+            return Assessment(OFFLINE, None, None, 0, BY_NOTHING, f"Model {clock.model}: {clock.effect}.", "")
+        if known.said in (EXPIRED, NONCOMPLIANT):
+            return self._by_its_word(known)
+        if known.success is None and known.deadline is None:
+            return self._without_success(known)
+        return self._by_the_clock(known, clock.expire)
 
-    def _after_success(
-        self,
-        row: Event,
-        clock: Clock,
-        expire: int,
-        success: float,
-        is_blocked: bool,
-        blocked: Optional[float],
-    ) -> Assessment:
-        """Assess a device that has been seen to succeed."""
-        age = max(0.0, self._now - success)
-        left = success + expire * DAY - self._now
-        state = self._state(clock, age, left, is_blocked)
-        deadline = math.floor(success + expire * DAY)
-        reason = f"Last success on {_day(success)}, {math.floor(age / DAY)} days ago"
-        if is_blocked:
-            reason += f"; blocked since{f', last on {_day(blocked)}' if blocked is not None else ''}"
-        elif state != HEALTHY:
-            reason += "; nothing was seen since, which a handshake that never completes would look like too"
+    def _known(self, row: Event) -> _Known:
+        fields = self._fields
+        clock = self._clock(_text(row.get(fields.model)) or _text(row.get(fields.model_seen)))
+        answered = self._time(row, fields.success)
+        own = self._time(row, fields.device_success)
+        blocked, count = self._time(row, fields.blocked), _count(row, fields.blocks)
+        said, said_at = _text(row.get(fields.said)).lower(), self._time(row, fields.said_at)
+        if said not in _COMPLAINTS or said_at is None or said_at < (own or 0):
+            said = ""
+        success = max(filter(None, (answered, own)), default=None)
+        if said and (own is not None or self._now - (success or 0) <= (clock.renew + clock.slack) * DAY):
+            # What a firewall saw proves nothing where the device says that it failed: only that it cannot
+            # have succeeded later.
+            success = own
+        is_blocked = (
+            blocked > (success or 0) and (own is None or blocked > own) if blocked is not None else count > 0
+        )
+        # As far as is known, the blocks that are counted are later than the last answer.
+        if count > 0 and blocked is not None and own is None:
+            is_blocked = True
+        deadline, deadline_said = self._deadline(row), self._time(row, fields.deadline_said)
+        if deadline is not None and success is not None and success > (deadline_said or 0):
+            # It has renewed its licence since it named the deadline.
+            expire = (clock.expire or 0) * DAY
+            deadline = deadline if deadline > success + expire else None
+        return _Known(
+            row=row,
+            clock=clock,
+            success=success,
+            by_device=own is not None and own == success,
+            blocked=blocked,
+            is_blocked=is_blocked,
+            answered=answered is not None,
+            seen=self._time(row, fields.seen),
+            said=said,
+            said_at=said_at,
+            deadline=deadline,
+        )
+
+    def _by_its_word(self, known: _Known) -> Assessment:
+        """Assess a device that says itself that its licence is no longer valid."""
+        state = EXPIRED if known.said == EXPIRED else NONCOMPLIANT
+        told = "its licence has expired" if state == EXPIRED else "it uses more than it has licences for"
+        reason = f"The device said on {_day(known.said_at or 0)} that {told}{self._reason_given(known)}"
+        deadline = math.floor(known.said_at or 0) if state == EXPIRED else None
+        left = None if deadline is None else math.floor((deadline - self._now) / DAY)
+        score = _EXPIRED_SCORE if state == EXPIRED else _NONCOMPLIANT_SCORE
+        step = self._step(known) if known.is_blocked else f"{_capital(self._check(known))}."
+        return Assessment(state, deadline, left, score, BY_DEVICE, f"{reason}.", step)
+
+    def _by_the_clock(self, known: _Known, expire: int) -> Assessment:
+        """Assess a device that has been seen to succeed, or has named a deadline."""
+        clock, success = known.clock, known.success
+        deadline = known.deadline if known.deadline is not None else (success or 0) + expire * DAY
+        age = None if success is None else max(0.0, self._now - success)
+        left = deadline - self._now
+        state = self._state(known, age, left)
+        if success is None:
+            reason = "No success of this device was seen"
+        else:
+            who = ", as the device says" if known.by_device else ""
+            reason = f"Last success on {_day(success)}, {math.floor((age or 0) / DAY)} days ago{who}"
+        reason += self._troubles(known, state)
         reason += f". Model {clock.model}: renewal every {clock.renew} days, "
-        reason += f"expiry {'was' if left < 0 else 'is'} on {_day(deadline)}"
+        said = ", as the device says" if known.deadline is not None else ""
+        reason += f"expiry {'was' if left < 0 else 'is'} on {_day(deadline)}{said}"
         if clock.effect and state in (EXPIRING, EXPIRED, DEREGISTERED):
             reason += f"; {clock.effect}"
-        score = _score(state, age / (expire * DAY), left, clock, is_blocked)
-        step = "" if state == HEALTHY else self._step(row, is_blocked)
-        return Assessment(state, deadline, math.floor(left / DAY), score, f"{reason}.", step)
+        spent = min(1.0, max(0.0, 1 - left / (expire * DAY)))
+        score = _score(state, spent, left, clock, known.is_blocked or bool(known.said))
+        step = "" if state == HEALTHY else self._step(known)
+        if known.said or known.by_device or (known.deadline is not None and state in (EXPIRING, EXPIRED)):
+            evidence = BY_DEVICE
+        else:
+            evidence = BY_TRAFFIC if success is not None else BY_NOTHING
+        return Assessment(
+            state, math.floor(deadline), math.floor(left / DAY), score, evidence, f"{reason}.", step
+        )
+
+    def _troubles(self, known: _Known, state: str) -> str:
+        """Return what has happened since the last success, as clauses."""
+        text = ""
+        if known.is_blocked:
+            text += "; blocked since"
+            text += f", last on {_day(known.blocked)}" if known.blocked is not None else ""
+        if known.said:
+            text += f"; the device said on {_day(known.said_at or 0)} that it failed"
+            text += self._reason_given(known)
+        if not text and state not in (HEALTHY, UNKNOWN_STATE):
+            text = "; nothing was seen since, which a handshake that never completes would look like too"
+        return text
 
     @staticmethod
-    def _state(clock: Clock, age: float, left: float, is_blocked: bool) -> str:
-        if clock.deregister is not None and age > clock.deregister * DAY:
+    def _state(known: _Known, age: Optional[float], left: float) -> str:
+        clock = known.clock
+        if age is not None and clock.deregister is not None and age > clock.deregister * DAY:
             return DEREGISTERED
         if left < 0:
             return EXPIRED
         if left <= clock.warn * DAY:
             return EXPIRING
-        if age > clock.renew * DAY:
+        if age is None:
+            return UNKNOWN_STATE
+        if age > (clock.renew + clock.slack) * DAY:
             return OVERDUE
-        return BLOCKED if is_blocked else HEALTHY
+        if known.is_blocked:
+            return BLOCKED
+        return REJECTED if known.said else HEALTHY
 
-    def _without_success(
-        self, row: Event, is_blocked: bool, blocked: Optional[float], seen: Optional[float]
-    ) -> Assessment:
-        """Assess a device that was never seen to succeed."""
+    def _without_success(self, known: _Known) -> Assessment:
+        """Assess a device that was never seen to succeed, as far as anything proves."""
+        seen, blocked = known.seen, known.blocked
         since = "" if seen is None else f" since it was first seen on {_day(seen)}"
         reason = f"No success of this device was seen{since}, so its deadline is not known"
-        if is_blocked:
+        if known.is_blocked:
             reason += f"; it is blocked{f', last on {_day(blocked)}' if blocked is not None else ''}"
-        score = _UNKNOWN_BLOCKED_SCORE if is_blocked else _UNKNOWN_SCORE
-        return Assessment(UNKNOWN_STATE, None, None, score, f"{reason}.", self._step(row, is_blocked))
+        state, score, evidence = UNKNOWN_STATE, _UNKNOWN_SCORE, BY_NOTHING
+        if known.said:
+            when = _day(known.said_at or 0)
+            reason += f"; the device said on {when} that it failed{self._reason_given(known)}"
+            score, evidence = _UNKNOWN_BLOCKED_SCORE, BY_DEVICE
+            if known.answered and not known.is_blocked:
+                state = REJECTED
+                reason = (
+                    f"The device said on {when} that it failed{self._reason_given(known)}, although a server "
+                    "answered it; its deadline is not known"
+                )
+        if known.is_blocked:
+            score = _UNKNOWN_BLOCKED_SCORE
+        return Assessment(state, None, None, score, evidence, f"{reason}.", self._step(known))
 
-    def _step(self, row: Event, is_blocked: bool) -> str:
-        fields = self._fields
-        if not is_blocked:
+    def _step(self, known: _Known) -> str:
+        fields, row, check = self._fields, known.row, self._check(known)
+        if not known.is_blocked and known.said:
+            told = _text(row.get(fields.said_reason)).lower()
+            cure = next((failure.step for failure in self._failures if failure.text in told), "")
+            if not cure:
+                cure = "on the device check DNS, proxy, clock and certificates; look for TLS inspection"
+            if known.answered:
+                return f"The firewall lets it through, the device refuses the server: {cure}. Then {check}."
+            return f"{_capital(cure)}. Then {check}."
+        if not known.is_blocked:
             return (
-                f"Find out why the device is silent: {_CHECK}; check its DNS and its route to the "
+                f"Find out why the device is silent: {check}; check its DNS and its route to the "
                 "internet. If it is gone or licensed offline, exclude it or set its model to offline."
             )
         # These names come from events, so they are untrusted.
@@ -195,7 +346,20 @@ class Assessor:
         where += f" of policy {policy}" if policy else ""
         where += f" on {firewall}" if firewall else ""
         advice = printable(_text(row.get(fields.advice))[:_MAX_ADVICE_LENGTH]).rstrip(".") or _SAFE
-        return f"Change {where}: {advice[0].lower() + advice[1:]}. Then {_CHECK}."
+        return f"Change {where}: {advice[0].lower() + advice[1:]}. Then {check}."
+
+    def _reason_given(self, known: _Known) -> str:
+        text = for_message(_text(known.row.get(self._fields.said_reason)))
+        return f" ({text})" if text else ""
+
+    @staticmethod
+    def _check(known: _Known) -> str:
+        return known.clock.check or _CHECK
+
+    def _deadline(self, row: Event) -> Optional[float]:
+        """Return the deadline that the device named; it lies in the future as a rule."""
+        text = _text(row.get(self._fields.deadline))
+        return _epoch(text, self._fields.deadline) if text else None
 
     def _clock(self, text: str) -> Clock:
         model = text.lower() or self._model
@@ -210,12 +374,7 @@ class Assessor:
         return max(times) if times else None
 
     def _one_time(self, text: str, field: str) -> float:
-        try:
-            time = float(text)
-        except ValueError:
-            time = math.nan
-        if not 0 < time < _MAX_TIME:
-            raise BadRowError(f"{field} '{for_message(text)}' is not a valid time in epoch seconds")
+        time = _epoch(text, field)
         if time > self._now + _MAX_AHEAD:
             raise BadRowError(f"{field} {_day(time)} is in the future")
         return time
@@ -225,6 +384,23 @@ class Assessor:
 _MAX_TIME = 250_246_627_200.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
+_EXPIRED_SCORE, _NONCOMPLIANT_SCORE = 95, 80
+# A device's own word for a licence that is not in order.
+_COMPLAINTS = (FAILED, EXPIRED, NONCOMPLIANT)
+
+
+def _epoch(text: str, field: str) -> float:
+    try:
+        time = float(text)
+    except ValueError:
+        time = math.nan
+    if not 0 < time < _MAX_TIME:
+        raise BadRowError(f"{field} '{for_message(text)}' is not a valid time in epoch seconds")
+    return time
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _score(state: str, spent: float, left: float, clock: Clock, is_blocked: bool) -> int:
@@ -235,18 +411,18 @@ def _score(state: str, spent: float, left: float, clock: Clock, is_blocked: bool
         spent: the elapsed share of the time until it expires.
         left: seconds until it expires.
         clock: the clock of its model.
-        is_blocked: blocked since the last success.
+        is_blocked: blocked since the last success, or failed by the device's own word.
     """
     if state == DEREGISTERED:
         return 100
     if state == EXPIRED:
-        return 95
+        return _EXPIRED_SCORE
     extra = 5 if is_blocked else 0
     if state == EXPIRING:
         return math.floor(75 + 15 * (1 - left / (clock.warn * DAY))) + extra
     if state == OVERDUE:
         return math.floor(50 + 20 * spent) + extra
-    return math.floor(30 + 20 * spent) if state == BLOCKED else 0
+    return math.floor(30 + 20 * spent) if state in (BLOCKED, REJECTED) else 0
 
 
 def _text(value: Optional[Value]) -> str:

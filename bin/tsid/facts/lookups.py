@@ -16,6 +16,7 @@ from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.clocks import CLOCKS
 from tsid.facts.event_kinds import EVENT_KINDS, EventKinds, parse_event_kind
 from tsid.facts.fields import FIELDS, FieldMap, parse_field
+from tsid.facts.messages import FAILURES, MESSAGES
 from tsid.facts.tables import LAYERS, Row, TableFormat, nearest, read_table, whole_number
 from tsid.memo import MAX_HOSTS, BoundedMemo
 from tsid.text.addresses import Address, PrefixTable, is_host_address, parse_address, parse_prefix
@@ -41,18 +42,15 @@ SINKHOLES = TableFormat(
     "tsid_sinkholes", required=("network",), optional=("owner", "source"), key=("network",)
 )
 
+#: What each service is for, and whether a contact with it renews a licence; searches read it.
+SERVICES = TableFormat(
+    "licensing_services", required=("service", "renews"), optional=("purpose", "source"), key=("service",)
+)
+
 #: All tables of the app.
 TABLES = (
-    ENDPOINTS,
-    ALIASES,
-    CISCO_NETWORKS,
-    RELAYS,
-    DOMAINS,
-    SINKHOLES,
-    FIELDS,
-    ACTIONS,
-    EVENT_KINDS,
-    CLOCKS,
+    *(ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, DOMAINS, SINKHOLES),
+    *(FIELDS, ACTIONS, EVENT_KINDS, SERVICES, MESSAGES, FAILURES, CLOCKS),
 )
 
 #: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.

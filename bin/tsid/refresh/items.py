@@ -43,8 +43,8 @@ ADVICE = {
         "forged: ask another resolver."
     ),
     "other_use": (
-        "A proxy such as Umbrella's may answer in Cisco's place: ask a resolver that filters nothing. If Cisco "
-        "has moved there, add the network to cisco_networks_local.csv with learn=yes."
+        "A proxy such as Umbrella's may answer instead: ask a resolver that filters nothing. If Cisco has "
+        "moved there, add the network to cisco_networks_local.csv with learn=yes."
     ),
     "private": (
         "Your DNS answers with an address of your own. If it is your proxy or On-Prem licence server, add it "

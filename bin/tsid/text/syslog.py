@@ -1,0 +1,93 @@
+"""Reads the tag of a device's own syslog message: facility, severity and mnemonic."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+# The longest header to read: priority, relay, host, number, time and zone, program.
+_MAX_HEADER = 400
+
+# The words of a header. A device's text comes after them, so a tag within that text, which a stranger may
+# have written, is not the line's tag.
+_PRIORITY = re.compile(r"<\d{1,3}>")
+_RFC5424 = re.compile(r"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
+_WORD = re.compile(r"\S+")
+_MONTHS_AND_DAYS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
+_WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[A-Z]{{2,5}}|[+\-]\d\d:?\d\d):?\Z")
+# IOS XR names the node, with a colon between it and the month; NX-OS names the virtual device.
+_NODE = re.compile(r"[0-9A-Z]{1,8}/[0-9A-Z/]{1,24}:[A-Za-z]{0,3}\Z")
+_VIRTUAL_DEVICE = re.compile(r"%\$ VDC-\d+ %\$ ")
+_NAME = re.compile(r"[\w.\-:]{1,255}\Z")
+_PROGRAM = re.compile(r"[\w.\-/]{1,64}\[\d{1,9}\]:?\Z")
+
+_START = re.compile(r"%?[A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80}(?= ?:|\Z)")
+# An ASA writes the message of the licensing agent behind a number of its own.
+_TAG = re.compile(r"%?(?:ASA-[0-7]-\d{6}: %?)?([A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80})(?: ?:|\Z)")
+# Unified Communications Manager puts the alert's name first.
+_ALERT = re.compile(r"%?UC_\w{1,40}-[0-7]-\w{1,60} ?: *%?\[AlertName=([\w\-]{1,120})\]")
+
+
+class Tag(NamedTuple):
+    """What a line of syslog is about.
+
+    Attributes:
+        tag: ``SMART_LIC-3-COMM_FAILED``; empty for an alert.
+        alert: the name of an alert of Unified Communications Manager; empty for other lines.
+        text: what follows.
+    """
+
+    tag: str
+    alert: str
+    text: str
+
+
+def read_tag(line: str) -> Optional[Tag]:
+    """Return the tag of a line; None if it has none right after its header.
+
+    Args:
+        line: an event's ``_raw``.
+    """
+    start = _start_of(line)
+    if start is None:
+        return None
+    alert = _ALERT.match(line, start)
+    if alert:
+        return Tag("", alert.group(1), line[alert.end() :])
+    tag = _TAG.match(line, start)
+    return Tag(tag.group(1), "", line[tag.end() :].strip()) if tag else None
+
+
+def _start_of(line: str) -> Optional[int]:
+    """Return where the text after the header starts; None if the line does not begin with a header."""
+    ietf = _RFC5424.match(line)
+    priority = ietf or _PRIORITY.match(line)
+    place = priority.end() if priority else 0
+    # A host may be named at the start and after each time; a device's own name and a program have a colon.
+    # Any other word is part of a program's text.
+    may_be_host, named, program = ietf is None, False, False
+    while place < min(len(line), _MAX_HEADER):
+        if line[place] in " \t:":
+            place += 1
+            continue
+        if _START.match(line, place):
+            return place
+        virtual = _VIRTUAL_DEVICE.match(line, place)
+        if virtual:
+            place = virtual.end()
+            continue
+        found = _WORD.match(line, place)
+        if found is None:
+            return None
+        word, place = found.group(), found.end()
+        if word == "-" or _WHEN.match(word) or _NODE.match(word):
+            may_be_host = ietf is None and not named
+        elif _PROGRAM.match(word) and not program:
+            program, may_be_host = True, False
+        elif word.endswith(":") and _NAME.match(word) and not named and not program:
+            named, may_be_host = True, False
+        elif may_be_host and _NAME.match(word):
+            may_be_host = False
+        else:
+            return None
+    return None
