@@ -25,13 +25,18 @@ _MAX_ADDRESSES = 2**48
 
 
 class Site(NamedTuple):
-    """A licensing host at one address; ``alone``: no other host shares the address."""
+    """A licensing host at one address.
+
+    * ``ports``: the TCP ports on which it serves licensing
+    * ``alone``: no other host shares the address
+    """
 
     address: str
     host: str
     network: str
     service: str
     confirmed: bool
+    ports: frozenset[str]
     alone: bool
 
 
@@ -52,6 +57,7 @@ class Atlas:
     * ``names``: every licensing name, with its canonical host
     * ``cisco``: addresses in Cisco's own networks that are not endpoints; ``neighbours``: those next to one
     * ``relays``: addresses of proxies and On-Prem servers
+    * ``sinkholes``: the block pages of DNS filters
     """
 
     def __init__(self, lookups: Path, start: float, end: float, dice: Dice) -> None:
@@ -64,11 +70,14 @@ class Atlas:
         for row in _read(lookups / "tsid_aliases.csv"):
             self.aliases[row["host"]].append(row["alias"])
         self.names = tuple((name, host) for host in self.hosts for name in [host, *self.aliases[host]])
-        relays = _networks(lookups / "tsid_relays.csv")
-        self.relays = tuple(self._spots(relays, (), dice))
-        self.cisco = tuple(self._spots(_networks(lookups / "cisco_networks.csv"), relays, dice))
+        relays, sinkholes = _networks(lookups / "tsid_relays.csv"), _networks(lookups / "tsid_sinkholes.csv")
+        self.relays = tuple(self._spots(relays, sinkholes, dice))
+        self.cisco = tuple(
+            self._spots(_networks(lookups / "cisco_networks.csv"), [*relays, *sinkholes], dice)
+        )
+        self.sinkholes = tuple(dict.fromkeys(self._spots(sinkholes, (), dice)))
         self.neighbours = tuple(self._neighbours())
-        if not all((self.sites, self.relays, self.cisco)):
+        if not all((self.sites, self.relays, self.cisco, self.sinkholes)):
             raise UsageError(f"{lookups}: no endpoint is in force at that time, or a table is empty")
 
     def names_of(self, site: Site) -> set[str]:
@@ -108,8 +117,14 @@ def _sites(rows: Sequence[Mapping[str, str]]) -> Iterator[Site]:
                 network=row["network"],
                 service=row["service"],
                 confirmed=row["status"] != "unconfirmed",
+                ports=_ports(row.get("ports", "")),
                 alone=len(containing) == 1,
             )
+
+
+def _ports(text: str) -> frozenset[str]:
+    """Return the numbers in a text such as ``tcp/443 tcp/80``; HTTPS if it is empty."""
+    return frozenset(word.partition("/")[2] for word in text.split()) or frozenset(("443",))
 
 
 def _covers(row: Mapping[str, str], first: str, last: str) -> bool:

@@ -14,7 +14,11 @@ FOREIGN = "foreign"
 UNLISTED = "unlisted"
 RELAYED = "relayed"
 UNVERIFIED = "unverified"
+FILTERED = "filtered"
 IMPOSTOR = "impostor"
+
+#: The protocols above IP.
+TCP, UDP, ICMP = "tcp", "udp", "icmp"
 
 #: The verdict on traffic that is not licensing.
 ORDINARY = "ordinary"
@@ -28,6 +32,7 @@ _CONFIDENCE = {
     UNLISTED: "medium",
     RELAYED: "low",
     UNVERIFIED: "low",
+    FILTERED: "high",
     IMPOSTOR: "high",
 }
 
@@ -38,7 +43,7 @@ class Destination(NamedTuple):
     Known to the firewall:
 
     * ``address``: empty where it is lost; ``masked``: the masked text in its field, if any
-    * ``port``
+    * ``protocol``, one of the constants of this module; ``port``, for ICMP the code
     * ``reported``: the host that certificate or URL name; ``asked``: the one that the client asked for
     * ``url``: the reported host, or an address, as a URL; None if there is none
     * ``source``: the address on the other side, if it is not a device's
@@ -55,6 +60,7 @@ class Destination(NamedTuple):
     verdict: str = ""
     address: str = ""
     masked: str = ""
+    protocol: str = TCP
     port: str = "443"
     reported: str = ""
     asked: str = ""
@@ -86,6 +92,15 @@ class Destination(NamedTuple):
     def needs_its_name(self) -> bool:
         """Whether several licensing hosts share the address, so that only the name identifies the host."""
         return self.site is not None and not self.site.alone
+
+    @property
+    def settles(self) -> bool:
+        """Whether the connection can show that licensing works, or that it is blocked.
+
+        At an endpoint only TCP to one of its licensing ports can; where the servers are not known, neither
+        are their ports.
+        """
+        return self.protocol == TCP and (self.site is None or self.port in self.site.ports)
 
     def without_name(self) -> Destination:
         """The same server in an event that does not contain its name."""

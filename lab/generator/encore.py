@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from lab.generator.dice import Dice
-from lab.generator.flow import FTD_ACTIONS, Flow, sizes
+from lab.generator.flow import FTD_ACTIONS, Flow, sizes, told
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape, carried, without_empty
 
@@ -32,7 +32,6 @@ _ENCORE_CONSTANT = {
     "monitor_rule_1": "N/A",
     "monitor_rule_8": "0",
     "netbios_domain": "",
-    "ip_proto": "TCP",
     "security_context": "00000000000000000000000000000000",
     "ip_layer": "0",
     "sec_intel_ip": "N/A",
@@ -111,6 +110,7 @@ def _encore(flow: Flow, dice: Dice) -> Iterator[Delivered]:
         "dest_port": to.port,
         "dest_bytes": responder_bytes,
         "dest_pkts": responder_packets,
+        "ip_proto": to.protocol.upper(),
         "fw_rule_action": flow.action,
         "fw_rule": flow.rule,
         "fw_rule_reason": "N/A",
@@ -145,6 +145,7 @@ def _encore(flow: Flow, dice: Dice) -> Iterator[Delivered]:
         name=names.get(field or "url"),
         name_fields=(field,) if field else (),
         connection=f"{sensor.name}:{flow.instance}:{flow.start}:{flow.serial}",
+        answered=told(responder_bytes),
     )
 
 

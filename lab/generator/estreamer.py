@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Union
 
 from lab.generator.dice import Dice
-from lab.generator.flow import FTD_ACTIONS, Flow, sizes
+from lab.generator.flow import FTD_ACTIONS, Flow, sizes, told
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape
 
@@ -47,7 +47,7 @@ def _sfw_record(flow: Flow, dice: Dice) -> dict[str, Union[str, int]]:
         "ResponderIP": server,
         "InitiatorPort": int(flow.port),
         "ResponderPort": int(to.port),
-        "Protocol": "udp" if to.query else "tcp",
+        "Protocol": to.protocol,
         "IngressInterface": "inside",
         "EgressInterface": "outside",
         "IngressZone": "inside",
@@ -113,6 +113,7 @@ def _sfw(flow: Flow, dice: Dice) -> Iterator[Delivered]:
         name=to.url,
         name_fields=("url", "URL") if to.url else (),
         connection=f"{sensor.uuid}:{flow.instance}:{flow.start}:{flow.serial}",
+        answered=told(str(record["ResponderBytes"])),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.generator import clock
-from lab.generator.destination import Destination
+from lab.generator.destination import TCP, Destination
 from lab.generator.dice import Dice
-from lab.generator.flow import FMC_ACTIONS, FTD_ACTIONS, Flow
-from lab.generator.ftdlines import BEGIN, Line, ftd_lines, identity
+from lab.generator.flow import FTD_ACTIONS, NOT_TOLD, UNKNOWN, Flow
+from lab.generator.ftdlines import BEGIN, END, Line, ftd_lines, identity
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.shape import EVENT_TYPES, Delivered, Event, Shape
 
@@ -58,6 +58,8 @@ def _cisco_security_cloud(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             "tag": ["network", "certificate", "ssl", "communicate"],
             "EventType": "ConnectionEvent",
             "message_id": line.message,
+            "event_id": line.message,
+            "rec_type": line.message,
             **pairs,
             # T1: the destination is the source's address.
             "dest": pairs["SrcIP"],
@@ -75,11 +77,15 @@ def _cisco_security_cloud(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             name=line.name,
             name_fields=_CSC_NAME_FIELDS[line.name_key],
             connection=identity(flow),
+            outcome=line.outcome,
+            answered=line.answered,
         )
 
 
 # ---------------------------------------------------------------- cisco:ftd, Splunk_TA_cisco-asa 6.0.1
 
+# T13: the action comes from the message's number, whatever the firewall did.
+_TA_ASA_GUESSES = {BEGIN: "blocked", END: "allowed"}
 _TA_ASA_FIELDS = (
     ("SrcIP", ("src_ip", "src")),
     ("SrcPort", ("src_port",)),
@@ -101,12 +107,13 @@ def _ta_asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             "source": "sc4s",
             "sourcetype": "cisco:ftd",
             "index": "netfw",
+            "message_id": line.message,
+            "signature_id": line.message,
+            "action": _TA_ASA_GUESSES[line.message],
         }
         matched = _ta_asa_matches(flow.to, line)
         if matched:
-            event.update(
-                message_id=line.message, signature_id=line.message, vendor_action=flow.action.lower()
-            )
+            event["vendor_action"] = line.pairs["AccessControlRuleAction"].lower()
             if line.message == BEGIN:
                 event["ac_policy"] = line.pairs["ACPolicy"]
             for key, fields in _TA_ASA_FIELDS:
@@ -120,13 +127,18 @@ def _ta_asa(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             name_fields=(),
             connection=identity(flow),
             connection_extracted=False,
+            outcome=line.outcome,
+            answered=line.answered,
+            # Byte counts are never extracted, an action only by the strict pattern.
+            evidence_extracted=line.answered == NOT_TOLD and (matched or line.outcome == UNKNOWN),
         )
 
 
 def _ta_asa_matches(to: Destination, line: Line) -> bool:
     """T6: the patterns take one exact form, IPv4 only, and so no URL-blocked 430002 at all."""
     readable = to.address and ":" not in to.address
-    usual = "AccessControlRuleAction" in line.pairs and "AccessControlRuleReason" not in line.pairs
+    usual = {"AccessControlRuleAction", "SrcPort"} <= line.pairs.keys()
+    usual = usual and "AccessControlRuleReason" not in line.pairs
     last = "ClientAppDetector" if line.message == BEGIN else "IngressZone"
     return bool(readable and usual and last in line.pairs)
 
@@ -174,6 +186,7 @@ def _ta_estreamer(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             "source": "sc4s",
             "sourcetype": "cisco:firepower:syslog",
             "index": "netids",
+            "rec_type": line.message,
         }
         for key, field in _TA_ESTREAMER_FIELDS:
             if key in line.pairs:
@@ -186,12 +199,22 @@ def _ta_estreamer(flow: Flow, dice: Dice) -> Iterator[Delivered]:
             connection=identity(flow) if numbered else "",
             # Neither the instance nor the first packet's second has a field.
             connection_extracted=False,
+            outcome=line.outcome,
+            answered=line.answered,
+            evidence_extracted=not _only_in_raw(flow.to, line),
         )
+
+
+def _only_in_raw(to: Destination, line: Line) -> bool:
+    """Whether the byte counts decide, or the protocol, which have no field either."""
+    if to.settles:
+        return line.answered != NOT_TOLD
+    # UDP to the port of HTTPS looks like HTTPS, a ping like nothing.
+    return line.outcome != UNKNOWN and to.protocol != TCP and to.port in ("443", "0")
 
 
 SHAPES = (
     Shape("cisco:ftd:syslog", tuple(SCENARIOS), FTD_ACTIONS, reads_raw=True, deliver=_cisco_security_cloud),
     Shape("cisco:ftd", tuple(SCENARIOS), FTD_ACTIONS, reads_raw=True, deliver=_ta_asa),
-    # This add-on extracts no byte counts: its fields do not show that an allowed connection had no answer.
-    Shape("cisco:firepower:syslog", tuple(SCENARIOS), FMC_ACTIONS, reads_raw=True, deliver=_ta_estreamer),
+    Shape("cisco:firepower:syslog", tuple(SCENARIOS), FTD_ACTIONS, reads_raw=True, deliver=_ta_estreamer),
 )

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from lab.generator import clock
+from lab.generator.destination import ICMP
 from lab.generator.dice import Dice
-from lab.generator.flow import BLOCKED, Flow, sizes
+from lab.generator.flow import (
+    ALLOWED,
+    ANY,
+    BEGIN_ONLY,
+    BLOCKED,
+    NOT_TOLD,
+    RULES,
+    Flow,
+    first_sizes,
+    sizes,
+    told,
+)
 from lab.generator.names import Spelling
 from lab.generator.shape import carried
 
@@ -22,17 +34,21 @@ _CARRIERS = (
     ("SSLServerName",),
     ("ReferencedHost",),
 )
+# Without TLS there is no server name.
+_PLAIN_CARRIERS = tuple(keys for keys in _CARRIERS if "SSLServerName" not in keys)
 # By precedence: the name in the URL before the name that the client requested.
 _NAME_KEYS = ("URL", "SSLServerName", "ReferencedHost")
 
 
 class Line(NamedTuple):
-    """One message: its number, its pairs in order, the server's name and its key."""
+    """One message: its number, its pairs in order, the server's name and its key, and what it tells."""
 
     message: str
     pairs: dict[str, str]
     name: Optional[Spelling]
     name_key: str
+    outcome: str
+    answered: str
 
     @property
     def body(self) -> str:
@@ -46,7 +62,7 @@ class Line(NamedTuple):
 
 def ftd_lines(flow: Flow, dice: Dice, *, numbered: bool = True) -> list[Line]:
     """The messages about a connection; old releases do not number their connections."""
-    return [_line(flow, message, dice, numbered) for message in _messages(flow, dice)]
+    return [_line(flow, *said, dice, numbered) for said in _messages(flow, dice)]
 
 
 def identity(flow: Flow) -> str:
@@ -54,20 +70,30 @@ def identity(flow: Flow) -> str:
     return f"{flow.sensor.uuid}:{flow.instance}:{clock.iso(flow.start)}:{flow.serial}"
 
 
-def _messages(flow: Flow, dice: Dice) -> tuple[str, ...]:
-    """Blocks are usually logged as they happen, other connections at their begin, at their end, or both."""
+def _messages(flow: Flow, dice: Dice) -> list[tuple[str, str, str]]:
+    """Return the number, the action and the outcome of each message.
+
+    Blocks are usually logged as they happen, other connections at their begin, at their end, or both. Where
+    the firewall finds out only later what it has to block, such as the server's name in its certificate, the
+    begin of the connection was allowed.
+    """
+    begin, end = (BEGIN, flow.action, flow.outcome), (END, flow.action, flow.outcome)
+    if flow.logged == BEGIN_ONLY:
+        return [begin]
     if flow.outcome == BLOCKED:
-        return (BEGIN,) if dice.chance(0.8) else (END,)
-    return dice.pick(((END,), (END,), (BEGIN,), (BEGIN, END), (BEGIN, END)))
+        return dice.pick(([begin], [begin], [begin], [end], [(BEGIN, "Allow", ALLOWED), end]))
+    choice = ([end], [end], [begin, end], [begin, end], [begin])
+    return dice.pick(choice if flow.logged == ANY else choice[:-1])
 
 
-def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
+def _line(flow: Flow, message: str, action: str, outcome: str, dice: Dice, numbered: bool) -> Line:
     to, sensor = flow.to, flow.sensor
     begin = message == BEGIN
     # A begin event has a URL only where the firewall waited for it before it applied a rule.
-    named = not begin or to.needs_its_name or dice.chance(0.85 if flow.outcome == BLOCKED else 0.4)
-    names = carried(to, dice.pick(_CARRIERS), "URL", dice) if named else {}
-    packets_out, packets_back, bytes_out, bytes_back = sizes(flow, dice)
+    named = not begin or to.needs_its_name or dice.chance(0.85 if outcome == BLOCKED else 0.4)
+    carriers = _PLAIN_CARRIERS if to.port == "80" else _CARRIERS
+    names = carried(to, dice.pick(carriers), "URL", dice) if named else {}
+    packets_out, packets_back, bytes_out, bytes_back = (first_sizes if begin else sizes)(flow, dice)
     pairs = {}
     if numbered:
         pairs = {
@@ -77,16 +103,15 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
             "FirstPacketSecond": clock.iso(flow.start),
             "ConnectionID": flow.serial,
         }
-    if flow.action:
-        pairs["AccessControlRuleAction"] = flow.action
-    if flow.outcome == BLOCKED and dice.chance(0.2):
+    if action:
+        pairs["AccessControlRuleAction"] = action
+    if outcome == BLOCKED and dice.chance(0.2):
         pairs["AccessControlRuleReason"] = "URL Block"
     pairs.update(
         SrcIP=flow.device,
         DstIP=to.address or to.masked,
-        SrcPort=flow.port,
-        DstPort=to.port,
-        Protocol="udp" if to.query else "tcp",
+        **_ports(flow),
+        Protocol=to.protocol,
         IngressInterface="inside",
         EgressInterface="outside",
     )
@@ -96,7 +121,7 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
         IngressVRF="Global",
         EgressVRF="Global",
         ACPolicy=sensor.policy,
-        AccessControlRuleName=flow.rule,
+        AccessControlRuleName=RULES[outcome],
     )
     pairs["Prefilter Policy"] = "Default Prefilter Policy"
     # A begin event may come before user, application and server are known.
@@ -131,4 +156,11 @@ def _line(flow: Flow, message: str, dice: Dice, numbered: bool) -> Line:
             NAT_ResponderIP="198.51.100.253",
         )
     first = next((key for key in _NAME_KEYS if key in names), "")
-    return Line(message, pairs, names.get(first), first)
+    answered = NOT_TOLD if begin else told(bytes_back)
+    return Line(message, pairs, names.get(first), first, outcome, answered)
+
+
+def _ports(flow: Flow) -> dict[str, str]:
+    if flow.to.protocol == ICMP:
+        return {"ICMPType": "Echo Request", "ICMPCode": "No Code"}
+    return {"SrcPort": flow.port, "DstPort": flow.to.port}

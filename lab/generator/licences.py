@@ -9,12 +9,13 @@ from lab.generator.fleet import EXCLUDED, OFFLINE, Device, Fleet
 
 # By model: the states with the first day of each, counted from the day of the last success.
 _STATES = {
-    "classic": {1: "healthy", 31: "overdue", 61: "expiring", 91: "expired", 366: "deregistered"},
-    "fmc": {1: "healthy", 31: "overdue", 61: "expiring", 91: "deregistered"},
-    "slp_perpetual": {1: "healthy", 336: "expiring", 366: "expired"},
+    "classic": {1: "healthy", 33: "overdue", 61: "expiring", 91: "expired", 366: "deregistered"},
+    "fmc": {1: "healthy", 33: "overdue", 61: "expiring", 91: "deregistered"},
+    "slp_perpetual": {1: "healthy", 33: "overdue", 336: "expiring", 366: "expired"},
 }
 _LIFE_DAYS = {"classic": 90, "fmc": 90, "slp_perpetual": 365}
-_RENEWAL = {"classic": 30, "fmc": 30, "slp_perpetual": 365}
+# With the slack of two days that a renewal has.
+_RENEWAL_DAYS = {"classic": 32, "fmc": 32, "slp_perpetual": 32}
 _DEFAULT = "classic"
 
 
@@ -36,14 +37,18 @@ def deadline_day(device: Device, day: int) -> Optional[int]:
 
 def renewal_days(device: Device) -> int:
     """How many days it may go between two successes."""
-    return _RENEWAL[device.model or _DEFAULT]
+    return _RENEWAL_DAYS[device.model or _DEFAULT]
 
 
 def watched(fleet: Fleet, day: int) -> Mapping[str, Device]:
-    """The devices that have a licence to lose and were seen by a day."""
+    """The devices that have a licence to lose and were seen by a day.
+
+    A ping does not make a device: there must have been a contact whose outcome is known.
+    """
     return {
         address: device
         for address, device in fleet.devices.items()
         if device.fate not in (OFFLINE, EXCLUDED)
-        and any(other < day for other in (*device.allowed, *device.blocked))
+        and device.first_seen is not None
+        and device.first_seen < day
     }

@@ -8,10 +8,14 @@ from lab.generator.atlas import Atlas, Site
 from lab.generator.destination import (
     ALIASED,
     CANONICAL,
+    FILTERED,
     FOREIGN,
+    ICMP,
     IMPOSTOR,
     ORDINARY,
     RELAYED,
+    TCP,
+    UDP,
     UNLISTED,
     UNNAMED,
     UNVERIFIED,
@@ -37,6 +41,9 @@ _OTHER_NAMES = (
 
 _SHARE_OF_IPV6 = 0.05
 _SHARE_OF_NEAR_MISSES = 0.1
+# Of proxies and On-Prem servers.
+_SERVER_PORTS = ("8443", "3128", "80", "1443")
+_SHARE_OF_OTHER_PORTS = 0.1
 
 
 def _canonical(atlas: Atlas, dice: Dice) -> Destination:
@@ -77,6 +84,11 @@ def _relayed(atlas: Atlas, dice: Dice) -> Destination:
     return _elsewhere(RELAYED, atlas, dice, spot.address, spot.network)
 
 
+def _filtered(atlas: Atlas, dice: Dice) -> Destination:
+    spot = dice.pick(atlas.sinkholes)
+    return _elsewhere(FILTERED, atlas, dice, spot.address, spot.network)
+
+
 def _impostor(atlas: Atlas, dice: Dice) -> Destination:
     return _elsewhere(IMPOSTOR, atlas, dice, _documentation_address(dice))._replace(host="")
 
@@ -98,11 +110,25 @@ SCENARIOS: dict[str, tuple[int, Maker]] = {
     UNLISTED: (1, _unlisted),
     RELAYED: (1, _relayed),
     UNVERIFIED: (1, _unverified),
+    FILTERED: (1, _filtered),
     IMPOSTOR: (1, _impostor),
 }
 
+# A ping, a traceroute, HTTP over QUIC and without TLS.
+_OTHER_PORTS = ((ICMP, "0"), (UDP, "33434"), (UDP, "443"), (TCP, "80"))
 
-# Real neighbours of the licensing addresses: Cisco's web origin, other services, Umbrella's block pages.
+
+def proving_nothing(to: Destination, dice: Dice) -> Destination:
+    """The same licensing endpoint, contacted as licensing does not; a ping has no name."""
+    protocol, port = dice.pick(_OTHER_PORTS[2:] if to.named else _OTHER_PORTS)
+    url = to.url
+    if url and port == "80":
+        before = url.before.replace("https:", "http:").replace("HTTPS:", "HTTP:")
+        url = Spelling(before, url.host, url.after.replace(":443", ":80"))
+    return to._replace(protocol=protocol, port=port, url=url)
+
+
+# Real neighbours of the licensing addresses: Cisco's web origin, other services, Umbrella's test pages.
 _OTHER_CISCO_SERVERS = (
     ("173.37.145.84", "www.cisco.com"),
     ("72.163.4.161", "www.cisco.com"),
@@ -175,8 +201,17 @@ def _from_an_endpoint(atlas: Atlas, dice: Dice) -> Destination:
 def _dns_query(atlas: Atlas, dice: Dice) -> Destination:
     name, _ = dice.pick(atlas.names)
     return Destination(
-        "ordinary: a DNS query for a licensing host", address="10.0.0.53", port="53", query=name
+        "ordinary: a DNS query for a licensing host",
+        address="10.0.0.53",
+        protocol=UDP,
+        port="53",
+        query=name,
     )
+
+
+def _block_page(atlas: Atlas, dice: Dice) -> Destination:
+    page = dice.pick(atlas.sinkholes).address
+    return _named("ordinary: a block page for another name", page, "www.example.com", dice)
 
 
 _NEAR_MISSES: tuple[Maker, ...] = (
@@ -187,6 +222,7 @@ _NEAR_MISSES: tuple[Maker, ...] = (
     _mention,
     _from_an_endpoint,
     _dns_query,
+    _block_page,
 )
 
 _WORDS = ("www", "cdn", "api", "mail", "static", "update", "telemetry", "login", "img", "files")
@@ -226,12 +262,13 @@ def _lone_site(atlas: Atlas, dice: Dice) -> Site:
 
 
 def _elsewhere(scenario: str, atlas: Atlas, dice: Dice, address: str = "", network: str = "") -> Destination:
-    """A licensing name, but not at a licensing endpoint."""
+    """A licensing name, but not at a licensing endpoint: on any port."""
     name, host = dice.pick(atlas.names)
     return Destination(
         scenario,
         scenario,
         address=address,
+        port=dice.pick(_SERVER_PORTS) if dice.chance(_SHARE_OF_OTHER_PORTS) else "443",
         reported=name,
         asked=name,
         url=url_of(name, dice),

@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple, Optional, Union
 
 from lab.generator.destination import Destination
 from lab.generator.dice import Dice
-from lab.generator.flow import Actions, Flow
+from lab.generator.flow import NOT_TOLD, Actions, Flow
 from lab.generator.names import Spelling, bare
 
 Value = Union[str, list[str]]
@@ -25,6 +25,9 @@ class Delivered(NamedTuple):
     * ``name_fields``: the fields with that name, by precedence; empty if only ``_raw`` has it
     * ``connection``: the connection's identity, if the event contains it
     * ``connection_extracted``: whether fields contain it, not only ``_raw``
+    * ``outcome``: of this event, where it differs from that of the connection
+    * ``answered``: whether the server answered, as far as this event tells
+    * ``evidence_extracted``: whether fields contain all that both follow from, not only ``_raw``
     """
 
     event: Event
@@ -33,6 +36,9 @@ class Delivered(NamedTuple):
     name_fields: tuple[str, ...]
     connection: str = ""
     connection_extracted: bool = True
+    outcome: str = ""
+    answered: str = NOT_TOLD
+    evidence_extracted: bool = True
 
 
 class Shape(NamedTuple):
@@ -40,6 +46,7 @@ class Shape(NamedTuple):
 
     * ``scenarios``: those that it can express; ``actions``: its words for them
     * ``reads_raw``: whether the command can read its ``_raw``
+    * ``any_contact``: whether it shows pings and other ports so that the server is still known
     * ``deliver``: makes the one or two events of a connection
     """
 
@@ -48,6 +55,7 @@ class Shape(NamedTuple):
     actions: Actions
     reads_raw: bool
     deliver: Callable[[Flow, Dice], Iterator[Delivered]]
+    any_contact: bool = True
 
 
 def carried(to: Destination, keys: tuple[str, ...], url_key: str, dice: Dice) -> dict[str, Spelling]:

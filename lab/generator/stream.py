@@ -9,11 +9,11 @@ from lab import ROOT
 from lab.errors import UsageError
 from lab.generator import asa, encore, estreamer, ftd, plain
 from lab.generator.atlas import Atlas
-from lab.generator.destination import ALIASED, CANONICAL, IMPOSTOR, ORDINARY, RELAYED, UNLISTED
+from lab.generator.destination import ALIASED, CANONICAL, FILTERED, IMPOSTOR, ORDINARY, RELAYED, UNLISTED
 from lab.generator.dice import Dice
 from lab.generator.flow import Traffic
 from lab.generator.quoted import quote
-from lab.generator.scenarios import SCENARIOS, ordinary
+from lab.generator.scenarios import SCENARIOS, ordinary, proving_nothing
 from lab.generator.shape import Delivered, Shape
 from lab.generator.truth import LabelledEvent, label
 
@@ -29,10 +29,12 @@ START = 1764547200
 
 _LOOKUPS = ROOT / "lookups"
 _SHARE_OF_MULTIVALUES = 0.04
+# Pings and so on, among the contacts with licensing endpoints.
+_SHARE_OF_OTHER_CONTACTS = 0.08
 # Every so many connections an ordinary one quotes a record that a stranger wrote.
 _QUOTING = 50
 # These verdicts are the strongest: another name or address in the same field changes nothing.
-_NAME_PROOF_VERDICTS = (CANONICAL, ALIASED, IMPOSTOR, UNLISTED, RELAYED)
+_NAME_PROOF_VERDICTS = (CANONICAL, ALIASED, IMPOSTOR, FILTERED, UNLISTED, RELAYED)
 _ADDRESS_PROOF_VERDICTS = (CANONICAL, ALIASED)
 _ANOTHER_NAME = "https://www.example.com/"
 
@@ -88,6 +90,8 @@ def _events(
         if dice.chance(licensing_share):
             shape, weighted = dice.pick(licensing)
             to = SCENARIOS[dice.pick(weighted)][1](atlas, dice)
+            if to.site and shape.any_contact and dice.chance(_SHARE_OF_OTHER_CONTACTS):
+                to = proving_nothing(to, dice)
         else:
             shape = dice.pick(shapes)
             to = ordinary(atlas, dice)

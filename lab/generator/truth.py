@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple, Union
 
 from lab.generator.destination import ALIASED
-from lab.generator.flow import Flow
+from lab.generator.flow import NOT_TOLD, UNKNOWN, Flow
 from lab.generator.shape import Delivered, Event, Shape, Value
 
 PREFIX = "truth_"
 
 #: The truths that the command's output fields of the same name must agree with, ``tsid_`` before them.
-_ANSWERED = (
+_COMPARED = (
     "verdict",
     "host",
     "observed",
@@ -25,6 +25,7 @@ _ANSWERED = (
     "device",
     "network",
     "outcome",
+    "answered",
     "connection",
     "confidence",
 )
@@ -38,7 +39,7 @@ class Truth(NamedTuple):
         shape: how it was delivered.
         scenario: its scenario; for ordinary traffic, its kind of near miss.
         needs_raw: some of this is in ``_raw`` only; the command must be told to read it (``raw=true``).
-        verdict: this and the next nine are the expected values of the command's output fields.
+        verdict: this and the next ten are the expected values of the command's output fields.
         field: the field that the server's name came from; empty if it came from no field.
         rewritten: that field's value after the command has run.
     """
@@ -54,6 +55,7 @@ class Truth(NamedTuple):
     device: str = ""
     network: str = ""
     outcome: str = ""
+    answered: str = ""
     connection: str = ""
     confidence: str = ""
     field: str = ""
@@ -83,6 +85,7 @@ def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
         (to.address and not delivered.address_fields)
         or (delivered.name and not delivered.name_fields)
         or (delivered.connection and not delivered.connection_extracted)
+        or not delivered.evidence_extracted
     )
     field = delivered.name_fields[0] if delivered.name_fields else ""
     return Truth(
@@ -96,7 +99,8 @@ def label(shape: Shape, flow: Flow, delivered: Delivered) -> Truth:
         ip=to.address,
         device=flow.device,
         network=to.network,
-        outcome=flow.outcome,
+        outcome=(delivered.outcome or flow.outcome) if to.settles else UNKNOWN,
+        answered=delivered.answered if to.settles else NOT_TOLD,
         connection=delivered.connection if raw or delivered.connection_extracted else "",
         confidence=to.confidence,
         field=field,
@@ -114,7 +118,7 @@ def differences(truth: Truth, before: Event, after: Mapping[str, Union[str, Sequ
     """
     got = {field: value for field, value in after.items() if value}
     expected: dict[str, Union[str, Sequence[str]]] = {**before}
-    expected.update({f"tsid_{name}": getattr(truth, name) for name in _ANSWERED if getattr(truth, name)})
+    expected.update({f"tsid_{name}": getattr(truth, name) for name in _COMPARED if getattr(truth, name)})
     if truth.field:
         expected[truth.field] = truth.rewritten
     explained = [got.pop(field, "") for field in _EXPLAINED]

@@ -23,6 +23,7 @@ from lab.errors import UsageError
 from lab.generator import ALL_SCENARIOS, ALL_SHAPES, LabelledEvent, Truth, differences, generate
 from lab.generator.scenarios import SCENARIOS
 from lab.generator.seed import seed_events
+from lab.generator.shape import Event
 from lab.host.in_process import InProcessHost
 from tsid.decision.enrich import Enricher, Options
 from tsid.decision.verdicts import VERDICTS
@@ -43,6 +44,11 @@ BLOCKING = {
 def licensing(count: int, *shapes: str, scenario: str = "") -> list[LabelledEvent]:
     scenarios = [scenario] if scenario else ALL_SCENARIOS
     return list(generate(count, licensing_share=1, shapes=shapes or ALL_SHAPES, scenarios=scenarios))
+
+
+def told(labelled: LabelledEvent) -> tuple[str, str]:
+    """What an event tells of the firewall and of the server."""
+    return labelled.truth.outcome, labelled.truth.answered
 
 
 def wrong(enricher: Enricher, labelled: LabelledEvent) -> list[str]:
@@ -99,7 +105,7 @@ def test_the_licensing_share_is_kept(share: float) -> None:
 @pytest.mark.parametrize("shape", ALL_SHAPES)
 def test_the_commands_answer_agrees_with_the_truth(lookups: Lookups, shape: str) -> None:
     raw, plain = Enricher(lookups, Options(raw=True)), Enricher(lookups, Options())
-    for labelled in licensing(1000, shape):
+    for labelled in licensing(2000, shape):
         assert wrong(raw, labelled) == [], labelled
         if not labelled.truth.needs_raw:
             assert wrong(plain, labelled) == [], labelled
@@ -153,6 +159,28 @@ def test_every_scenario_comes_with_every_outcome(shape: str) -> None:
     assert seen == {(verdict, outcome) for verdict in expected for outcome in OUTCOMES}
 
 
+# Whether an allowed and a blocked connection was answered, as far as the events of a shape can tell.
+ANSWERS = {
+    "cisco:sfw:estreamer": ({"true", "false"}, {"true", "false"}),
+    "cisco:estreamer:data": ({"true", "false"}, {"true", "false"}),
+    # These shapes have begins, whose byte counts tell nothing.
+    "cisco:ftd:syslog": ({"true", "false", ""}, {"true", "false", ""}),
+    "cisco:ftd": ({"true", "false", ""}, {"true", "false", ""}),
+    "cisco:firepower:syslog": ({"true", "false", ""}, {"true", "false", ""}),
+    "cisco:asa": ({"true", "false", ""}, {""}),
+    "fmc": ({""}, {""}),
+    "cim": ({"true", "false", ""}, {"true", "false", ""}),
+}
+
+
+@pytest.mark.parametrize("shape", ALL_SHAPES)
+def test_connections_are_answered_or_not_as_far_as_the_shape_can_tell(shape: str) -> None:
+    seen = set(map(told, licensing(3000, shape)))
+    allowed, blocked = ANSWERS[shape]
+    assert {answered for outcome, answered in seen if outcome == "allowed"} == allowed
+    assert {answered for outcome, answered in seen if outcome == "blocked"} == blocked
+
+
 def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
     """The generator reads the tables as data, so after a refresh it still agrees with the command."""
     folder = tmp_path / "lookups"
@@ -196,6 +224,7 @@ def test_every_kind_of_near_miss_is_generated() -> None:
         "ordinary: a licensing host in another server's URL",
         "ordinary: an endpoint's address as client",
         "ordinary: a DNS query for a licensing host",
+        "ordinary: a block page for another name",
     }
 
 
@@ -245,10 +274,51 @@ def test_every_documented_blocking_action_is_generated(shape: str, field: str) -
     assert {action for action in blocked if isinstance(action, str)} == BLOCKING
 
 
-def test_an_allowed_connection_without_an_answer_is_no_success() -> None:
-    labelled = licensing(3000, "cisco:sfw:estreamer")
-    outcomes = {truth.outcome for event, truth in labelled if event["ResponderBytes"] == "0"}
-    assert outcomes == {"unknown"}
+def test_a_handshake_is_no_answer() -> None:
+    labelled = [one for one in licensing(3000, "cisco:sfw:estreamer") if one.truth.outcome == "allowed"]
+    sizes = {size: {t.answered for e, t in labelled if e["ResponderBytes"] == size} for size in ("0", "66")}
+    assert sizes == {"0": {"false"}, "66": {"false"}}
+    # Nor is an answer a success, if it is not the firewall's last word.
+    blocked = [t for _, t in licensing(3000, "cisco:sfw:estreamer") if t.outcome == "blocked"]
+    assert any(truth.answered == "true" for truth in blocked)
+
+
+def first(value: object) -> str:
+    """Return the first value of a field that may be a multivalue."""
+    return str(value[0] if isinstance(value, list) else value)
+
+
+def contact_of(event: Event) -> tuple[str, str]:
+    """Return the protocol of a connection and the server's port, without ICMP's codes."""
+    raw = re.search(r"(?:DstPort: ([0-9]+)|ICMPCode: .*?), Protocol: ([a-z]+)", first(event.get("_raw")))
+    if raw:
+        port, protocol = raw.group(1) or "", raw.group(2)
+    else:
+        # The FMC writes both into one column.
+        port, _, protocol = first(event.get("Destination Port / ICMP...", "")).partition(" / ")
+        port = port.partition(" ")[0] or first(event.get("dest_port", ""))
+        names = ("transport", "ip_proto")
+        protocol = (protocol or next(first(event[name]) for name in names if name in event)).lower()
+    return protocol, "" if protocol == "icmp" else port
+
+
+@pytest.mark.parametrize("shape", [shape for shape in ALL_SHAPES if shape != "cisco:asa"])
+def test_pings_and_other_ports_of_an_endpoint_settle_nothing(shape: str) -> None:
+    at_endpoints = [labelled for labelled in licensing(3000, shape) if labelled.truth.service]
+    seen: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for labelled in at_endpoints:
+        seen.setdefault(contact_of(labelled.event), set()).add(told(labelled))
+    assert len(seen.pop(("tcp", "443"))) >= 3
+    assert seen == {
+        other: {("unknown", "")} for other in (("icmp", ""), ("udp", "33434"), ("udp", "443"), ("tcp", "80"))
+    }
+
+
+def test_any_port_of_a_server_that_is_not_listed_settles_the_outcome() -> None:
+    labelled = licensing(4000, "cisco:sfw:estreamer", scenario="relayed")
+    seen = {(first(event["ResponderPort"]), truth.outcome) for event, truth in labelled}
+    ports = ("443", "8443", "3128", "1443", "80")
+    assert seen == {(port, outcome) for port in ports for outcome in OUTCOMES}
 
 
 def test_full_shapes_have_many_columns() -> None:
@@ -295,9 +365,10 @@ def test_t6_ta_asa_extracts_nothing_or_the_addresses_but_never_a_name() -> None:
     matched = [event for event in events if "dest_ip" in event]
     missed = [event for event in events if "dest_ip" not in event]
     assert matched
-    bare = {"_time", "_raw", "host", "source", "sourcetype", "index"}
+    bare = {"_time", "_raw", "host", "source", "sourcetype", "index", "message_id", "signature_id", "action"}
     assert all(set(event) == bare for event in missed)
-    assert not any({"url", "URL", "SSLServerName", "action"} & set(event) for event in matched)
+    assert all("vendor_action" in event for event in matched)
+    assert not any({"url", "URL", "SSLServerName"} & set(event) for event in matched)
     assert not any(":" in event["dest_ip"] for event in matched if isinstance(event["dest_ip"], str))
     begins_with_url = [event for event in events if re.search("430002: .*, URL: ", str(event["_raw"]))]
     assert begins_with_url
@@ -327,11 +398,56 @@ def test_t10_an_asa_may_have_a_name_in_the_place_of_the_address() -> None:
         assert truth.field == "dest_host"
 
 
+def test_t13_ta_asa_guesses_the_action_by_the_number_of_the_message() -> None:
+    labelled = licensing(3000, "cisco:ftd")
+    guesses = {(event["message_id"], event["action"]) for event, _ in labelled}
+    assert guesses == {("430002", "blocked"), ("430003", "allowed")}
+    wrong_guesses = {
+        (event["action"], truth.outcome)
+        for event, truth in labelled
+        if {event["action"], truth.outcome} == {"allowed", "blocked"}
+    }
+    assert wrong_guesses == {("allowed", "blocked"), ("blocked", "allowed")}
+
+
+def test_a_connection_may_be_blocked_at_its_end_at_the_time_of_its_begin() -> None:
+    connections: dict[str, list[LabelledEvent]] = {}
+    for labelled in licensing(3000, "cisco:ftd:syslog"):
+        if labelled.truth.connection:
+            connections.setdefault(labelled.truth.connection, []).append(labelled)
+    turned = [
+        both for both in connections.values() if [one.truth.outcome for one in both] == ["allowed", "blocked"]
+    ]
+    assert len(turned) > 20
+    for begin, end in turned:
+        assert (begin.event["message_id"], end.event["message_id"]) == ("430002", "430003")
+        assert begin.event["_time"] == end.event["_time"]
+        assert begin.truth.answered == ""
+        assert int(str(begin.event["ResponderBytes"])) <= 74
+
+
+def test_an_asa_tells_how_a_connection_ended_and_which_packets_came_late() -> None:
+    seen: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for labelled in licensing(4000, "cisco:asa"):
+        event = labelled.event
+        detail = str(event.get("reason") or event.get("tcp_flag") or event["transport"])
+        seen.setdefault((str(event["message_id"]), detail), set()).add(told(labelled))
+    assert seen[("302013", "tcp")] == {("allowed", "")}
+    assert seen[("302014", "TCP FINs")] == {("allowed", "true")}
+    assert seen[("302014", "SYN Timeout")] == {("allowed", "false")}
+    assert seen[("302014", "TCP Reset-O")] == {("allowed", "false"), ("allowed", "")}
+    assert seen[("106023", "tcp")] == {("blocked", "")}
+    assert seen[("106023", "udp")] == {("unknown", "")}
+    assert seen[("106015", "SYN")] == {("blocked", "")}
+    assert seen[("106015", "FIN ACK")] == seen[("106015", "ACK")] == {("unknown", "")}
+
+
 def test_t11_outbound_connections_come_either_way_round() -> None:
     labelled = licensing(1000, "cisco:asa", scenario="unnamed")
     swapped = [(event, truth) for event, truth in labelled if event["src_ip"] == truth.ip]
     assert swapped
     assert all(event["src_port"] == "443" and event["dest_ip"] == truth.device for event, truth in swapped)
+    assert {event["message_id"] for event, _ in swapped} == {"302013", "302014", "106015"}
     usual = [event for event, truth in labelled if event["dest_ip"] == truth.ip]
     assert any("outbound" in event["_raw"] for event in usual)
     assert any("inbound" in event["_raw"] for event in usual)
@@ -363,7 +479,10 @@ def test_the_fmc_has_its_own_columns_and_no_time_of_splunks() -> None:
 
 def test_bare_cim_events_have_cim_fields_only() -> None:
     for event, _ in licensing(500, "cim"):
-        assert set(event) <= {"_time", "src", "dest", "dest_port", "action", "url", "url_domain"}
+        assert set(event) <= {
+            *("_time", "src", "dest", "dest_port", "transport"),
+            *("action", "bytes", "bytes_in", "url", "url_domain"),
+        }
 
 
 # ------------------------------------------------------------------------------------ the KB's twenty events
