@@ -57,7 +57,22 @@ def ago(days: float) -> str:
         ("slp_subscription", 400, None, "expired", -310),
         ("slp_perpetual", 330, None, "healthy", 35),
         ("slp_perpetual", 335, None, "expiring", 30),
-        ("on_prem", 31, None, "overdue", 59),
+        ("fmc", 30, None, "healthy", 60),
+        ("fmc", 30.01, None, "overdue", 59),
+        ("fmc", 59.99, None, "overdue", 30),
+        ("fmc", 90, None, "expiring", 0),
+        ("slp_subscription", 59.99, None, "healthy", 30),
+        ("slp_subscription", 90, None, "expiring", 0),
+        ("slp_subscription", 90.01, None, "expired", -1),
+        ("slp_perpetual", 334.99, None, "healthy", 30),
+        ("slp_perpetual", 365, None, "expiring", 0),
+        ("slp_perpetual", 365.01, None, "expired", -1),
+        ("on_prem", 30, None, "healthy", 60),
+        ("on_prem", 30.01, None, "overdue", 59),
+        ("on_prem", 59.99, None, "overdue", 30),
+        ("on_prem", 60, None, "expiring", 30),
+        ("on_prem", 90, None, "expiring", 0),
+        ("on_prem", 90.01, None, "expired", -1),
     ],
 )
 def test_the_state_follows_from_the_times_of_success_and_block(
@@ -68,6 +83,15 @@ def test_the_state_follows_from_the_times_of_success_and_block(
     assert expire is not None
     assert (found.state, found.days_left) == (state, days_left)
     assert found.deadline == math.floor(NOW - days * DAY + expire * DAY)
+
+
+# The same sources; no state shows a renewal that is as long as the licence.
+@pytest.mark.parametrize(
+    ("model", "renew"),
+    [("classic", 30), ("fmc", 30), ("slp_subscription", 90), ("slp_perpetual", 365), ("on_prem", 30)],
+)
+def test_the_reason_tells_how_often_the_model_renews(model: str, renew: int) -> None:
+    assert f"Model {model}: renewal every {renew} days, " in assess(model=model, last_allowed=ago(1)).reason
 
 
 def test_offline_devices_are_left_alone() -> None:
