@@ -65,6 +65,10 @@ class TestNames:
             # A command may return an empty text for a field that an event lacks.
             assert self.named({**dict.fromkeys(fields[:place], ""), **later}) == {role: f"in {field}"}
 
+    @pytest.mark.parametrize("role", ["rule", "policy"])
+    def test_a_name_that_is_nowhere_is_null(self, role: str) -> None:
+        assert role not in self.named(dict.fromkeys(NAMES[role], ""))
+
     @pytest.mark.parametrize("role", NAMES)
     def test_of_several_values_the_first_counts(self, role: str) -> None:
         for field in NAMES[role]:
@@ -194,6 +198,14 @@ def test_the_fleet_is_all_but_what_is_excluded_or_offline() -> None:
     }
 
 
+def test_a_device_whose_row_has_its_address_as_the_key_only_is_in_the_fleet() -> None:
+    found = splunk(ledger=[{"device": "a"}, {"device": "b"}])
+    found.collections["tsid_devices"]["b"].pop("device")
+    # An admin's own key.
+    found.collections["tsid_devices"]["c"] = {"_key": "c", "device": "d"}
+    assert [row["device"] for row in found.run("| `tsid_fleet`")] == ["a", "b", "d"]
+
+
 def test_the_fleet_has_the_firewalls_as_several_values() -> None:
     rows: list[Row] = [{"device": "a", "firewalls": "fw-1|tsid|fw-2"}, {"device": "b"}]
     found = splunk(ledger=rows).run("| `tsid_fleet`")
@@ -214,6 +226,7 @@ LATE: Row = {"device": "d", "last_blocked": ago(2), "last_allowed": ago(3), "blo
     [
         ("licensing traffic blocked", {}, False),
         ("licensing traffic blocked", {"last_blocked": ago(1)}, True),
+        ("licensing traffic blocked", {"last_blocked": ago(1), "blocked_since_allowed": "1"}, True),
         ("licensing traffic blocked", {"last_blocked": str(NOW - 26 * HOUR)}, False),
         ("licensing traffic blocked", {"last_blocked": ago(1), "blocked_since_allowed": "0"}, False),
         ("licence renewal overdue", {}, False),
@@ -273,6 +286,23 @@ def test_an_alert_about_servers_fires_on_its_verdict_only(
     assert all(row["observed"] == "tools.cisco.com" and row["count"] == "1" for row in found)
 
 
+@pytest.mark.parametrize(
+    ("alert", "address"), [("impostor of a licensing server", PUBLIC), ("unlisted licensing endpoint", CISCO)]
+)
+def test_an_alert_about_servers_tells_of_all_events_of_a_device_and_a_server(
+    alert: str, address: str
+) -> None:
+    events = [
+        {**event(name, address), "_time": str(NOW - age), "AC_RuleAction": action}
+        for name, age, action in (("tools.cisco.com", 600, "Allow"), ("toos.cisco.com", 900, "Block"))
+    ]
+    (found,) = splunk(events).dispatch(f"TSID: {alert}")
+    assert (found["count"], found["first_time"], found["last_time"]) == ("2", str(NOW - 900), str(NOW - 600))
+    assert found["observed"] == ["tools.cisco.com", "toos.cisco.com"]
+    assert found.get("outcome", ["allowed", "blocked"]) == ["allowed", "blocked"]
+    assert found["advice"]
+
+
 FAILED, RENEW, HOME, RESTORED = (
     "%SMART_LIC-3-COMM_FAILED: Communications failure",
     "%SMART_LIC-3-AUTH_RENEW_FAILED: Authorization renewal",
@@ -330,6 +360,11 @@ class TestComplaints:
             assert step.startswith("Change rule R of policy P on F: allow it. Then")
         (found,) = self.told((FAILED, 1), host="r2\x00", ledger=[row])
         assert (found["device"], found["license_state"]) == ("r2_", "unknown")
+
+    def test_of_devices_with_the_same_label_one_is_named(self) -> None:
+        ledger: list[Row] = [{"device": device, "label": "r1"} for device in ("10.0.0.1", "10.0.0.2")]
+        (found,) = self.told((FAILED, 1), ledger=ledger)
+        assert found["device"] == "10.0.0.1"
 
     def test_a_device_without_a_next_step_gets_one(self) -> None:
         (found,) = self.told((FAILED, 1), ledger=[{"device": "r1", "last_allowed": ago(1)}])
