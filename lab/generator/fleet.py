@@ -65,6 +65,9 @@ class Device(NamedTuple):
         filtered: those of them on which it was led to a block page.
         unproven: the days on which it was let through, and no event tells that the server answered.
         unsettled: the days with contacts that no outcome is known of: pings, other ports, late packets.
+        complained: the days on which it said itself that it failed, and did not take it back.
+        recovered: the days on which it said itself that it had reached the server again.
+        noncompliant: the days on which it said that it uses more than it has licences for.
     """
 
     address: str
@@ -75,6 +78,9 @@ class Device(NamedTuple):
     filtered: tuple[int, ...] = ()
     unproven: tuple[int, ...] = ()
     unsettled: tuple[int, ...] = ()
+    complained: tuple[int, ...] = ()
+    recovered: tuple[int, ...] = ()
+    noncompliant: tuple[int, ...] = ()
 
     @property
     def first_seen(self) -> Optional[int]:
@@ -118,7 +124,7 @@ class Fleet(NamedTuple):
         connections: the connections in them.
         impostors: by day, the devices that an impostor served.
         unlisted: by day, the devices that talked to an endpoint which no lookup lists.
-        complaints: by day, the devices that complained in syslog and did not recover that day.
+        complaints: by day, the devices that complained in syslog and did not recover that day, of whatever.
     """
 
     start: int
@@ -291,8 +297,8 @@ class _Maker:
         """
         dice = self._dice
         to = SCENARIOS[scenario][1](self._atlas, dice)
-        while ":" in to.address:
-            # The devices of the fleet have IPv4 only.
+        while ":" in to.address or to.host in self._atlas.not_renewing:
+            # The devices of the fleet have IPv4 only, and talk to servers that renew licences.
             to = SCENARIOS[scenario][1](self._atlas, dice)
         kind = _SHAPES[shape]
         flow = self._traffic.flow(
