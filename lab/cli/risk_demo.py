@@ -21,8 +21,10 @@ _DAYS, _DEVICES, _SEED = 100, 60, 226091
 _STYLES = {
     "deregistered": "bold red",
     "expired": "bold red",
+    "noncompliant": "bold red",
     "expiring": "red",
     "overdue": "yellow",
+    "rejected": "yellow",
     "blocked": "yellow",
     "unknown": "cyan",
 }

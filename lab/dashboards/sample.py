@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.generator.fleet import DAY, EXCLUDED, Fleet, make_fleet
+from lab.generator.fleet import DAY, DOUBLED, EXCLUDED, Fleet, log_message, make_fleet
 from lab.host.host import CommandHost
 from lab.spl.engine import Splunk
 
-#: Days of history, and devices.
-DAYS, DEVICES, SEED = 100, 60, 1
+#: Days of history, and devices; with this seed there is a device in every state.
+DAYS, DEVICES, SEED = 100, 60, 11
 # The searches run on these days before today, so that the trends have something to go by.
 _REMEMBERED = (30, 21, 14, 10, *range(7, -1, -1))
 # The messages of a refresh; its own tests show that it writes them.
@@ -19,6 +19,10 @@ _REPORT = (
     ("failure", "endpoints", "unseen", "2001:db8::20/128", "tools.cisco.com", "No answer.", "Check the way."),
     ("refusal", "endpoints", "private", "192.0.2.8/32", "tools.cisco.com", "Private.", "Yours? Add it."),
 )  # fmt: skip
+
+
+# As in Cisco Secure Firewall ASA's syslog messages, 444303.
+_OVERDRAWN = "<187>77: %SMART_LIC-3-OUT_OF_COMPLIANCE: One or more entitlements are out of compliance"
 
 
 class Sample(NamedTuple):
@@ -46,7 +50,7 @@ def make_sample(
         seed: the same one makes the same fleet.
         host: how the app's commands run, as in `Splunk`.
     """
-    fleet = make_fleet(days, app / "lookups", size=devices, seed=seed)
+    fleet = _with_overdrawn_device(make_fleet(days, app / "lookups", size=devices, seed=seed), days)
     splunk = Splunk(app, fleet.events, fleet.start, host=host)
     since = 0
     for before in _REMEMBERED:
@@ -67,6 +71,19 @@ def make_sample(
         for number, line in enumerate(_REPORT)
     }
     return Sample(fleet, splunk, days)
+
+
+def _with_overdrawn_device(fleet: Fleet, days: int) -> Fleet:
+    """Let a device whose traffic is in order say that it uses more than it has licences for."""
+    device = next((one for one in fleet.devices.values() if one.fate == DOUBLED), None)
+    if device is None:
+        return fleet
+    day = days - 3
+    event = log_message(fleet.start + day * DAY + DAY // 2, device.address, _OVERDRAWN)
+    return fleet._replace(
+        events=sorted([*fleet.events, event], key=lambda one: float(str(one["_time"]))),
+        devices={**fleet.devices, device.address: device._replace(noncompliant=(day,))},
+    )
 
 
 def _add_admin_columns(splunk: Splunk, fleet: Fleet) -> None:

@@ -53,7 +53,8 @@ class Atlas:
     All of it is made once, so that memory does not grow with the number of events.
 
     * ``sites``: the endpoints in force from ``start`` to ``end`` (epoch seconds)
-    * ``hosts``: the canonical hosts; ``aliases``: the aliases of each
+    * ``hosts``: the canonical hosts; ``aliases``: the aliases of each; ``not_renewing``: those of services
+      that renew no licence
     * ``names``: every licensing name, with its canonical host
     * ``cisco``: addresses in Cisco's own networks that are not endpoints; ``neighbours``: those next to one
     * ``relays``: addresses of proxies and On-Prem servers
@@ -66,6 +67,10 @@ class Atlas:
         in_force = [row for row in rows if _covers(row, _day(start), _day(end))]
         self.sites = tuple(_sites(in_force))
         self.hosts = tuple(dict.fromkeys(row["host"] for row in rows))
+        services = {
+            row["service"] for row in _read(lookups / "licensing_services.csv") if row["renews"] == "no"
+        }
+        self.not_renewing = frozenset(row["host"] for row in rows if row["service"] in services)
         self.aliases: Mapping[str, list[str]] = {host: [] for host in self.hosts}
         for row in _read(lookups / "tsid_aliases.csv"):
             self.aliases[row["host"]].append(row["alias"])

@@ -65,6 +65,9 @@ class Device(NamedTuple):
         filtered: those of them on which it was led to a block page.
         unproven: the days on which it was let through, and no event tells that the server answered.
         unsettled: the days with contacts that no outcome is known of: pings, other ports, late packets.
+        complained: the days on which it said itself that it failed, and did not take it back.
+        recovered: the days on which it said itself that it had reached the server again.
+        noncompliant: the days on which it said that it uses more than it has licences for.
     """
 
     address: str
@@ -75,6 +78,9 @@ class Device(NamedTuple):
     filtered: tuple[int, ...] = ()
     unproven: tuple[int, ...] = ()
     unsettled: tuple[int, ...] = ()
+    complained: tuple[int, ...] = ()
+    recovered: tuple[int, ...] = ()
+    noncompliant: tuple[int, ...] = ()
 
     @property
     def first_seen(self) -> Optional[int]:
@@ -84,6 +90,16 @@ class Device(NamedTuple):
     def last_allowed(self, before: int) -> Optional[int]:
         """The day of its last success before the given day."""
         return max((day for day in self.allowed if day < before), default=None)
+
+    def last_recovered(self, before: int) -> Optional[int]:
+        """The last day before the given one on which it said that all is well."""
+        return max((day for day in self.recovered if day < before), default=None)
+
+    def complains(self, before: int) -> bool:
+        """Whether a complaint stands: a later word that all is well takes it back, traffic does not."""
+        complained = max((day for day in self.complained if day < before), default=None)
+        recovered = self.last_recovered(before)
+        return complained is not None and (recovered is None or complained > recovered)
 
     def blocked_since(self, before: int) -> tuple[int, ...]:
         """The days before the given day on which it was blocked, after its last success."""
@@ -140,6 +156,7 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     devices = [_device(number, days, dice) for number in range(size)]
     for device in devices:
         maker.live(device)
+    by_address = {device.address: device for device in devices}
     healthy = [device.address for device in devices if device.fate == HEALTHY]
     oddities = range(5, days, max(days // 12, 1))
     impostors = {day: frozenset({dice.pick(healthy)}) for day in oddities}
@@ -150,13 +167,16 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
         complaints[day] = frozenset({complaining})
         maker.complain(day, complaining, recovers=False)
         maker.complain(day, recovering, recovers=True)
+        for address, name in ((complaining, "complained"), (recovering, "recovered")):
+            device = by_address[address]
+            by_address[address] = device._replace(**{name: (*getattr(device, name), day)})
     for scenario, when in ((IMPOSTOR, impostors), (UNLISTED, unlisted)):
         for day, addresses in when.items():
             for address in sorted(addresses):
                 maker.connect(day, address, scenario, ALLOWED, "cisco:sfw:estreamer")
     return Fleet(
         start,
-        {device.address: device for device in devices},
+        by_address,
         sorted(maker.events, key=lambda event: float(str(event["_time"]))),
         maker.connections,
         impostors,
@@ -291,8 +311,8 @@ class _Maker:
         """
         dice = self._dice
         to = SCENARIOS[scenario][1](self._atlas, dice)
-        while ":" in to.address:
-            # The devices of the fleet have IPv4 only.
+        while ":" in to.address or to.host in self._atlas.not_renewing:
+            # The devices of the fleet have IPv4 only, and talk to servers that renew licences.
             to = SCENARIOS[scenario][1](self._atlas, dice)
         kind = _SHAPES[shape]
         flow = self._traffic.flow(
@@ -337,15 +357,19 @@ class _Maker:
             self._log_message(time + 60, device, _RESTORED)
 
     def _log_message(self, time: int, device: str, message: str) -> None:
-        event: Event = {
-            "_time": str(time),
-            "_raw": f"<189>{self._dice.below(9999)}: {message}",
-            "host": device,
-            "source": "sc4s",
-            "sourcetype": "cisco:ios",
-            "index": "netops",
-        }
-        self.events.append(event)
+        self.events.append(log_message(time, device, f"<189>{self._dice.below(9999)}: {message}"))
+
+
+def log_message(time: int, device: str, text: str) -> Event:
+    """A router's own message in syslog."""
+    return {
+        "_time": str(time),
+        "_raw": text,
+        "host": device,
+        "source": "sc4s",
+        "sourcetype": "cisco:ios",
+        "index": "netops",
+    }
 
 
 # From routers' logs and Cisco CSCwc77088.

@@ -6,6 +6,7 @@ import datetime
 import itertools
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.views import fill, read_view
 from lab.errors import LabError
 from lab.generator.fleet import DAY
-from lab.generator.licences import deadline_day, state_of, watched
+from lab.generator.licences import deadline_day, evidence_of, state_of, watched
 from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
@@ -30,8 +31,21 @@ ROOT = Path(__file__).resolve().parents[2]
 VIEWS = {
     path.stem: read_view(path).definition for path in sorted((ROOT / "default/data/ui/views").glob("*.xml"))
 }
-STATES = ("expired", "expiring", "overdue", "blocked", "unknown", "healthy")
+STATES = (
+    "expired",
+    "noncompliant",
+    "expiring",
+    "overdue",
+    "rejected",
+    "blocked",
+    "unknown",
+    "healthy",
+)
 SINCE = 30
+# What a device of each state looks like in its own view is checked, and the worst.
+OTHER_STATES = ("blocked", "rejected", "noncompliant", "healthy")
+# A device's view tells a healthy one by the firewalls' word from one by its own.
+SHOWN = {("healthy", "traffic"): "healthy, by traffic alone"}
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +242,8 @@ def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample, overvi
         for day in (sample.days, sample.days - 7)
     )
     assert {state: int(str(row[state])) for state in STATES} == {state: today[state] for state in STATES}
+    assert sum(today[state] for state in STATES) == len(watched(sample.fleet, sample.days))
+    assert today["rejected"] > 0 < today["noncompliant"]
     changes = {state: int(str(row[f"{state}_change"])) for state in STATES}
     assert changes == {state: today[state] - before[state] for state in STATES}
     assert any(changes.values())
@@ -286,7 +302,8 @@ def test_devices_are_filtered_by_any_firewall_that_has_seen_them(
     listed = {str(row["firewalls"]) for row in overview["firewalls"].rows}
     seen = [c for c in sample.fleet.connections if c.device in watched(sample.fleet, sample.days)]
     # The ledger contains connections to an endpoint's own address only.
-    seen = [c for c in seen if c.verdict in ("canonical", "aliased", "unnamed")]
+    seen = [c for c in seen if c.verdict in ("canonical", "aliased", "unnamed", "filtered")]
+    seen = [c for c in seen if c.outcome != "unknown" or c.verdict == "filtered"]
     assert listed == {c.firewall for c in seen}
     for firewall in sorted(listed)[:3]:
         fleet = results(sample.splunk, "overview", {"firewall": firewall})["states"].rows
@@ -314,11 +331,12 @@ def test_the_overview_counts_connections_once(sample: Sample, overview: dict[str
         )
         assert seen == Counter((c.day, getattr(c, kind)) for c in recent)
     last = overview["attempts"].rows[-1]
-    assert last["blocked_total"] == str(sum(c.outcome == "blocked" for c in recent))
+    stopped = [c for c in recent if c.outcome == "blocked" or c.verdict == "filtered"]
+    assert last["blocked_total"] == str(len(stopped))
     assert last["aliased_total"] == str(sum(c.verdict == "aliased" for c in recent))
     assert last["impostors_total"] == str(sum(c.verdict == "impostor" for c in recent)) != "0"
     halves = [
-        sum(c.outcome == "blocked" for c in recent if late == (c.day > sample.days - SINCE / 2 - 0.5))
+        sum(late == (c.day > sample.days - SINCE / 2 - 0.5) for c in stopped)
         for late in (True, False)
     ]
     assert last["blocked_change"] == str(halves[0] - halves[1])
@@ -331,6 +349,9 @@ def test_the_overview_lists_exactly_the_devices_at_risk(sample: Sample, overview
         a: s for a, s in true.items() if s != "healthy"
     }
     assert all(row["Why"] and row["What to do"] for row in rows)
+    assert {str(row["Device"]): row["Evidence"] for row in rows} == {
+        a: evidence_of(sample.fleet.devices[a], sample.days) for a, s in true.items() if s != "healthy"
+    }
     assert sum(int(str(row["Devices"])) for row in overview["rules"].rows) == sum(
         bool(device.blocked_since(sample.days)) for device in watched(sample.fleet, sample.days).values()
     )
@@ -339,11 +360,11 @@ def test_the_overview_lists_exactly_the_devices_at_risk(sample: Sample, overview
 def test_a_device_has_its_own_view(sample: Sample, overview: dict[str, Table]) -> None:
     worst = str(overview["risk"].rows[0]["Device"])
     states = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
-    for address in (worst, next(a for a, state in states.items() if state == "blocked")):
+    for address in (worst, *(next(a for a, s in states.items() if s == state) for state in OTHER_STATES)):
         found = results(sample.splunk, "device", {"device": address})
         device = sample.fleet.devices[address]
         (one,) = found["one"].rows
-        assert one["state"] == state_of(device, sample.days)
+        assert one["state"] == SHOWN.get((states[address], evidence_of(device, sample.days)), states[address])
         assert one["days_blocked"] == str(len(device.blocked_since(sample.days)))
         recent = [
             c
@@ -361,6 +382,51 @@ def test_a_device_has_its_own_view(sample: Sample, overview: dict[str, Table]) -
             assert +total == Counter(getattr(c, kind) for c in recent)
         for source in ("names", "rules"):
             assert sum(int(str(row.get("Count", 0))) for row in found[source].rows) == len(recent)
+
+
+def test_a_healthy_device_is_shown_as_such_only_by_its_own_word(sample: Sample) -> None:
+    matches = {
+        step["match"]: step["value"]
+        for step in VIEWS["device"]["visualizations"]["v_state"]["context"]["textColors"]
+    }
+    shown = {}
+    for address, device in watched(sample.fleet, sample.days).items():
+        if state_of(device, sample.days) == "healthy" and evidence_of(device, sample.days) not in shown:
+            (one,) = results(sample.splunk, "device", {"device": address})["one"].rows
+            shown[evidence_of(device, sample.days)] = str(one["state"])
+    assert shown == {"device": "healthy", "traffic": "healthy, by traffic alone"}
+    assert len({matches[state] for state in shown.values()}) == 2
+
+
+def test_the_last_success_of_a_device_is_an_answer_or_its_own_word(sample: Sample) -> None:
+    """The last success is the later one of an answered exchange and of the device's word."""
+    splunk = Splunk(sample.splunk.app, [], sample.splunk.now, host=InProcessHost)
+    early, late = splunk.now - 20 * DAY, splunk.now - 5 * DAY
+    for seen, told in ((early, late), (late, early), (late, None), (None, late), (None, None)):
+        row = {"_key": "192.0.2.1", "device": "192.0.2.1", "last_allowed": seen, "device_success": told}
+        splunk.collections = {"tsid_devices": {"192.0.2.1": {k: str(v) for k, v in row.items() if v}}}
+        (one,) = results(splunk, "device", {"device": "192.0.2.1"})["one"].rows
+        day = time.strftime("%Y-%m-%d", time.gmtime(late))
+        assert one["success"] == (day if seen or told else "never")
+
+
+def test_a_devices_own_word_is_shown_and_what_others_write_is_not(sample: Sample) -> None:
+    states = {a: state_of(d, sample.days) for a, d in watched(sample.fleet, sample.days).items()}
+    address = next(a for a, state in states.items() if state == "noncompliant")
+    text = "%SMART_LIC-5-AUTH_RENEW_SUCCESS: fine"
+    shared = {"_time": str(sample.splunk.now - 60), "sourcetype": "cisco:ios", "index": "netops"}
+    forged = [
+        {**shared, "_raw": f"<189>1: {text} for {address}", "host": "192.0.2.99"},
+        {**shared, "_raw": f"<189>1: %SEC_LOGIN-4-LOGIN_FAILED: user {text}", "host": address},
+    ]
+    splunk = Splunk(
+        sample.splunk.app, [*sample.fleet.events, *forged], sample.splunk.now, host=InProcessHost
+    )
+    splunk.collections = sample.splunk.collections
+    found = results(splunk, "device", {"device": address})
+    (word,) = found["word"].rows
+    assert word["Says"] == "noncompliant"
+    assert [row["Meaning"] for row in found["syslog"].rows] == ["noncompliant"]
 
 
 def test_health_agrees_with_the_truth(sample: Sample) -> None:

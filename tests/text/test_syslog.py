@@ -44,6 +44,10 @@ def test_the_tag_follows_the_header(header: str, sign: str) -> None:
             "LICENSE-SMART_LIC-3-COMM_FAILED",
         ),
         (
+            "<189>7: RP/0/RP0/CPU0:smartlicserver[390]: %LICENSE-SMART_LIC-3-COMM_FAILED : x",
+            "LICENSE-SMART_LIC-3-COMM_FAILED",
+        ),
+        (
             "<187>88: RP/0/RSP0/CPU0:Nov 27 10:00:00 : smartlicserver[390]: LICENSE-SMART_LIC-5-COMM_RESTORED : x",
             "LICENSE-SMART_LIC-5-COMM_RESTORED",
         ),

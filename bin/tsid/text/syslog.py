@@ -15,8 +15,9 @@ _RFC5424 = re.compile(r"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
 _WORD = re.compile(r"\S+")
 _MONTHS_AND_DAYS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
 _WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[A-Z]{{2,5}}|[+\-]\d\d:?\d\d):?\Z")
-# IOS XR names the node, with a colon between it and the month; NX-OS names the virtual device.
-_NODE = re.compile(r"[0-9A-Z]{1,8}/[0-9A-Z/]{1,24}:[A-Za-z]{0,3}\Z")
+# IOS XR names the node, with a colon between it and the month, or the program where a relay has cut the time
+# off; NX-OS names the virtual device.
+_NODE = re.compile(r"[0-9A-Z]{1,8}/[0-9A-Z/]{1,24}:")
 _VIRTUAL_DEVICE = re.compile(r"%\$ VDC-\d+ %\$ ")
 _NAME = re.compile(r"[\w.\-:]{1,255}\Z")
 _PROGRAM = re.compile(r"[\w.\-/]{1,64}\[\d{1,9}\]:?\Z")
@@ -76,11 +77,15 @@ def _start_of(line: str) -> Optional[int]:
         if virtual:
             place = virtual.end()
             continue
+        node = _NODE.match(line, place)
+        if node:
+            place, may_be_host = node.end(), ietf is None and not named
+            continue
         found = _WORD.match(line, place)
         if found is None:
             return None
         word, place = found.group(), found.end()
-        if word == "-" or _WHEN.match(word) or _NODE.match(word):
+        if word == "-" or _WHEN.match(word):
             may_be_host = ietf is None and not named
         elif _PROGRAM.match(word) and not program:
             program, may_be_host = True, False
