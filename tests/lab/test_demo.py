@@ -80,12 +80,17 @@ def test_the_output_fits_a_narrow_screen(
 
 def test_every_verdict_is_shown_with_reason_and_advice(packaged_app: Path) -> None:
     text = " ".join(show(packaged_app).split())
-    assert "43 are Cisco licensing traffic, or pretend to be: 7 under a wrong name" in text
+    assert "46 are Cisco licensing traffic, or pretend to be: 8 under a wrong name" in text
     assert "toos.cisco.com → tools.cisco.com" in text
-    for verdict in ("aliased", "unnamed", "foreign", "unlisted", "relayed", "unverified", "impostor"):
+    for verdict in (
+        *("aliased", "unnamed", "foreign", "unlisted", "relayed", "unverified"),
+        *("filtered", "impostor"),
+    ):
         assert f"{verdict}, " in text
     assert "Allow toos.cisco.com in URL filtering and Security Intelligence" in text
-    assert "canonical 20 - -" in text
+    assert "aliased, allowed, no answer" in text
+    assert "check the route back, the address translation" in text
+    assert "canonical 20 - - - -" in text
     assert all(command in text for command, _ in demo.NEXT)
 
 
