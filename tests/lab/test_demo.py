@@ -14,8 +14,9 @@ from unittest import mock
 
 import pytest
 
-from lab.cli import demo
+from lab.cli import demo, refresh_demo
 from lab.generator.seed import seed_events
+from lab.internet.nameserver import has_nsd
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,3 +149,11 @@ def test_a_closed_pipe_ends_it_quietly(packaged_app: Path) -> None:
         process.stdout.close()  # before anything is written: all of it would fit into the pipe
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(
+    not os.environ.get("CI") and not has_nsd(), reason="the DNS server NSD is missing: apt install nsd"
+)
+def test_the_demo_of_the_refresh_finds_what_the_app_has_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refresh_demo.main() == 0
+    assert "foreign has become aliased" in capsys.readouterr().out
