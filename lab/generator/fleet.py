@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from lab.generator import asa, encore, estreamer, ftd, plain
 from lab.generator.atlas import Atlas
@@ -169,7 +169,8 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
         maker.complain(day, recovering, recovers=True)
         for address, name in ((complaining, "complained"), (recovering, "recovered")):
             device = by_address[address]
-            by_address[address] = device._replace(**{name: (*getattr(device, name), day)})
+            days: dict[str, Any] = {name: (*getattr(device, name), day)}
+            by_address[address] = device._replace(**days)
     for scenario, when in ((IMPOSTOR, impostors), (UNLISTED, unlisted)):
         for day, addresses in when.items():
             for address in sorted(addresses):

@@ -357,7 +357,11 @@ class TestComplaints:
     )
     def test_what_is_no_longer_valid_is_a_complaint(self, message: str, said: str) -> None:
         (found,) = self.told((f"%{message}: x", 2))
-        assert (found["device_said"], found["license_state"], found["license_evidence"]) == (said, said, "device")
+        assert (found["device_said"], found["license_state"], found["license_evidence"]) == (
+            said,
+            said,
+            "device",
+        )
 
     def test_a_text_within_a_message_speaks_for_no_device(self) -> None:
         assert self.told(("%SYS-5-CONFIG_I: by %SMART_LIC-3-COMM_FAILED: x : y", 2)) == []
@@ -370,8 +374,9 @@ class TestComplaints:
             "last_blocked": ago(1),
             "blocked_since_allowed": "1",
         }
+        day = int(float(ago(1))) // 86_400
         row.update(
-            first_seen=ago(9), last_rule="R", last_policy="P", last_firewall="F", last_advice="Allow it."
+            first_seen=ago(9), blocked_days=str(day), last_block=f"{ago(1)}|tsid|R|tsid|P|tsid|F|tsid|Allow it."
         )
         for ledger in (row, {**row, "device": "10.0.0.1", "label": "r1"}):
             (found,) = self.told((FAILED, 1), ledger=[ledger])

@@ -133,10 +133,11 @@ def test_the_sides_are_swapped_where_only_the_source_is_an_endpoint(past: Lookup
         ({"action": "allowed"}, "allowed"),
         ({"action": "blocked"}, "blocked"),
         ({}, ""),
-        # The server never answered, which says nothing about a block.
-        ({"action": "allowed", "ResponderBytes": "0"}, ""),
-        ({"action": "allowed", "ResponderBytes": " 0.0 "}, ""),
+        # Whether the server answered makes no difference to what the firewall did.
+        ({"action": "allowed", "ResponderBytes": "0"}, "allowed"),
+        ({"action": "allowed", "ResponderBytes": " 0.0 "}, "allowed"),
         ({"action": "allowed", "ResponderBytes": "1"}, "allowed"),
+        ({"action": "allowed", "ResponderBytes": "5120"}, "allowed"),
         ({"action": "allowed", "ResponderBytes": "none"}, "allowed"),
         ({"action": "blocked", "ResponderBytes": "0"}, "blocked"),
         # Swapped, a block is no block of the device.
@@ -150,8 +151,11 @@ def test_the_outcome_is_that_of_the_devices_request(
     event = {"dest_ip": TOOLS, "url": "https://toos.cisco.com/", "src_ip": "10.1.1.1", **change}
     answer = Enricher(lookups, Options()).enrich(event)
     assert answer.fields["tsid_outcome"] == (outcome or "unknown")
-    # Only a block needs a change; what is not blocked may be blocked elsewhere.
-    assert answer.fields["tsid_advice"].startswith("Allow " if outcome == "blocked" else "Make sure ")
+    # Only a block needs a change; what is not blocked may be blocked elsewhere, and did if nothing came back.
+    opening = {"blocked": "Allow ", "allowed": "Make sure ", "": "Make sure "}[outcome]
+    if answer.fields["tsid_answered"] == "false" and outcome == "allowed":
+        opening = "The firewall let the connection through"
+    assert answer.fields["tsid_advice"].startswith(opening)
 
 
 def test_names_in_address_fields_count_only_where_no_other_name_is_reported(lookups: Lookups) -> None:

@@ -99,7 +99,7 @@ def test_the_state_follows_from_the_times_of_success_and_block(
 # The same sources; no state shows a renewal that is as long as the licence.
 @pytest.mark.parametrize(
     ("model", "renew"),
-    [("classic", 30), ("fmc", 30), ("slp_subscription", 90), ("slp_perpetual", 365), ("on_prem", 30)],
+    [("classic", 30), ("fmc", 30), ("slp_subscription", 30), ("slp_perpetual", 30), ("on_prem", 30)],
 )
 def test_the_reason_tells_how_often_the_model_renews(model: str, renew: int) -> None:
     assert f"Model {model}: renewal every {renew} days, " in assess(model=model, last_allowed=ago(1)).reason

@@ -456,9 +456,9 @@ class TestLookup:
         assert [(row["file"], row["line"], row["left_out"]) for row in rows] == [
             ("lookups/tsid_aliases_local.csv", "2", "row"),
             ("lookups/tsid_aliases_local.csv", "4", "row"),
+            ("lookups/tsid_sinkholes_local.csv", "2", "row"),
             ("lookups/license_clocks_local.csv", "2", "row"),
             ("lookups/cisco_domains_local.csv", "1", "file"),
-            ("lookups/tsid_sinkholes_local.csv", "2", "row"),
         ]
         assert all(row["problem"] and row["cure"] for row in rows)
 
