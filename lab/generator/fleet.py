@@ -134,10 +134,11 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     """Make a fleet over so many days; the same for the same seed. From 20 devices on it has every fate."""
     dice = Dice(seed)
     start = START
+    # First, so that they do not depend on the lookups.
+    devices = [_device(number, days, dice) for number in range(size)]
     # The addresses and names that Cisco's servers had all the time.
     atlas = Atlas(lookups, start, start + days * DAY, dice)
     maker = _Maker(start, atlas, dice)
-    devices = [_device(number, days, dice) for number in range(size)]
     for device in devices:
         maker.live(device)
     healthy = [device.address for device in devices if device.fate == HEALTHY]
