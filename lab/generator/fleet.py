@@ -198,8 +198,8 @@ def _device(number: int, days: int, dice: Dice) -> Device:
     elif fate == NEVER:
         device = device._replace(allowed=(), blocked=tuple(range(turn, min(turn + 3, days))))
     elif fate in (UNANSWERED, PINGED, FILTERED_FOR_GOOD):
-        if dice.chance(0.5):
-            # It never knew better days.
+        if number // len(_FATES) % 2:
+            # Every second one never knew better days.
             device, turn = device._replace(allowed=()), dice.below(2)
         since = tuple(range(turn, days, dice.between(1, 4)))
         if fate == UNANSWERED:
