@@ -16,7 +16,7 @@ from lab.generator.licences import deadline_day, watched
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
 
-_DAYS, _DEVICES, _SEED = 100, 60, 226091
+_DAYS, _DEVICES, _SEED = 100, 60, 226092
 # From the worst on; one device of each is shown.
 _STYLES = {
     "deregistered": "bold red",

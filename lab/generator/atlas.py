@@ -17,7 +17,8 @@ from lab.generator.dice import Dice
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-_SPOTS_PER_NETWORK = 16
+# Addresses of each network of a table, and about as many of a whole large table.
+_SPOTS_PER_NETWORK, _SPOTS = 16, 500
 # The end of the year 9999: no lookup has a later date.
 _LATEST = 253402300799
 # Far more addresses than a run needs, and within the range of `Dice.below`.
@@ -92,8 +93,9 @@ class Atlas:
 
     def _spots(self, networks: Sequence[Network], but: Sequence[Network], dice: Dice) -> Iterator[Spot]:
         avoided = [*self._endpoints, *but]
+        count = max(1, min(_SPOTS_PER_NETWORK, _SPOTS // max(1, len(networks))))
         for network in networks:
-            for _ in range(_SPOTS_PER_NETWORK):
+            for _ in range(count):
                 address = network[dice.below(min(network.num_addresses, _MAX_ADDRESSES))]
                 if not any(address in other for other in avoided):
                     containing = [other for other in networks if address in other]

@@ -150,10 +150,11 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
     """Make a fleet over so many days; the same for the same seed. From 20 devices on it has every fate."""
     dice = Dice(seed)
     start = START
+    # First, so that they do not depend on the lookups.
+    devices = [_device(number, days, dice) for number in range(size)]
     # The addresses and names that Cisco's servers had all the time.
     atlas = Atlas(lookups, start, start + days * DAY, dice)
     maker = _Maker(start, atlas, dice)
-    devices = [_device(number, days, dice) for number in range(size)]
     for device in devices:
         maker.live(device)
     by_address = {device.address: device for device in devices}
@@ -218,8 +219,8 @@ def _device(number: int, days: int, dice: Dice) -> Device:
     elif fate == NEVER:
         device = device._replace(allowed=(), blocked=tuple(range(turn, min(turn + 3, days))))
     elif fate in (UNANSWERED, PINGED, FILTERED_FOR_GOOD):
-        if dice.chance(0.5):
-            # It never knew better days.
+        if number // len(_FATES) % 2:
+            # Every second one never knew better days.
             device, turn = device._replace(allowed=()), dice.below(2)
         since = tuple(range(turn, days, dice.between(1, 4)))
         if fate == UNANSWERED:

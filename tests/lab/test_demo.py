@@ -131,7 +131,9 @@ def test_devices_at_risk_are_shown_with_reason_and_next_step(packaged_app: Path)
     fleet = text[text.index("Made up: 100 days of 60 devices") :]
     for state in ("expired", "expiring", "overdue", "unknown", "blocked"):
         assert re.search(
-            rf"10\.20\.\d+\.7: {state}, .*?risk \d+ of 100 (No|Last) success .*? show license status", fleet
+            rf"10\.20\.\d+\.7: {state}, .*?risk \d+ of 100 (No|Last) success "
+            r".*? (show license status|choose Re-Authorize)",
+            fleet,
         )
     assert "Change rule BLOCK_URL_CATEGORIES of policy" in fleet
 
