@@ -22,7 +22,7 @@ ENCORE = "rec_type=71 src_ip=10.0.0.1 dest_ip=72.163.4.38 url=https://toos.cisco
         ({"SSLServerName": "toos.cisco.com", "_raw": RAW}, "SSLServerName", ["toos.cisco.com"]),
         ({"SSLServerName": "tools.cisco.com", "_raw": RAW}, "", ["toos.cisco.com"]),
         ({"_raw": RAW}, "", ["toos.cisco.com"]),
-        ({"_raw": RAW.split(" ", 5)}, "", ["toos.cisco.com"]),
+        ({"_raw": RAW.rsplit(" ", 1)}, "", ["toos.cisco.com"]),
         # Only a field that comes first counts instead.
         ({"SSLServerName": "a.example", "_raw": RAW_SNI}, "SSLServerName", ["a.example"]),
         ({"URL": "https://a.example", "_raw": RAW}, "URL", ["a.example"]),
