@@ -23,7 +23,7 @@ ENCORE = "rec_type=71 src_ip=10.0.0.1 dest_ip=72.163.4.38 url=https://toos.cisco
         ({"SSLServerName": "tools.cisco.com", "_raw": RAW}, "", ["toos.cisco.com"]),
         ({"_raw": RAW}, "", ["toos.cisco.com"]),
         ({"url": "https://tools.cisco.com", "_raw": RAW}, "", ["toos.cisco.com"]),
-        ({"_raw": RAW.split(" ", 5)}, "", ["toos.cisco.com"]),
+        ({"_raw": RAW.rsplit(" ", 1)}, "", ["toos.cisco.com"]),
         ({"URL": "https://a.example", "_raw": ENCORE}, "", ["toos.cisco.com"]),
         # Addresses come after all names, and the first of them before the others.
         ({"url": "https://72.163.4.38", "SSLServerName": "a.example"}, "SSLServerName", ["a.example"]),
