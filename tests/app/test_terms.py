@@ -376,7 +376,9 @@ class TestComplaints:
         }
         day = int(float(ago(1))) // 86_400
         row.update(
-            first_seen=ago(9), blocked_days=str(day), last_block=f"{ago(1)}|tsid|R|tsid|P|tsid|F|tsid|Allow it."
+            first_seen=ago(9),
+            blocked_days=str(day),
+            last_block=f"{ago(1)}|tsid|R|tsid|P|tsid|F|tsid|Allow it.",
         )
         for ledger in (row, {**row, "device": "10.0.0.1", "label": "r1"}):
             (found,) = self.told((FAILED, 1), ledger=[ledger])
