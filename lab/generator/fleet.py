@@ -228,7 +228,8 @@ def _device(number: int, days: int, dice: Dice) -> Device:
         elif fate == FILTERED_FOR_GOOD:
             device = device._replace(blocked=since, filtered=since)
         else:
-            begun = frozenset(day for day in since if dice.chance(0.3))
+            # Its first contact is none that makes it known.
+            begun = frozenset(day for day in since[1:] if dice.chance(0.3))
             device = device._replace(
                 unproven=tuple(day for day in since if day in begun),
                 unsettled=tuple(day for day in since if day not in begun),
