@@ -170,8 +170,8 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
         maker.complain(day, recovering, recovers=True)
         for address, name in ((complaining, "complained"), (recovering, "recovered")):
             device = by_address[address]
-            days: dict[str, Any] = {name: (*getattr(device, name), day)}
-            by_address[address] = device._replace(**days)
+            heard: dict[str, Any] = {name: (*getattr(device, name), day)}
+            by_address[address] = device._replace(**heard)
     for scenario, when in ((IMPOSTOR, impostors), (UNLISTED, unlisted)):
         for day, addresses in when.items():
             for address in sorted(addresses):
