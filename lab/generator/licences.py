@@ -26,7 +26,7 @@ def state_of(device: Device, day: int) -> str:
     last = _last_success(device, day)
     if last is None:
         refused = device.complains(day) and device.last_allowed(day) is not None
-        return "rejected" if refused and not device.blocked_since(day) else "unknown"
+        return ("blocked" if device.blocked_since(day) else "rejected") if refused else "unknown"
     table = _STATES[device.model or _DEFAULT]
     state = next(state for first, state in sorted(table.items(), reverse=True) if day - last >= first)
     if state != "healthy":
