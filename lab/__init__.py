@@ -9,11 +9,13 @@
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository, which is the app."""
 
 _BIN = ROOT / "bin"
-# The app's own library, and the libraries that it carries.
-sys.path[1:1] = [str(_BIN), str(_BIN / "lib")]
+# The app's own library, and its libraries; tests of another package have those on the path already.
+if not (find_spec("tsid") and find_spec("splunklib")):
+    sys.path[1:1] = [str(_BIN), str(_BIN / "lib")]

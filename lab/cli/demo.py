@@ -41,23 +41,34 @@ from lab.host.wire import Record
 _COMMAND, _OPTIONS = "tsidenrich", "raw=true"
 _SEED = 226091
 
+# What the firewall let through, and the server did not answer.
+_SILENT = "allowed, no answer"
 # The verdicts that the generated events must get, their shapes, and the result for each.
 _PLAN: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     (
         "aliased",
         ("cisco:sfw:estreamer", "cisco:ftd:syslog", "cisco:ftd", "cisco:estreamer:data"),
-        ("blocked", "blocked", "allowed", "blocked", "allowed", "unknown", "blocked"),
+        ("blocked", "blocked", "allowed", _SILENT, "blocked", "allowed", "unknown", "blocked"),
     ),
     ("unnamed", ("cisco:asa", "cisco:firepower:syslog"), ("blocked", "allowed", "blocked")),
     ("foreign", ("cisco:sfw:estreamer", "cim"), ("allowed", "blocked", "allowed")),
     ("unlisted", ("cisco:firepower:syslog", "fmc"), ("allowed", "blocked")),
     ("relayed", ("cisco:ftd:syslog", "cisco:estreamer:data"), ("allowed", "allowed", "unknown")),
     ("unverified", ("cisco:asa", "cim"), ("blocked", "allowed")),
+    ("filtered", ("cisco:ftd:syslog", "cisco:estreamer:data"), ("allowed", "allowed")),
     ("impostor", ("cisco:sfw:estreamer", "cisco:ftd"), ("allowed", "blocked", "allowed")),
 )
-_STYLES = {"canonical": "green", "aliased": "yellow", "impostor": "bold red", "blocked": "red"}
+_STYLES = {
+    "canonical": "green",
+    "aliased": "yellow",
+    "filtered": "red",
+    "impostor": "bold red",
+    "blocked": "red",
+}
 _FLAGGED = [verdict for verdict in ALL_SCENARIOS if verdict != "canonical"]
 _OUTCOMES = ("allowed", "blocked", "unknown")
+# Whether the server answered, in the summary's words.
+_ANSWERS = {"true": "answered", "false": "not answered"}
 
 _NAMES = "reported → true host"
 # The columns of the events' table with their widths, on a screen of 120 columns and on a narrower one.
@@ -148,11 +159,16 @@ def _troubles() -> Iterator[LabelledEvent]:
             found = next(
                 event
                 for event in made
-                if (event.truth.verdict, event.truth.outcome) == (verdict, outcome)
+                if event.truth.verdict == verdict
+                and _result(event.truth.outcome, event.truth.answered) == outcome
                 and event.truth.device not in devices
             )
             devices.add(found.truth.device)
             yield found
+
+
+def _result(outcome: str, answered: str) -> str:
+    return _SILENT if (outcome, answered) == ("allowed", "false") else outcome
 
 
 def _near_misses() -> Iterator[LabelledEvent]:
@@ -245,7 +261,10 @@ def _names(observed: str, host: str, width: int) -> Text:
 
 
 def _show_reasons(console: Console, named: Sequence[Record]) -> None:
-    """Reason and advice for one event of each verdict that an analyst should look at, best a blocked one."""
+    """Reason and advice for one event of each verdict that an analyst should look at, best a blocked one.
+
+    After them come those for one that was let through and not answered.
+    """
     console.print("\nReason and advice, one event of each verdict", style="bold")
     for verdict in _FLAGGED:
         found = [answer for answer in named if answer["tsid_verdict"] == verdict]
@@ -253,21 +272,38 @@ def _show_reasons(console: Console, named: Sequence[Record]) -> None:
             key=lambda answer: (answer["tsid_outcome"] != "blocked", answer["tsid_confidence"] == "medium")
         )
         for answer in found[:1]:
-            title = f"{verdict}, {_text(answer, 'tsid_outcome')}"
-            console.print(Text(title, style=_STYLES.get(verdict, "cyan")))
-            for field in ("tsid_reason", "tsid_advice"):
-                if field in answer:
-                    console.print(Padding(Text(_text(answer, field)), (0, 0, 0, 4)))
+            _show_reason(console, answer)
+    silent = [
+        answer
+        for answer in named
+        if _text(answer, "tsid_service")
+        and _result(_text(answer, "tsid_outcome"), _text(answer, "tsid_answered")) == _SILENT
+    ]
+    for answer in silent[:1]:
+        _show_reason(console, answer)
+
+
+def _show_reason(console: Console, answer: Record) -> None:
+    verdict = _text(answer, "tsid_verdict")
+    title = f"{verdict}, {_result(_text(answer, 'tsid_outcome'), _text(answer, 'tsid_answered'))}"
+    console.print(Text(title, style=_STYLES.get(verdict, "cyan")))
+    for field in ("tsid_reason", "tsid_advice"):
+        if field in answer:
+            console.print(Padding(Text(_text(answer, field)), (0, 0, 0, 4)))
 
 
 def _summary(named: Sequence[Record]) -> Table:
-    tally = Counter((answer["tsid_verdict"], answer["tsid_outcome"]) for answer in named)
+    tally = Counter(
+        (answer["tsid_verdict"], answer.get(field))
+        for answer in named
+        for field in ("tsid_outcome", "tsid_answered")
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("verdict", width=12)
-    for outcome in _OUTCOMES:
-        table.add_column(outcome, justify="right")
+    for column in (*_OUTCOMES, *_ANSWERS.values()):
+        table.add_column(column, justify="right")
     for verdict in ALL_SCENARIOS:
-        counts = [str(tally[verdict, outcome] or "-") for outcome in _OUTCOMES]
+        counts = [str(tally[verdict, told] or "-") for told in (*_OUTCOMES, *_ANSWERS)]
         table.add_row(Text(verdict, style=_STYLES.get(verdict, "")), *counts)
     return table
 

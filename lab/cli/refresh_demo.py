@@ -23,6 +23,8 @@ from lab.host.host import CommandHost
 from lab.internet.cisco import TOOLS, Site, addresses_in, internet, records_of, servers_of
 from lab.internet.servers import write_authority
 from tsid.facts.lookups import load_lookups
+from tsid.refresh.publish import as_csv
+from tsid.refresh.rows import counted
 
 _ALIAS, _HOST = TOOLS[:2]
 _SCRIPT = "bin/refresh_lookups.py"
@@ -66,14 +68,11 @@ def _show(folder: Path) -> int:
 
 
 def _remove_rows(path: Path, unwanted: Callable[[Row], bool]) -> None:
-    """Take rows out of a lookup."""
+    """Take rows out of a lookup, which states its number of rows."""
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         columns, rows = list(reader.fieldnames or ()), [row for row in reader if not unwanted(row)]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    path.write_bytes(as_csv(columns, list(counted(columns, rows))))
 
 
 def _verdict(app: Path, address: str) -> str:

@@ -197,7 +197,7 @@ _MODELS = ("", "", "", "classic", "fmc", "slp_perpetual")
 
 def _device(number: int, days: int, dice: Dice) -> Device:
     fate = _FATES[number % len(_FATES)]
-    turn = 2 + dice.below(max(days * 3 // 4, 1))
+    turn = 2 + dice.below(max(days * 7 // 8, 1))
     back = turn + 1 + dice.below(max(min(days - turn - 1, 20), 1))
     pause = 1 + dice.below(_MAX_PAUSE_DAYS)
     contacts = tuple(range(dice.below(2), days, pause))

@@ -14,6 +14,7 @@ import queue
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, cast
 
@@ -43,7 +44,9 @@ class InProcessHost(CommandHost):
             self._make_command = _load_command(_BIN / self.script.name, self.app)
         # The SDK sets tempfile.tempdir, which is the whole process's, to the dispatch folder.
         request = self._getinfo_request(arguments, Path(tempfile.gettempdir()))
-        thread = CommandThread(self._make_command(), self._timeout)
+        command = self._make_command()
+        # The SDK's method: that of the app's commands is for the interpreter's own signals and pipes.
+        thread = CommandThread(partial(SearchCommand.process, command, [command.name]), self._timeout)
         return Search(thread, request, **self._options)
 
 
@@ -53,8 +56,11 @@ class CommandThread:
     pid = 0
     stderr = ""
 
-    def __init__(self, command: SearchCommand, timeout: float) -> None:
-        """Start the command; the time limit, in seconds, is for each reply and for the end."""
+    def __init__(self, command: Callable[[BinaryIO, BinaryIO], object], timeout: float) -> None:
+        """Start the command, which is called with its input and output.
+
+        The time limit, in seconds, is for each reply and for the end.
+        """
         self.started = time.perf_counter()
         self.exit_code: int | None = None
         self._timeout = timeout
@@ -106,12 +112,12 @@ class CommandThread:
         self._requests.write(b"")
         self._thread.join(self._timeout)
 
-    def _serve(self, command: SearchCommand) -> None:
+    def _serve(self, command: Callable[[BinaryIO, BinaryIO], object]) -> None:
         thresholds, code = gc.get_threshold(), 0
         try:
-            # The SDK's method: that of the app's commands is for the interpreter's own signals and pipes.
-            SearchCommand.process(
-                command, [command.name], io.BufferedReader(self._requests), io.BufferedWriter(self._replies)
+            command(
+                cast("BinaryIO", io.BufferedReader(self._requests)),
+                cast("BinaryIO", io.BufferedWriter(self._replies)),
             )
         except SystemExit as end:
             code = int(end.code or 0)

@@ -27,7 +27,7 @@ CONTACTS = "`tsid_contacts` | `tsid_ledger_merge`"
 # Few values, so that devices, days, times and rules repeat.
 EVENTS = st.lists(
     st.builds(
-        lambda time, device, outcome, rule, firewall: {
+        lambda time, device, outcome, rule, policy, firewall: {
             "_time": str(START + time),
             "tsid_device": device,
             "tsid_outcome": outcome,
@@ -35,7 +35,7 @@ EVENTS = st.lists(
             "tsid_connection": f"{time}:{device}:{outcome}:{rule}:{firewall}",
             "tsid_answered": "true" if outcome == "allowed" else "",
             **({"rule": rule} if rule else {}),
-            "fw_policy": "policy",
+            **({"fw_policy": policy} if policy else {}),
             "host": firewall,
             "tsid_advice": f"change {rule}" if outcome == "blocked" else "",
         },
@@ -43,6 +43,7 @@ EVENTS = st.lists(
         st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]),
         st.sampled_from(["allowed", "blocked", "blocked"]),
         st.sampled_from(["block one", "block two", ""]),
+        st.sampled_from(["policy", ""]),
         st.sampled_from(["fw-1", "fw-2"]),
     ),
     min_size=1,
@@ -124,9 +125,12 @@ def test_the_ledger_agrees_with_its_events(events: list[Row]) -> None:
         assert row["blocked_since_allowed"] == str(len(days) if block > success else 0)
         assert set(str(row["firewalls"]).split("|tsid|")) == {e["host"] for e in own}
         last = [e for e in own if e["tsid_outcome"] == "blocked" and e["_time"] == row.get("last_blocked")]
-        told = tuple(row.get(name) for name in ("last_rule", "last_firewall", "last_advice"))
+        told = tuple(row.get(name) for name in ("last_rule", "last_policy", "last_firewall", "last_advice"))
         # Of two simultaneous last ones, either, but never a mixture.
-        assert told in [(e.get("rule"), e["host"], e["tsid_advice"]) for e in last] or not last
+        assert (
+            told in [(e.get("rule"), e.get("fw_policy"), e["host"], e["tsid_advice"]) for e in last]
+            or not last
+        )
 
 
 OUTCOMES = ("allowed", "blocked")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
@@ -64,6 +65,10 @@ class TestNames:
             assert self.named(later) == {role: f"in {field}"}
             # A command may return an empty text for a field that an event lacks.
             assert self.named({**dict.fromkeys(fields[:place], ""), **later}) == {role: f"in {field}"}
+
+    @pytest.mark.parametrize("role", ["rule", "policy"])
+    def test_a_name_that_is_nowhere_is_null(self, role: str) -> None:
+        assert role not in self.named(dict.fromkeys(NAMES[role], ""))
 
     @pytest.mark.parametrize("role", NAMES)
     def test_of_several_values_the_first_counts(self, role: str) -> None:
@@ -194,6 +199,14 @@ def test_the_fleet_is_all_but_what_is_excluded_or_offline() -> None:
     }
 
 
+def test_a_device_whose_row_has_its_address_as_the_key_only_is_in_the_fleet() -> None:
+    found = splunk(ledger=[{"device": "a"}, {"device": "b"}])
+    found.collections["tsid_devices"]["b"].pop("device")
+    # An admin's own key.
+    found.collections["tsid_devices"]["c"] = {"_key": "c", "device": "d"}
+    assert [row["device"] for row in found.run("| `tsid_fleet`")] == ["a", "b", "d"]
+
+
 def test_the_fleet_has_the_firewalls_as_several_values() -> None:
     rows: list[Row] = [{"device": "a", "firewalls": "fw-1|tsid|fw-2"}, {"device": "b"}]
     found = splunk(ledger=rows).run("| `tsid_fleet`")
@@ -203,7 +216,7 @@ def test_the_fleet_has_the_firewalls_as_several_values() -> None:
 def test_every_state_is_counted_and_the_deregistered_as_expired() -> None:
     (row,) = splunk(ledger=LEDGER).run("| `tsid_fleet` | `tsid_states`")
     once = dict.fromkeys(("expiring", "overdue", "blocked", "unknown", "healthy"), "1")
-    assert row == {**once, "expired": "2"}
+    assert row == {**once, "expired": "2", "rejected": "0", "noncompliant": "0"}
 
 
 LATE: Row = {"device": "d", "last_blocked": ago(2), "last_allowed": ago(3), "blocked_since_allowed": "2"}
@@ -214,13 +227,16 @@ LATE: Row = {"device": "d", "last_blocked": ago(2), "last_allowed": ago(3), "blo
     [
         ("licensing traffic blocked", {}, False),
         ("licensing traffic blocked", {"last_blocked": ago(1)}, True),
+        ("licensing traffic blocked", {"last_blocked": ago(1), "blocked_since_allowed": "1"}, True),
         ("licensing traffic blocked", {"last_blocked": str(NOW - 26 * HOUR)}, False),
         ("licensing traffic blocked", {"last_blocked": ago(1), "blocked_since_allowed": "0"}, False),
         ("licence renewal overdue", {}, False),
-        ("licence renewal overdue", {"last_allowed": ago(31)}, True),
-        ("licence renewal overdue", {"last_allowed": ago(31), "model": "slp_perpetual"}, False),
+        ("licence renewal overdue", {"last_allowed": ago(31)}, False),
+        ("licence renewal overdue", {"last_allowed": ago(33)}, True),
+        ("licence renewal overdue", {"last_allowed": ago(33), "model": "slp_perpetual"}, True),
         ("licence renewal overdue", {"last_allowed": "", "first_seen": ago(29)}, False),
-        ("licence renewal overdue", {"last_allowed": "", "first_seen": ago(31)}, True),
+        ("licence renewal overdue", {"last_allowed": "", "first_seen": ago(31)}, False),
+        ("licence renewal overdue", {"last_allowed": "", "first_seen": ago(33)}, True),
         (
             "licence renewal overdue",
             {"last_allowed": "", "first_seen": ago(31), "model": "slp_perpetual"},
@@ -273,10 +289,27 @@ def test_an_alert_about_servers_fires_on_its_verdict_only(
     assert all(row["observed"] == "tools.cisco.com" and row["count"] == "1" for row in found)
 
 
+@pytest.mark.parametrize(
+    ("alert", "address"), [("impostor of a licensing server", PUBLIC), ("unlisted licensing endpoint", CISCO)]
+)
+def test_an_alert_about_servers_tells_of_all_events_of_a_device_and_a_server(
+    alert: str, address: str
+) -> None:
+    events = [
+        {**event(name, address), "_time": str(NOW - age), "AC_RuleAction": action}
+        for name, age, action in (("tools.cisco.com", 600, "Allow"), ("toos.cisco.com", 900, "Block"))
+    ]
+    (found,) = splunk(events).dispatch(f"TSID: {alert}")
+    assert (found["count"], found["first_time"], found["last_time"]) == ("2", str(NOW - 900), str(NOW - 600))
+    assert found["observed"] == ["tools.cisco.com", "toos.cisco.com"]
+    assert found.get("outcome", ["allowed", "blocked"]) == ["allowed", "blocked"]
+    assert found["advice"]
+
+
 FAILED, RENEW, HOME, RESTORED = (
-    "%SMART_LIC-3-COMM_FAILED: Communications failure",
-    "%SMART_LIC-3-AUTH_RENEW_FAILED: Authorization renewal",
-    "%CALL_HOME-5-SL_MESSAGE_FAILED: Fail to send out Smart Licensing message",
+    "%SMART_LIC-3-COMM_FAILED: Communications failure with CSSM : Unable to resolve server hostname",
+    "%SMART_LIC-3-AUTH_RENEW_FAILED: Authorization renewal with CSSM : Communication message send error",
+    "%CALL_HOME-5-SL_MESSAGE_FAILED: Fail to send out message to: https://tools.cisco.com (ERR 205 : Request Aborted)",
     "%SMART_LIC-5-COMM_RESTORED: Communications restored",
 )
 
@@ -291,20 +324,21 @@ class TestComplaints:
             {"sourcetype": "cisco:ios", "host": "r1", "_raw": text, "_time": str(NOW - hours * HOUR), **more}
             for text, hours in messages
         ]
-        return splunk(rows, ledger).dispatch("TSID: device complains about licensing")
+        found = splunk(rows, ledger)
+        found.run("`tsid_ledger_events` | `tsid_ledger_merge`", NOW - 48 * HOUR)
+        return found.dispatch("TSID: device complains about licensing")
 
     @pytest.mark.parametrize(
         ("message", "complaint"),
         [
-            (FAILED, "communication failed"),
-            (RENEW, "authorization renewal failed"),
-            (HOME, "Call Home message failed"),
+            (FAILED, "Unable to resolve server hostname"),
+            (HOME, "Request Aborted"),
             (RESTORED, None),
             ("%SYS-5-CONFIG_I: Configured", None),
         ],
     )
     def test_each_message_of_a_failure_is_a_complaint(self, message: str, complaint: Optional[str]) -> None:
-        for sourcetype in ("cisco:ios", "cisco:nx-os", "cisco:xr"):
+        for sourcetype in ("cisco:ios", "cisco:nx-os", "cisco:xr", "cisco:asa"):
             found = self.told((message, 2), sourcetype=sourcetype)
             assert [row["complaints"] for row in found] == [complaint] * (complaint is not None)
         assert self.told((message, 2), sourcetype="other") == []
@@ -312,6 +346,22 @@ class TestComplaints:
         assert self.told((message, 2), (RESTORED, 1)) == []
         assert len(self.told((message, 2), (RESTORED, 3))) == (complaint is not None)
         assert self.told((message, 26)) == []
+
+    def test_contact_alone_does_not_clear_a_failed_authorization(self) -> None:
+        assert len(self.told((RENEW, 2), (RESTORED, 1))) == 1
+        assert self.told((RENEW, 2), ("%SMART_LIC-6-AUTH_RENEW_SUCCESS: x", 1)) == []
+
+    @pytest.mark.parametrize(
+        ("message", "said"),
+        [("SMART_LIC-5-AUTHORIZATION_EXPIRED", "expired"), ("SMART_LIC-3-OUT_OF_COMPLIANCE", "noncompliant")],
+    )
+    def test_what_is_no_longer_valid_is_a_complaint(self, message: str, said: str) -> None:
+        (found,) = self.told((f"%{message}: x", 2))
+        assert (found["device_said"], found["license_state"], found["license_evidence"]) == (said, said, "device")
+
+    def test_a_text_within_a_message_speaks_for_no_device(self) -> None:
+        assert self.told(("%SYS-5-CONFIG_I: by %SMART_LIC-3-COMM_FAILED: x : y", 2)) == []
+        assert len(self.told((FAILED, 2), ("%SYS-5-CONFIG_I: by %SMART_LIC-6-AUTH_RENEW_SUCCESS: x", 1))) == 1
 
     def test_a_device_is_found_in_the_ledger_by_address_or_label(self) -> None:
         row: Row = {
@@ -331,10 +381,16 @@ class TestComplaints:
         (found,) = self.told((FAILED, 1), host="r2\x00", ledger=[row])
         assert (found["device"], found["license_state"]) == ("r2_", "unknown")
 
-    def test_a_device_without_a_next_step_gets_one(self) -> None:
+    def test_of_devices_with_the_same_label_one_is_named(self) -> None:
+        ledger: list[Row] = [{"device": device, "label": "r1"} for device in ("10.0.0.1", "10.0.0.2")]
+        (found,) = self.told((FAILED, 1), ledger=ledger)
+        assert found["device"] == "10.0.0.1"
+
+    def test_a_device_that_is_let_through_and_fails_is_rejected(self) -> None:
         (found,) = self.told((FAILED, 1), ledger=[{"device": "r1", "last_allowed": ago(1)}])
+        assert found["license_state"] == "rejected"
         assert str(found["license_next_step"]).startswith(
-            "The firewall has let its licensing traffic through: "
+            "The firewall lets it through, the device refuses the server: check the DNS servers"
         )
 
     @pytest.mark.parametrize(
@@ -344,10 +400,11 @@ class TestComplaints:
         assert self.told((FAILED, 1), ledger=[{"device": "r1", **row}]) == []
 
 
-def test_every_alert_ends_with_a_filter_of_its_own() -> None:
+def test_every_alert_has_a_filter_of_its_own() -> None:
     saved = conf.read(ROOT / "default" / "savedsearches.conf")
     alerts = [search for search in saved.values() if search.get("alert.track") == "1"]
-    filters = [search["search"].rsplit("|", 1)[1].strip(" `") for search in alerts]
-    assert len(set(filters)) == len(filters) > 5
+    filters = [re.findall(r"`(tsid_\w+_filter)`", search["search"]) for search in alerts]
+    names = [name for (name,) in filters]
+    assert len(set(names)) == len(names) > 5
     macros = conf.read(ROOT / "default" / "macros.conf")
-    assert {macros[name]["definition"] for name in filters} == {"search *"}
+    assert {macros[name]["definition"] for name in names} == {"search *"}

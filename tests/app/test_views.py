@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import re
@@ -253,6 +254,37 @@ def test_the_overview_counts_devices_by_state_as_they_are(sample: Sample, overvi
         if deadline is not None and (left := deadline - sample.days) >= 0
     ]
     assert row["next_deadline"] == str(min(ahead))
+
+
+@pytest.mark.parametrize("hours", [-8, 13])
+def test_in_another_time_zone_times_are_local_and_ages_and_counts_the_same(
+    sample: Sample, hours: int
+) -> None:
+    abroad = sample.splunk.copy()
+    abroad.zone = datetime.timezone(datetime.timedelta(hours=hours))
+    at_home = sample.splunk.copy()
+    at_risk = next(
+        str(row["Device"]) for row in results(abroad, "overview")["risk"].rows if "Deadline" in row
+    )
+    (row,) = results(abroad, "device", {"device": at_risk})["one"].rows
+    for shown, epoch in (("deadline", "license_deadline"), ("success", "last_allowed")):
+        local = datetime.datetime.fromtimestamp(float(str(row[epoch])), abroad.zone)
+        assert row[shown] == local.date().isoformat()
+    # The sentence says whose date it has.
+    utc = datetime.datetime.fromtimestamp(float(str(row["last_allowed"])), datetime.timezone.utc)
+    assert f"Last success on {utc.date().isoformat()} UTC" in str(row["license_reason"])
+    health = [results(splunk, "health")["facts"].rows for splunk in (abroad, at_home)]
+    assert health[0] == health[1] != []
+    totals = [
+        Counter(
+            {
+                outcome: sum(int(str(line[outcome])) for line in results(splunk, "overview")["outcomes"].rows)
+                for outcome in ("allowed", "blocked", "unknown")
+            }
+        )
+        for splunk in (abroad, at_home)
+    ]
+    assert totals[0] == totals[1]
 
 
 def test_a_filtered_overview_has_no_trend_of_the_whole_fleet(

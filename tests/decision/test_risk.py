@@ -68,6 +68,22 @@ def ago(days: float) -> str:
         ("uc", 366, None, "deregistered", -276),
         ("evaluation", 59, None, "healthy", 31),
         ("evaluation", 91, None, "expired", -1),
+        ("fmc", 32, None, "healthy", 58),
+        ("fmc", 32.01, None, "overdue", 57),
+        ("fmc", 59.99, None, "overdue", 30),
+        ("fmc", 90, None, "expiring", 0),
+        ("slp_subscription", 59.99, None, "overdue", 30),
+        ("slp_subscription", 90, None, "expiring", 0),
+        ("slp_subscription", 90.01, None, "expired", -1),
+        ("slp_perpetual", 334.99, None, "overdue", 30),
+        ("slp_perpetual", 365, None, "expiring", 0),
+        ("slp_perpetual", 365.01, None, "expired", -1),
+        ("on_prem", 32, None, "healthy", 58),
+        ("on_prem", 32.01, None, "overdue", 57),
+        ("on_prem", 59.99, None, "overdue", 30),
+        ("on_prem", 60, None, "expiring", 30),
+        ("on_prem", 90, None, "expiring", 0),
+        ("on_prem", 90.01, None, "expired", -1),
     ],
 )
 def test_the_state_follows_from_the_times_of_success_and_block(
@@ -78,6 +94,15 @@ def test_the_state_follows_from_the_times_of_success_and_block(
     assert expire is not None
     assert (found.state, found.days_left) == (state, days_left)
     assert found.deadline == math.floor(NOW - days * DAY + expire * DAY)
+
+
+# The same sources; no state shows a renewal that is as long as the licence.
+@pytest.mark.parametrize(
+    ("model", "renew"),
+    [("classic", 30), ("fmc", 30), ("slp_subscription", 90), ("slp_perpetual", 365), ("on_prem", 30)],
+)
+def test_the_reason_tells_how_often_the_model_renews(model: str, renew: int) -> None:
+    assert f"Model {model}: renewal every {renew} days, " in assess(model=model, last_allowed=ago(1)).reason
 
 
 def test_offline_devices_are_left_alone() -> None:

@@ -518,6 +518,7 @@ def test_the_rows_in_force_are_counted_and_reported(folder: Path) -> None:
         "aliases": 1,
         "networks": 1,
         "relays": 1,
+        "sinkholes": 0,
     }
     address = parse_address("203.0.113.9")
     assert address is not None

@@ -14,8 +14,9 @@ from unittest import mock
 
 import pytest
 
-from lab.cli import demo
+from lab.cli import demo, refresh_demo
 from lab.generator.seed import seed_events
+from lab.internet.nameserver import has_nsd
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,12 +81,17 @@ def test_the_output_fits_a_narrow_screen(
 
 def test_every_verdict_is_shown_with_reason_and_advice(packaged_app: Path) -> None:
     text = " ".join(show(packaged_app).split())
-    assert "43 are Cisco licensing traffic, or pretend to be: 7 under a wrong name" in text
+    assert "46 are Cisco licensing traffic, or pretend to be: 8 under a wrong name" in text
     assert "toos.cisco.com → tools.cisco.com" in text
-    for verdict in ("aliased", "unnamed", "foreign", "unlisted", "relayed", "unverified", "impostor"):
+    for verdict in (
+        *("aliased", "unnamed", "foreign", "unlisted", "relayed", "unverified"),
+        *("filtered", "impostor"),
+    ):
         assert f"{verdict}, " in text
     assert "Allow toos.cisco.com in URL filtering and Security Intelligence" in text
-    assert "canonical 20 - -" in text
+    assert "aliased, allowed, no answer" in text
+    assert "check the route back, the address translation" in text
+    assert "canonical 20 - - - -" in text
     assert all(command in text for command, _ in demo.NEXT)
 
 
@@ -143,3 +149,11 @@ def test_a_closed_pipe_ends_it_quietly(packaged_app: Path) -> None:
         process.stdout.close()  # before anything is written: all of it would fit into the pipe
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(
+    not os.environ.get("CI") and not has_nsd(), reason="the DNS server NSD is missing: apt install nsd"
+)
+def test_the_demo_of_the_refresh_finds_what_the_app_has_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refresh_demo.main() == 0
+    assert "foreign has become aliased" in capsys.readouterr().out

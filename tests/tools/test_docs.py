@@ -83,7 +83,10 @@ def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
         order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
     documented = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
     connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
-    roles = ("address", "device", "name", "action", "source", "responder")
+    roles = (
+        *("address", "device", "name", "action", "port", "protocol", "message", "state", "flags"),
+        *("source", "responder", "total"),
+    )
     assert documented == [*([field for _, field in sorted(order[role])] for role in roles), connection]
 
 

@@ -206,12 +206,9 @@ class Assessor:
             # What a firewall saw proves nothing where the device says that it failed: only that it cannot
             # have succeeded later.
             success = own
-        is_blocked = (
-            blocked > (success or 0) and (own is None or blocked > own) if blocked is not None else count > 0
-        )
         # As far as is known, the blocks that are counted are later than the last answer.
-        if count > 0 and blocked is not None and own is None:
-            is_blocked = True
+        is_counted = count > 0 and (own is None or blocked is None or blocked > own)
+        is_blocked = is_counted or (blocked is not None and blocked > max(answered or 0, own or 0))
         deadline, deadline_said = self._deadline(row), self._time(row, fields.deadline_said)
         if deadline is not None and success is not None and success > (deadline_said or 0):
             # It has renewed its licence since it named the deadline.
@@ -313,8 +310,9 @@ class Assessor:
             when = _day(known.said_at or 0)
             reason += f"; the device said on {when} that it failed{self._reason_given(known)}"
             score, evidence = _UNKNOWN_BLOCKED_SCORE, BY_DEVICE
-            if known.answered and not known.is_blocked:
-                state = REJECTED
+            if known.answered:
+                state = BLOCKED if known.is_blocked else REJECTED
+            if state == REJECTED:
                 reason = (
                     f"The device said on {when} that it failed{self._reason_given(known)}, although a server "
                     "answered it; its deadline is not known"

@@ -20,6 +20,7 @@ ENDPOINT_COLUMNS = (
     "status",
     "valid_from",
     "valid_until",
+    "ports",
     "source",
     "last_seen",
     "misses",
