@@ -335,10 +335,7 @@ def test_the_overview_counts_connections_once(sample: Sample, overview: dict[str
     assert last["blocked_total"] == str(len(stopped))
     assert last["aliased_total"] == str(sum(c.verdict == "aliased" for c in recent))
     assert last["impostors_total"] == str(sum(c.verdict == "impostor" for c in recent)) != "0"
-    halves = [
-        sum(late == (c.day > sample.days - SINCE / 2 - 0.5) for c in stopped)
-        for late in (True, False)
-    ]
+    halves = [sum(late == (c.day > sample.days - SINCE / 2 - 0.5) for c in stopped) for late in (True, False)]
     assert last["blocked_change"] == str(halves[0] - halves[1])
 
 
@@ -419,9 +416,7 @@ def test_a_devices_own_word_is_shown_and_what_others_write_is_not(sample: Sample
         {**shared, "_raw": f"<189>1: {text} for {address}", "host": "192.0.2.99"},
         {**shared, "_raw": f"<189>1: %SEC_LOGIN-4-LOGIN_FAILED: user {text}", "host": address},
     ]
-    splunk = Splunk(
-        sample.splunk.app, [*sample.fleet.events, *forged], sample.splunk.now, host=InProcessHost
-    )
+    splunk = Splunk(sample.splunk.app, [*sample.fleet.events, *forged], sample.splunk.now, host=InProcessHost)
     splunk.collections = sample.splunk.collections
     found = results(splunk, "device", {"device": address})
     (word,) = found["word"].rows

@@ -101,7 +101,9 @@ def test_the_overview_agrees_with_the_generated_fleet(
     today = Counter(state.replace("deregistered", "expired") for state in states(sample).values())
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
     connections = recent(sample, 30)
-    assert panels["v_attempts"].value == str(sum(c.outcome == "blocked" or c.verdict == "filtered" for c in connections))
+    assert panels["v_attempts"].value == str(
+        sum(c.outcome == "blocked" or c.verdict == "filtered" for c in connections)
+    )
     assert panels["v_aliased"].value == str(sum(c.verdict == "aliased" for c in connections))
     assert panels["v_impostors"].value == str(sum(c.verdict == "impostor" for c in connections))
     for panel, kind in (("v_outcomes", "outcome"), ("v_verdicts", "verdict")):
@@ -181,7 +183,9 @@ def test_the_inputs_drive_the_searches(sample: Sample, show: Show) -> None:
     firewall = "fw-03"
     panels = choose(view, "i_firewall", firewall).panels()
     connections = [c for c in recent(sample, 30) if c.firewall == firewall]
-    assert panels["v_attempts"].value == str(sum(c.outcome == "blocked" or c.verdict == "filtered" for c in connections))
+    assert panels["v_attempts"].value == str(
+        sum(c.outcome == "blocked" or c.verdict == "filtered" for c in connections)
+    )
     counts = Counter((c.day, c.verdict) for c in connections)
     assert shown(panels["v_verdicts"]) == marks("overview", "v_verdicts", counts)
     # The base searches run once: only their chain searches change.
