@@ -10,7 +10,7 @@ from lab.host.host import CommandHost
 from lab.spl.engine import Splunk
 
 #: Days of history, and devices; with this seed there is a device in every state.
-DAYS, DEVICES, SEED = 100, 60, 11
+DAYS, DEVICES, SEED = 100, 60, 1
 # The searches run on these days before today, so that the trends have something to go by.
 _REMEMBERED = (30, 21, 14, 10, *range(7, -1, -1))
 # The messages of a refresh; its own tests show that it writes them.

@@ -107,7 +107,7 @@ def test_every_device_has_the_state_and_the_deadline_to_the_day(moments: list[Mo
             seen.add(state_of(device, moment.day))
     assert moments[-1].splunk.copy(host=CommandHost).run("| `tsid_fleet`") == list(rows.values())
     # The data must contain every state.
-    expected = {"healthy", "blocked", "overdue", "expiring", "unknown"}
+    expected = {"healthy", "blocked", "rejected", "overdue", "expiring", "unknown"}
     assert seen == (expected if moments[-1].day == 90 else expected | {"expired", "deregistered"})
 
 

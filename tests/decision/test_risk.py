@@ -353,7 +353,8 @@ DNS = "Unable to resolve server hostname/domain name"
         # A failure outranks what a firewall let through, and a later success outranks the failure.
         ({"last_allowed": ago(1), **told("failed", 2, DNS)}, "rejected", "device", None),
         ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(9))}, "rejected", "device", 81),
-        ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(1))}, "healthy", "device", 89),
+        # The same though it has reached the server since: the ledger says that the complaint stands.
+        ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(1))}, "rejected", "device", 89),
         ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(50))}, "overdue", "device", 40),
         ({"last_allowed": ago(40), **told("failed", 2)}, "overdue", "device", 50),
         ({**told("failed", 2)}, "unknown", "device", None),
@@ -368,7 +369,7 @@ DNS = "Unable to resolve server hostname/domain name"
         # Its word for a licence that is no longer valid.
         ({"last_allowed": ago(1), **told("expired", 3)}, "expired", "device", -3),
         ({"last_allowed": ago(1), **told("noncompliant", 3)}, "noncompliant", "device", None),
-        ({"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))}, "healthy", "device", 89),
+        ({"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))}, "noncompliant", "device", None),
         # The deadline that it names is the deadline, until it has renewed.
         (
             {

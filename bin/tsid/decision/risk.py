@@ -136,7 +136,7 @@ class _Known(NamedTuple):
         is_blocked: it was blocked since the last success.
         answered: a server answered it, as a firewall saw.
         seen: when it was first seen.
-        said: its own word; empty if a later success outdates it.
+        said: its own complaint that stands; empty if there is none.
         said_at: when it said so.
         deadline: the deadline that it named, if nothing outdates it.
     """
@@ -199,7 +199,7 @@ class Assessor:
         own = self._time(row, fields.device_success)
         blocked, count = self._time(row, fields.blocked), _count(row, fields.blocks)
         said, said_at = _text(row.get(fields.said)).lower(), self._time(row, fields.said_at)
-        if said not in _COMPLAINTS or said_at is None or said_at < (own or 0):
+        if said not in _COMPLAINTS or said_at is None:
             said = ""
         success = max(filter(None, (answered, own)), default=None)
         if said and (own is not None or self._now - (success or 0) <= (clock.renew + clock.slack) * DAY):
