@@ -168,17 +168,10 @@ def make_fleet(days: int, lookups: Path, *, size: int = 200, seed: int = 0) -> F
         complaints[day] = frozenset({complaining})
         maker.complain(day, complaining, recovers=False)
         maker.complain(day, recovering, recovers=True)
-<<<<<<< HEAD
-        for address, name in ((complaining, "complained"), (recovering, "recovered")):
-            device = by_address[address]
-            heard: dict[str, Any] = {name: (*getattr(device, name), day)}
-            by_address[address] = device._replace(**heard)
-=======
         device = by_address[complaining]
         by_address[complaining] = device._replace(complained=(*device.complained, day))
         device = by_address[recovering]
         by_address[recovering] = device._replace(recovered=(*device.recovered, day))
->>>>>>> views
     for scenario, when in ((IMPOSTOR, impostors), (UNLISTED, unlisted)):
         for day, addresses in when.items():
             for address in sorted(addresses):
