@@ -31,6 +31,7 @@ from tsid.facts.lookups import Lookups
         (["blocked"], "blocked"),
         (["Blocked with reset"], "blocked"),
         (["access denied"], "blocked"),
+        (["deny inbound"], "blocked"),
         (["Deny"], "blocked"),
         (["denied"], "blocked"),
         (["discarded"], "blocked"),
