@@ -369,7 +369,12 @@ DNS = "Unable to resolve server hostname/domain name"
         # Its word for a licence that is no longer valid.
         ({"last_allowed": ago(1), **told("expired", 3)}, "expired", "device", -3),
         ({"last_allowed": ago(1), **told("noncompliant", 3)}, "noncompliant", "device", None),
-        ({"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))}, "noncompliant", "device", None),
+        (
+            {"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))},
+            "noncompliant",
+            "device",
+            None,
+        ),
         # The deadline that it names is the deadline, until it has renewed.
         (
             {
