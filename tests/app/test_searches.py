@@ -128,7 +128,7 @@ def test_licence_alerts_name_exactly_the_devices_in_that_state(moments: list[Mom
 
 
 def _waits_too_long(device: Device, day: int) -> bool:
-    return day - device.first_seen > renewal_days(device)
+    return device.first_seen is not None and day - device.first_seen > renewal_days(device)
 
 
 @of_one_fleet
