@@ -60,13 +60,14 @@ def labelled_events() -> list[LabelledEvent]:
 
 
 def splunk_for_examples(app: Path) -> Splunk:
-    """Return a Splunk with these events in the index that the examples name, a ledger and an inventory.
+    """Return a Splunk with these events in the index that the examples name, a ledger, an inventory and a fault.
 
     Args:
         app: a copy of the app; the searches write there.
     """
     for name in _FILES:
         (app / "lookups" / name).write_text(_DEVICES, encoding="utf-8")
+    (app / "lookups" / "tsid_relays_local.csv").write_text("network\nnowhere\n", encoding="utf-8")
     events = [{**event, "index": "firewall"} for event, _ in labelled_events()]
     splunk = Splunk(app, events, START + 3600)
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")

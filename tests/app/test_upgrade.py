@@ -369,7 +369,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "line", "cure"), REFUSED.values(), ids=REFUSED)
-def test_a_lookup_of_another_version_that_cannot_be_read_is_refused_with_the_cure(
+def test_a_lookup_of_another_version_that_cannot_be_read_is_left_out_with_the_cure(
     packaged_app: Path, tmp_path: Path, text: str, line: int, cure: str
 ) -> None:
     app = copy_data(packaged_app, tmp_path)
@@ -379,9 +379,12 @@ def test_a_lookup_of_another_version_that_cannot_be_read_is_refused_with_the_cur
         load_lookups(path.parent)
     assert (caught.value.file, caught.value.line) == (f"lookups/{path.name}", line)
     assert cure in caught.value.cure
-    told = InProcessHost(app, "tsidenrich").run(EVENTS)
-    assert told.failed
-    assert [message.text for message in told.messages] == [f"tsidenrich: {caught.value}"]
+    told = InProcessHost(app, "tsidenrich").run(EVENTS).raise_for_error()
+    part = "row" if line > 1 else "whole file"
+    assert [message.text for message in told.messages] == [
+        f"tsidenrich: {caught.value} The {part} is left out."
+    ]
+    assert told.events == InProcessHost(packaged_app, "tsidenrich").run(EVENTS).events
 
 
 @pytest.mark.skipif(
