@@ -334,14 +334,17 @@ def test_findings_show_only_fields_that_the_app_writes() -> None:
 def test_the_alert_of_complaining_devices_shows_a_host_only_as_a_safe_name(host: str) -> None:
     event: Row = {
         "_time": "1799999000",
-        "_raw": "%SMART_LIC-3-COMM_FAILED: Communications failure",
+        "_raw": f"%SMART_LIC-3-COMM_FAILED: Communications failure : {host}",
         "host": host,
         "sourcetype": "cisco:ios",
         "index": "netops",
     }
     splunk = Splunk(ROOT, [event], 1_800_000_000, host=InProcessHost)
+    splunk.run("`tsid_ledger_events` | `tsid_ledger_merge`", 1_799_990_000)
     (row,) = splunk.dispatch("TSID: device complains about licensing")
-    for field in ("device", "host"):
+    assert str(row["device_reason"]).isprintable()
+    assert "|" not in str(row["device_reason"])
+    for field in ("device",):
         assert re.fullmatch(r"(?!-)[A-Za-z0-9_.:%/ -]{1,253}", str(row[field])), (field, row[field])
 
 
@@ -393,9 +396,10 @@ def test_no_shipped_search_runs_a_value_as_a_search() -> None:
     used = {name: set(shape(search)) for name, search in searches.items()}
     assert len(used) > 10
     assert not any(commands & DANGEROUS for commands in used.values())
-    # The only subsearch is the prefilter's, whose text the app quotes itself.
+    # The only subsearches are the prefilters', whose text the app quotes itself.
     assert [name for name, macro in macros.items() if re.search(r"\|\s*return\b", macro["definition"])] == [
-        "tsid_candidates"
+        "tsid_candidates",
+        "tsid_message_terms",
     ]
     assert all("args" not in macro for macro in macros.values())
 

@@ -430,10 +430,12 @@ def test_a_refresh_brings_its_table_of_another_version_into_the_form_of_this_one
 # here, and every search has to do without it.
 SCHEMA = {
     "tsid_devices": "_key device first_seen last_seen last_allowed last_blocked blocked_days blocked_since_allowed "
-    "last_block last_rule last_policy last_firewall last_advice firewalls model label excluded",
-    "tsid_backfill": "_key device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls",
+    "last_block last_rule last_policy last_firewall last_advice firewalls device_said device_said_at device_reason "
+    "device_success device_deadline device_deadline_said model_seen seen_as device_words model label excluded",
+    "tsid_backfill": "_key device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls "
+    "device_words seen_as",
     "tsid_sightings": "_key sighting firewall tsid_observed host first_seen",
-    "tsid_history": "_key day expired expiring overdue blocked unknown healthy",
+    "tsid_history": "_key day expired expiring overdue blocked rejected noncompliant unknown healthy",
     "tsid_refresh_report": "_key checked kind table what item host reason advice",
 }
 
@@ -496,6 +498,7 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
         "_time": str(START + 86_400),
         "tsid_device": device,
         "tsid_outcome": "allowed",
+        "tsid_answered": "true",
         "host": "fw-2",
     }
     splunk = Splunk(copy_data(ROOT, tmp_path), [seen], NOW, host=InProcessHost)

@@ -186,10 +186,10 @@ def test_the_truth_follows_the_lookups(tmp_path: Path) -> None:
     folder = tmp_path / "lookups"
     shutil.copytree(ROOT / "lookups", folder)
     with (folder / "cisco_licensing_endpoints.csv").open("a", encoding="utf-8") as table:
-        table.write("146.112.59.64/26,smartreceiver.cisco.com,smart_transport,active,2025-01-01,,test,,\n")
-        table.write("72.163.5.1/32,tools.cisco.com,smart_call_home,retired,2020-01-01,2025-12-05,test,,\n")
-        table.write("72.163.5.2/32,tools.cisco.com,smart_call_home,active,2025-12-03,,test,,\n")
-        table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,,\n")
+        table.write("146.112.59.64/26,smartreceiver.cisco.com,smart_transport,active,2025-01-01,,test,,,\n")
+        table.write("72.163.5.1/32,tools.cisco.com,smart_call_home,retired,2020-01-01,2025-12-05,test,,,\n")
+        table.write("72.163.5.2/32,tools.cisco.com,smart_call_home,active,2025-12-03,,test,,,\n")
+        table.write("72.163.4.74/32,swapi.cisco.com,cssm_api,unconfirmed,,2026-12-31,test,,,\n")
     enricher = Enricher(load_lookups(folder), Options(raw=True))
     networks = set()
     for labelled in generate(2000, licensing_share=1, lookups=folder):

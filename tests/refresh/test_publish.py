@@ -291,8 +291,8 @@ def test_a_plan_without_rows_of_a_table_has_no_file_for_it() -> None:
     assert contents(Plan([endpoint], [], [], True)) == {
         FILES[
             0
-        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl,rows\n"
-        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,,1\n'
+        ]: b"network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl,ports,rows\n"
+        b'10.0.0.0/8,,,,,,"a, ""b""\xc3\xbc",,,,,,1\n'
     }
     assert contents(Plan([], [alias, alias], [], True)) == {
         FILES[1]: b"alias,host,origin,last_seen,note,rows\nx,x,x,x,x,2\nx,x,x,x,x,2\n"

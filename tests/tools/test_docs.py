@@ -6,6 +6,7 @@ import ast
 import csv
 import os
 import re
+from operator import itemgetter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +80,11 @@ def test_every_output_field_is_documented() -> None:
 
 def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
     order: dict[str, list[tuple[int, str]]] = {}
-    for row in rows_of("tsid_fields"):
+    seen = set()
+    for row in [*rows_of("tsid_fields"), *rows_of("tsid_evidence_fields")]:
+        if (row["role"], row["field"]) in seen:
+            continue
+        seen.add((row["role"], row["field"]))
         order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
     documented = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
     connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
@@ -87,7 +92,8 @@ def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
         *("address", "device", "name", "action", "port", "protocol", "message", "state", "flags"),
         *("source", "responder", "total"),
     )
-    assert documented == [*([field for _, field in sorted(order[role])] for role in roles), connection]
+    by_rank = {role: sorted(fields, key=itemgetter(0)) for role, fields in order.items()}
+    assert documented == [*([field for _, field in by_rank[role]] for role in roles), connection]
 
 
 def test_every_option_is_documented() -> None:

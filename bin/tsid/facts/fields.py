@@ -12,6 +12,9 @@ FIELDS = TableFormat(
     "tsid_fields", required=("role", "rank", "field"), optional=("of", "source"), key=("role", "field")
 )
 
+#: More fields, in a table of its own because earlier versions refuse roles that they do not know.
+EVIDENCE_FIELDS = FIELDS._replace(name="tsid_evidence_fields")
+
 #: A field's value as Splunk hands it over; a sequence is a multivalue field.
 Value = Union[str, Sequence[str], None]
 Event = Mapping[str, Value]
@@ -56,7 +59,8 @@ class FieldMap:
         by_role: dict[str, list[FieldName]] = {role: [] for role in ROLES}
         of: dict[str, set[str]] = {kind: set() for kind in _OF}
         for field in fields:
-            by_role[field.role].append(field)
+            if field.field not in [known.field for known in by_role[field.role]]:
+                by_role[field.role].append(field)
             if field.of:
                 of[field.of].add(field.field)
         #: The fields that describe the destination, which is the device where the sides are swapped.

@@ -15,7 +15,7 @@ from netaddr import IPNetwork
 from tsid.facts.actions import ACTIONS, ActionTable, parse_action
 from tsid.facts.clocks import CLOCKS
 from tsid.facts.event_kinds import EVENT_KINDS, EventKinds, parse_event_kind
-from tsid.facts.fields import FIELDS, FieldMap, parse_field
+from tsid.facts.fields import EVIDENCE_FIELDS, FIELDS, FieldMap, parse_field
 from tsid.facts.messages import FAILURES, MESSAGES
 from tsid.facts.tables import (
     LAYERS,
@@ -35,7 +35,7 @@ from tsid.text.sanitize import for_message
 ENDPOINTS = TableFormat(
     "cisco_licensing_endpoints",
     required=("network", "host"),
-    optional=("service", "status", "valid_from", "valid_until", "ports", "source", "last_seen"),
+    optional=("service", "status", "valid_from", "valid_until", "source", "last_seen", "ports"),
     key=("network", "host"),
 )
 ALIASES = TableFormat(
@@ -59,7 +59,7 @@ SERVICES = TableFormat(
 #: All tables of the app.
 TABLES = (
     *(ENDPOINTS, ALIASES, CISCO_NETWORKS, RELAYS, DOMAINS, SINKHOLES),
-    *(FIELDS, ACTIONS, EVENT_KINDS, SERVICES, MESSAGES, FAILURES, CLOCKS),
+    *(FIELDS, EVIDENCE_FIELDS, ACTIONS, EVENT_KINDS, SERVICES, MESSAGES, FAILURES, CLOCKS),
 )
 
 #: The tables that a refresh replaces, one after the other; an alias needs the endpoints of its host.
@@ -206,6 +206,7 @@ def load_lookups(
     relays = read_table(folder, RELAYS, parse_network, left_out=passed)
     sinkholes = read_table(folder, SINKHOLES, parse_network, left_out=passed)
     fields = read_table(folder, FIELDS, parse_field, left_out=passed)
+    fields += read_table(folder, EVIDENCE_FIELDS, parse_field, left_out=passed)
     actions = read_table(folder, ACTIONS, parse_action, left_out=passed)
     event_kinds = read_table(folder, EVENT_KINDS, parse_event_kind, left_out=passed)
     # Where several hosts share a network and the name does not decide, a confirmed row comes before an

@@ -11,7 +11,7 @@ from netaddr import IPNetwork
 from tsid.facts.tables import COUNT_COLUMN, Row
 from tsid.text.addresses import Address
 
-#: The columns of the refreshed endpoints. The shipped table lacks the last three: how many checks in a row
+#: The columns of the refreshed endpoints. The shipped table lacks three of them: how many checks in a row
 #: have missed the row, since which day, and the time to live (seconds) of the last answer.
 ENDPOINT_COLUMNS = (
     "network",
@@ -20,12 +20,12 @@ ENDPOINT_COLUMNS = (
     "status",
     "valid_from",
     "valid_until",
-    "ports",
     "source",
     "last_seen",
     "misses",
     "missed_since",
     "ttl",
+    "ports",
 )
 #: The columns of the refreshed aliases.
 ALIAS_COLUMNS = ("alias", "host", "origin", "last_seen", "note")
