@@ -115,7 +115,9 @@ def unpack(app: Path, folder: Path) -> Path:
     """
     if app.is_file():
         with tarfile.open(app) as package:
-            package.extraction_filter = getattr(tarfile, "data_filter", None)  # not in 3.11.2, which Debian has
+            package.extraction_filter = getattr(
+                tarfile, "data_filter", None
+            )  # not in 3.11.2, which Debian has
             package.extractall(folder)  # noqa: S202 - our own package
         return folder / OURS
     if not (app / "bin" / "tsidenrich.py").is_file():

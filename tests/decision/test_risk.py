@@ -492,6 +492,15 @@ def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
     )
 
 
+def test_a_dns_filter_is_no_rule_to_change() -> None:
+    row = {"last_allowed": ago(9), "last_blocked": ago(1), "last_rule": "DNS filter", "last_firewall": "fw-1"}
+    found = assess(**row, last_advice="Exempt tools.cisco.com from the DNS filter that the device uses.")
+    assert found.next_step.startswith(
+        "Exempt tools.cisco.com from the DNS filter that the device uses. Then on"
+    )
+    assert assess(**row).next_step.startswith("Exempt the licensing hosts from the DNS filter")
+
+
 def test_advice_is_quoted_without_its_capital_and_full_stop() -> None:
     step = assess(
         last_allowed=ago(1), blocked_since_allowed="1", last_rule=" R ", last_advice=[" Ask FTDX. ", "no"]

@@ -6,8 +6,8 @@ import ast
 import csv
 import os
 import re
-from operator import itemgetter
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import pytest

@@ -49,6 +49,11 @@ _SAFE = (
 )
 
 
+#: What the ledger has for the rule where a DNS filter led the device astray.
+DNS_FILTER = "DNS filter"
+_EXEMPT = "Exempt the licensing hosts from the DNS filter that the device uses"
+
+
 class FieldNames(NamedTuple):
     """The names of the fields of a row; times are epoch seconds.
 
@@ -340,6 +345,9 @@ class Assessor:
         rule, policy, firewall = (
             for_message(_text(row.get(f))) for f in (fields.rule, fields.policy, fields.firewall)
         )
+        if rule == DNS_FILTER:
+            advice = printable(_text(row.get(fields.advice))[:_MAX_ADVICE_LENGTH]).rstrip(".")
+            return f"{advice or _EXEMPT}. Then {check}."
         where = f"rule {rule}" if rule else "the rule that blocks it"
         where += f" of policy {policy}" if policy else ""
         where += f" on {firewall}" if firewall else ""

@@ -28,8 +28,8 @@ MEANINGS = (SUCCESS, RESTORED, FAILED, DEADLINE, EXPIRED, NONCOMPLIANT, INFO)
 _TAG = re.compile(r"([A-Z][A-Z0-9_\-]*)-[0-7]-([A-Z0-9_]+)\Z")
 # IOS XR puts this before the facility that the other systems use.
 _XR = "LICENSE-"
-_MESSAGE = re.compile(r"[A-Za-z0-9_*\-]+\Z")
-_ABOUT = re.compile(r"[a-z_]+\Z")
+_MESSAGE = re.compile(r"[A-Za-z0-9_*\-]{1,120}\Z")
+_ABOUT = re.compile(r"[a-z_]{1,40}\Z")
 
 
 class Message(NamedTuple):

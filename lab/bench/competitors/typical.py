@@ -119,6 +119,7 @@ class TypicalCommand(StreamingCommand):  # type: ignore[misc]
         record["tsid_device"] = device
         record["tsid_network"] = known.get("network", "")
         record["tsid_outcome"] = action
+        record["tsid_answered"] = ""
         record["tsid_connection"] = record.get("connection_id", "") if verdict else ""
         record["tsid_confidence"] = "high" if endpoint is not None else ""
         record["tsid_reason"] = f"{observed or 'no name'} at {address or 'no address'}" if verdict else ""
