@@ -69,6 +69,15 @@ def splunk_for_examples(app: Path) -> Splunk:
         (app / "lookups" / name).write_text(_DEVICES, encoding="utf-8")
     (app / "lookups" / "tsid_relays_local.csv").write_text("network\nnowhere\n", encoding="utf-8")
     events = [{**event, "index": "firewall"} for event, _ in labelled_events()]
+    events.append(
+        {
+            "_time": str(START + 3000),
+            "_raw": "<187>7: %SMART_LIC-3-COMM_FAILED: Communications failure : Unable to resolve server hostname",
+            "host": "core-1",
+            "sourcetype": "cisco:ios",
+            "index": "firewall",
+        }
+    )
     splunk = Splunk(app, events, START + 3600)
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
     splunk.collections["tsid_devices"]["2001:db8::7"] = {"_key": "2001:db8::7", "device": "2001:db8::7"}
