@@ -20,6 +20,14 @@ _SEARCH = re.compile(r"\||`tsid|index=")
 # Lookups that examples read: a site's list, and the output of another example.
 _FILES = ("inventory.csv", "tsid_devices_backup.csv")
 _DEVICES = "device,label,model\n10.0.0.1,core-1,classic\n"
+# What a router says of its licence.
+_COMPLAINT = {
+    "_time": str(START + 60),
+    "_raw": "%SMART_LIC-3-COMM_FAILED: Communications failure",
+    "host": "10.0.0.1",
+    "sourcetype": "cisco:ios",
+    "index": "netops",
+}
 
 
 def searches_of(page: Path) -> Iterator[tuple[int, str]]:
@@ -69,6 +77,7 @@ def splunk_for_examples(app: Path) -> Splunk:
         (app / "lookups" / name).write_text(_DEVICES, encoding="utf-8")
     (app / "lookups" / "tsid_relays_local.csv").write_text("network\nnowhere\n", encoding="utf-8")
     events = [{**event, "index": "firewall"} for event, _ in labelled_events()]
+    events.append(_COMPLAINT)
     splunk = Splunk(app, events, START + 3600)
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
     splunk.collections["tsid_devices"]["2001:db8::7"] = {"_key": "2001:db8::7", "device": "2001:db8::7"}
