@@ -160,7 +160,11 @@ def contact(server: str, name: str) -> Row:
 
 
 #: What the device says of its licence, in the ledger.
-COMPLAINT: Row = {"device_said": "failed", "device_said_at": str(START - 60), "device_reason": "Communications failure"}
+COMPLAINT: Row = {
+    "device_said": "failed",
+    "device_said_at": str(START - 60),
+    "device_reason": "Communications failure",
+}
 REJECTED: Row = {
     **BLOCKED, **COMPLAINT, "last_allowed": str(START - 3_600), "last_blocked": str(START - 70 * 86_400),
     "blocked_since_allowed": "0",
