@@ -159,25 +159,30 @@ def contact(server: str, name: str) -> Row:
     }  # fmt: skip
 
 
+#: What the device says of its licence, in the ledger.
 COMPLAINT: Row = {
-    "_time": str(START - 60), "_raw": "%SMART_LIC-3-COMM_FAILED: Communications failure", "index": "netops",
-    "host": DEVICE, "sourcetype": "cisco:ios",
+    "device_said": "failed",
+    "device_said_at": str(START - 60),
+    "device_reason": "Communications failure",
+}
+REJECTED: Row = {
+    **BLOCKED, **COMPLAINT, "last_allowed": str(START - 3_600), "last_blocked": str(START - 70 * 86_400),
+    "blocked_since_allowed": "0",
 }  # fmt: skip
 EVENTS = [
     contact("203.0.113.9", "tools.cisco.com"),
     contact("203.0.113.9", "toos.cisco.com"),
     contact("173.36.200.1", "tools.cisco.com"),
-    COMPLAINT,
 ]
 
 
 def found_by(name: str) -> Row:
     """The one result of an alert, over a device in each of these states in turn."""
     found: list[Row] = []
-    for days in (45, 70, 100):
+    silent = [{**BLOCKED, "last_allowed": str(START - days * 86_400)} for days in (45, 70, 100)]
+    for row in (*silent, {**BLOCKED, **COMPLAINT}, REJECTED):
         splunk = Splunk(ROOT, EVENTS, START, host=InProcessHost)
-        row: Row = {**BLOCKED, "_key": DEVICE, "last_allowed": str(START - days * 86_400)}
-        splunk.collections["tsid_devices"] = {DEVICE: row}
+        splunk.collections["tsid_devices"] = {DEVICE: {**row, "_key": DEVICE}}
         found = found or splunk.dispatch(name)
     (result,) = found
     return result

@@ -88,6 +88,8 @@ def test_every_shipped_search_asks_for_all_fields_before_a_command_of_the_app() 
 
 NAMES = [
     "TSID ledger: backfill",
+    # It puts into the ledger what the backfill has left.
+    "TSID ledger: last hour",
     "TSID: impostor of a licensing server",
     "TSID: unlisted licensing endpoint",
     "TSID: alias new on a firewall",
