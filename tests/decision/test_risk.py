@@ -493,7 +493,7 @@ def test_the_next_step_names_rule_policy_firewall_and_the_advice() -> None:
 
 
 def test_a_dns_filter_is_no_rule_to_change() -> None:
-    row = {"last_allowed": ago(9), "last_blocked": ago(1), "last_rule": "DNS filter", "last_firewall": "fw-1"}
+    row: dict[str, Any] = {"last_allowed": ago(9), "last_blocked": ago(1), "last_rule": "DNS filter"}
     found = assess(**row, last_advice="Exempt tools.cisco.com from the DNS filter that the device uses.")
     assert found.next_step.startswith(
         "Exempt tools.cisco.com from the DNS filter that the device uses. Then on"
