@@ -160,6 +160,25 @@ def word(said: str, day: float, about: str = "communication", **more: str) -> Ro
         ([word("expired", 1, "authorization"), word("failed", 2, "authorization")], "expired", None, None),
         ([word("noncompliant", 1, "compliance"), word("failed", 2)], "noncompliant", None, None),
         # At the same time, the failure counts for nothing only if the success is later.
+        ([word("failed", 2), word("restored", 2)], "failed", 2, None),
+        # A registration ends the evaluation.
+        ([word("expired", 1, "registration"), word("success", 2, "registration")], "success", 2, None),
+        # The nearest of the deadlines, not the one that was named last; before a success only the last counts.
+        (
+            [
+                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("deadline", 2, "reporting", device_deadline=str(START + 300 * DAY)),
+            ],
+            *("deadline", None, 6),
+        ),
+        (
+            [
+                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("success", 2, "authorization"),
+                word("deadline", 3, "reporting", device_deadline=str(START + 300 * DAY)),
+            ],
+            *("deadline", 2, 300),
+        ),
         ([word("deadline", 1, "reporting", device_deadline=str(START + 30 * DAY))], "deadline", None, 30),
     ],
 )

@@ -65,6 +65,17 @@ CASES = [
         "",
     ),
     ({"transport": "udp", "dest_port": "443", "action": "allowed", "bytes_in": BIG}, "unknown", ""),
+    ({"Protocol": "HTTPS", "transport": "udp", "action": "allowed", "bytes_in": BIG}, "unknown", ""),
+    # The other direction of a connection: these are the device's bytes.
+    (
+        {"src_ip": TOOLS, "src_port": "443", "dest_ip": DEVICE, "action": "allowed", "bytes_in": BIG},
+        "allowed",
+        "",
+    ),
+    # A proxy that answers in the server's place.
+    ({"vendor_action": "TCP_TUNNEL/503", "bytes_in": BIG}, "unknown", "true"),
+    ({"vendor_action": "TCP_TUNNEL/200", "bytes_in": BIG}, "allowed", "true"),
+    ({"vendor_action": "block-ip", "dest_port": "443"}, "blocked", ""),
     ({"proto": "1", "action": "blocked"}, "unknown", ""),
     ({"proto": "17", "action": "blocked"}, "unknown", ""),
     ({"proto": "6", "action": "blocked"}, "blocked", ""),

@@ -88,6 +88,9 @@ FAILED = "Communications failure with the Cisco Smart Software Manager (CSSM) : 
             5 * 86_400 + 3 * 3_600,
         ),
         ("%SMART_LIC-3-ID_CERT_EXPIRED_WARNING: will expire in 3 hours", "deadline", "", 3 * 3_600),
+        ("%SMART_LIC-3-ID_CERT_EXPIRED_WARNING: will expire in 30 minutes", "deadline", "", 30 * 60),
+        ("%SMART_LIC-3-ID_CERT_EXPIRED_WARNING: will expire in 2 weeks, 1 day", "deadline", "", 15 * 86_400),
+        ("%SMART_LIC-3-ID_CERT_EXPIRED_WARNING: in total, will expire in 4 days", "deadline", "", 4 * 86_400),
         ("%SMART_LIC-3-ID_CERT_EXPIRED_WARNING: will expire soon", "deadline", "", None),
         (
             "%LICMGR-2-LOG_LIC_NO_LIC: No license(s) present for feature X. Application(s) shut down in 119 days.",
@@ -122,6 +125,9 @@ def test_a_message_gives_its_reason_or_its_deadline(
     "line",
     [
         "%SYS-5-CONFIG_I: Configured from console by %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        # Only behind its licensing messages, 4443xx, does an ASA write the licensing agent's.
+        "Nov 27 10:00:00 fw1 : %ASA-5-304001: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "Nov 27 10:00:00 fw1 : %ASA-3-199015: SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "%SMART_LIC-6-NEW_MESSAGE: x",
         "sshd[1]: Invalid user %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "",

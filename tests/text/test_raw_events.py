@@ -69,6 +69,13 @@ FAKED = "%FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 203.0.113.9, URL: https://evil.e
         (f"Nov  3 10:00:00 host {ENCORE} http_referrer=x/{FAKED}", "src_ip", "10.1.1.1"),
         (f"{FTD}, UserAgent: rec_type=71 dest_ip=203.0.113.9 ", "DstIP", "72.163.4.38"),
         (f"{FTD}, UserAgent: {FAKED}", "DstIP", "72.163.4.38"),
+        # The bytes come after the user agent: the smallest count is believed.
+        (
+            "%FTD-1-430003: UserAgent: x, ResponderBytes: 99999, Client: y, ResponderBytes: 74",
+            *("ResponderBytes", "74"),
+        ),
+        ("%FTD-1-430003: UserAgent: x, ResponderBytes: many, ResponderBytes: 0", "ResponderBytes", "0"),
+        ("%FTD-1-430003: ResponderBytes: 74, URL: http://x/, ResponderBytes: 999", "ResponderBytes", "74"),
         (f"{FTD}, UserAgent: %ASA-6-302013: Built", "DstIP", "72.163.4.38"),
     ],
 )

@@ -83,6 +83,7 @@ def test_every_systems_form_is_read(line: str, tag: str) -> None:
         "Nov 27 10:00:00 fw1 Failed %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "<13>1 2026-11-27T10:00:00Z fw1 sshd 1 - - Invalid user %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 app[1]: user: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "Nov 27 10:00:00 fw1 app: GET %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "user=%SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         '{"message": "%SMART_LIC-6-AUTH_RENEW_SUCCESS: x"}',
         "Nov 27 10:00:00 fw1 nothing at all",

@@ -70,7 +70,7 @@ class Weigher:
             return Evidence(UNKNOWN, NOT_TOLD, f"it used {elsewhere}, which licensing does not")
         kinds = self._kinds.of_messages(reader.values("message"))
         outcome, word = self._outcome(reader, kinds, swapped)
-        answered = self._answered(reader, kinds)
+        answered = self._answered(reader, kinds, swapped)
         return Evidence(outcome, answered, _conclusion(outcome, word, answered))
 
     def _outcome(self, reader: EventReader, kinds: Set[str], swapped: bool) -> tuple[str, str]:
@@ -97,13 +97,14 @@ class Weigher:
             return outcome, f"{word} does not settle what became of it" if outcome == UNKNOWN else word
         return UNKNOWN, stranger
 
-    def _answered(self, reader: EventReader, kinds: Set[str]) -> str:
+    def _answered(self, reader: EventReader, kinds: Set[str], swapped: bool) -> str:
         states = self._kinds.of_states([value for _, values in reader.each("state") for value in values])
         if not kinds.isdisjoint((BEGIN, PART, LATE)) or BEGIN in states:
             return NOT_TOLD
         if UNANSWERED in states:
             return NOT_ANSWERED
-        received = _count(reader, "responder_bytes")
+        # Where the two sides are swapped, these are the device's own bytes.
+        received = None if swapped else _count(reader, "responder_bytes")
         if received is not None:
             return ANSWERED if received > MAX_HANDSHAKE_BYTES else NOT_ANSWERED
         total = _count(reader, "total_bytes")
@@ -131,7 +132,8 @@ def _conclusion(outcome: str, word: str, answered: str) -> str:
 def _elsewhere(reader: EventReader, ports: Collection[int], swapped: bool) -> str:
     """Return the protocol or the port of a connection that did not use a licensing port; empty if it did."""
     texts = reader.values("source_port" if swapped else "port")
-    protocol = _protocol(reader.values("protocol"), texts)
+    # A word such as ``HTTPS`` in one field must not hide the protocol in the next.
+    protocol = _protocol([value for _, values in reader.each("protocol") for value in values], texts)
     if protocol not in ("", _TCP):
         return f"protocol {protocol}"
     # The port of an unlisted server, such as a site's proxy, is not known.

@@ -22,8 +22,11 @@ MESSAGE_FIELDS = (
 )
 
 _NOTHING = dict.fromkeys(MESSAGE_FIELDS, "")
-# ``in 364 days``, ``in 1 day, 23 hours``.
-_LEFT = re.compile(r"\bin (?:(\d{1,5}) days?)?,? ?(?:(\d{1,5}) hours?)?")
+# ``in 364 days``, ``in 1 day, 23 hours``, ``in 30 minutes``.
+_LEFT = re.compile(
+    r"\bin (?:(\d{1,5}) weeks?)?,? ?(?:(\d{1,5}) days?)?,? ?(?:(\d{1,5}) hours?)?,? ?(?:(\d{1,5}) min)?"
+)
+_SECONDS = (604_800, 86_400, 3_600, 60)
 # What parts the texts of the ledger from each other.
 _PARTS = re.compile(r"[|]")
 _MAX_REASON = 200
@@ -69,13 +72,12 @@ def _reason(text: str) -> str:
 
 
 def _deadline(text: str, time: Value) -> Optional[int]:
-    """Return when the days and hours in a text are over, in epoch seconds; None without days or time."""
-    found = _LEFT.search(text)
+    """Return when the time left in a text is over, in epoch seconds; None without one."""
+    found = next((left for left in _LEFT.finditer(text) if any(left.groups())), None)
     try:
         start = float(values_of(time)[0])
     except (IndexError, ValueError):
         return None
-    if found is None or not (found.group(1) or found.group(2)) or not math.isfinite(start):
+    if found is None or not math.isfinite(start):
         return None
-    days, hours = (int(number or 0) for number in found.groups())
-    return math.floor(start) + days * 86_400 + hours * 3_600
+    return math.floor(start) + sum(int(n or 0) * unit for n, unit in zip(found.groups(), _SECONDS))

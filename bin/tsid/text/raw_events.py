@@ -27,6 +27,8 @@ _ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([
 _FOREIGN_TO_FTD = frozenset(
     ("ResponderIP", "Destination IP", "InitiatorIP", "Source IP", "InitiatorPort", "AC_RuleAction", "Action")
 )
+# A peer chooses texts that stand before these, such as the user agent: the smallest of several counts.
+_COUNTS = ("ResponderBytes",)
 _FOREIGN_TO_ENCORE = frozenset(
     ("responder_ip", "dst_ip", "dst", "dest", "initiator_ip", "src", "vendor_action", "action")
 )
@@ -64,9 +66,21 @@ def _read_ftd(text: str) -> dict[str, str]:
         if match is None:
             value.append(piece)
         else:
-            value = [piece[match.end() :]]
-            pieces.setdefault(match.group(1), value)
+            key, value = match.group(1), [piece[match.end() :]]
+            first = pieces.setdefault(key, value)
+            if key in _COUNTS and _is_less(value[0], first[0]):
+                pieces[key] = value
     return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _FOREIGN_TO_FTD}
+
+
+def _is_less(text: str, other: str) -> bool:
+    """Return whether a text is a smaller number than another, or a number where that is none."""
+    if not (text.isascii() and text.isdecimal()):
+        return False
+    if not (other.isascii() and other.isdecimal()):
+        return True
+    digits, others = text.lstrip("0"), other.lstrip("0")
+    return (len(digits), digits) < (len(others), others)
 
 
 def _read_encore(text: str) -> dict[str, str]:

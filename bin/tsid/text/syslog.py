@@ -14,7 +14,9 @@ _PRIORITY = re.compile(r"<\d{1,3}>")
 _RFC5424 = re.compile(r"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
 _WORD = re.compile(r"\S+")
 _MONTHS_AND_DAYS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
-_WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[A-Z]{{2,5}}|[+\-]\d\d:?\d\d):?\Z")
+_WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[+\-]\d\d:?\d\d):?\Z")
+# Only right after a time, because GET is no time zone.
+_ZONE = re.compile(r"[A-Z]{2,5}:?\Z")
 # IOS XR names the node, with a colon between it and the month, or the program where a relay has cut the time
 # off; NX-OS names the virtual device.
 _NODE = re.compile(r"[0-9A-Z]{1,8}/[0-9A-Z/]{1,24}:")
@@ -23,8 +25,9 @@ _NAME = re.compile(r"[\w.\-:]{1,255}\Z")
 _PROGRAM = re.compile(r"[\w.\-/]{1,64}\[\d{1,9}\]:?\Z")
 
 _START = re.compile(r"%?[A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80}(?= ?:|\Z)")
-# An ASA writes the message of the licensing agent behind a number of its own.
-_TAG = re.compile(r"%?(?:ASA-[0-7]-\d{6}: %?)?([A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80})(?: ?:|\Z)")
+# An ASA writes the message of the licensing agent behind a number of its own; behind others, such as 304001,
+# there is text that a stranger may have written.
+_TAG = re.compile(r"%?(?:ASA-[0-7]-4443\d\d: %?)?([A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80})(?: ?:|\Z)")
 # Unified Communications Manager puts the alert's name first.
 _ALERT = re.compile(r"%?UC_\w{1,40}-[0-7]-\w{1,60} ?: *%?\[AlertName=([\w\-]{1,120})\]")
 
@@ -66,7 +69,7 @@ def _start_of(line: str) -> Optional[int]:
     place = priority.end() if priority else 0
     # A host may be named at the start and after each time; a device's own name and a program have a colon.
     # Any other word is part of a program's text.
-    may_be_host, named, program = ietf is None, False, False
+    may_be_host, named, program, timed = ietf is None, False, False, False
     while place < min(len(line), _MAX_HEADER):
         if line[place] in " \t:":
             place += 1
@@ -85,7 +88,8 @@ def _start_of(line: str) -> Optional[int]:
         if found is None:
             return None
         word, place = found.group(), found.end()
-        if word == "-" or _WHEN.match(word):
+        was_timed, timed = timed, bool(_WHEN.match(word))
+        if word == "-" or timed or (was_timed and _ZONE.match(word)):
             may_be_host = ietf is None and not named
         elif _PROGRAM.match(word) and not program:
             program, may_be_host = True, False
