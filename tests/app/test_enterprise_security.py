@@ -179,7 +179,7 @@ EVENTS = [
 def found_by(name: str) -> Row:
     """The one result of an alert, over a device in each of these states in turn."""
     found: list[Row] = []
-    silent = [{**BLOCKED, "last_allowed": str(START - days * 86_400)} for days in (45, 70, 100)]
+    silent: list[Row] = [{**BLOCKED, "last_allowed": str(START - days * 86_400)} for days in (45, 70, 100)]
     for row in (*silent, {**BLOCKED, **COMPLAINT}, REJECTED):
         splunk = Splunk(ROOT, EVENTS, START, host=InProcessHost)
         splunk.collections["tsid_devices"] = {DEVICE: {**row, "_key": DEVICE}}

@@ -399,9 +399,9 @@ DNS = "Unable to resolve server hostname/domain name"
                 "last_allowed": ago(1),
                 **told("deadline", 2, device_deadline=ago(-9), device_deadline_said=ago(2)),
             },
-            "healthy",
-            "traffic",
-            89,
+            "expiring",
+            "device",
+            9,
         ),
         (
             {**told("deadline", 2, device_deadline=ago(-300), device_deadline_said=ago(2))},

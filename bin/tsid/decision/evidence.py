@@ -25,11 +25,13 @@ MAX_REQUEST_BYTES = 3_000
 _PORT_NAMES = {"https": 443, "http": 80, "www": 80}
 _MAX_DIGITS = 5
 _WORD = re.compile(r"[a-z0-9]+")
-# From IANA's registry of protocol numbers; other words, such as ``https``, name no protocol above IP.
+# From IANA's registry of protocol numbers, as words within a text.
 _TCP, _TCP_NUMBER = "tcp", "6"
 _OTHER_PROTOCOLS = frozenset(
     ("udp", "icmp", "icmp6", "icmpv6", "igmp", "gre", "esp", "ah", "sctp", "dccp", "ospf", "eigrp", "pim")
 )
+# Words that name no protocol above IP, or one above TCP.
+_ANY_PROTOCOL = frozenset(("ip", "ipv4", "ipv6", "any", "0", "ssl", "tls", "https", "http", "web"))
 
 
 class Evidence(NamedTuple):
@@ -156,9 +158,11 @@ def _protocol(values: Sequence[str], ports: Sequence[str]) -> str:
             if word in _OTHER_PROTOCOLS:
                 return word
     for text in values:
-        number = text.strip()
-        if number.isascii() and number.isdecimal() and 0 < int(number[:4]) < 256:
-            return _TCP if number == _TCP_NUMBER else number
+        word = text.strip().lower()
+        if word == _TCP_NUMBER:
+            return _TCP
+        if word not in _ANY_PROTOCOL:
+            return for_message(word)
     return ""
 
 

@@ -204,8 +204,10 @@ class Assessor:
         own = self._time(row, fields.device_success)
         blocked, count = self._time(row, fields.blocked), _count(row, fields.blocks)
         said, said_at = _text(row.get(fields.said)).lower(), self._time(row, fields.said_at)
-        if said not in _COMPLAINTS or said_at is None:
+        if said not in _COMPLAINTS:
             said = ""
+        elif said_at is None:
+            raise BadRowError(f"{fields.said_at} is missing, the time at which the device said {said}")
         success = max(filter(None, (answered, own)), default=None)
         if said and (own is not None or self._now - (success or 0) <= (clock.renew + clock.slack) * DAY):
             # What a firewall saw proves nothing where the device says that it failed: only that it cannot
@@ -215,10 +217,10 @@ class Assessor:
         is_counted = count > 0 and (own is None or blocked is None or blocked > own)
         is_blocked = is_counted or (blocked is not None and blocked > max(answered or 0, own or 0))
         deadline, deadline_said = self._deadline(row), self._time(row, fields.deadline_said)
-        if deadline is not None and success is not None and success > (deadline_said or 0):
-            # It has renewed its licence since it named the deadline.
+        if deadline is not None and own is not None and own > (deadline_said or 0):
+            # It says that it has renewed its licence since it named the deadline.
             expire = (clock.expire or 0) * DAY
-            deadline = deadline if deadline > success + expire else None
+            deadline = deadline if deadline > own + expire else None
         return _Known(
             row=row,
             clock=clock,
