@@ -24,7 +24,7 @@ ONE, TWO, SIX, OTHERS = "72.163.4.38", "173.37.145.8", "2001:420:1101:5::a", "14
 NEW, NEW_SIX = "72.163.9.9", "2001:420::9"
 R1, R2 = "192.0.2.1", "192.0.2.2"
 TODAY = datetime.date(2027, 1, 31)
-HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl,ports\n"
+HEADER = "network,host,service,status,valid_from,valid_until,source,last_seen,misses,missed_since,ttl\n"
 SHIPPED = HEADER + (
     f"{SIX}/128,{HOST},smart_call_home,unconfirmed,,,memory,,,,\n"
     f"{ONE}/32,{HOST},smart_call_home,active,,,KB,2027-01-31,,,\n"
@@ -260,7 +260,7 @@ class TestNewAddress:
             "1970-01-01",
             False,
         )
-        world.refreshed(",".join(plan.endpoints[0].values()))
+        world.refreshed(",".join(plan.endpoints[0][column] for column in HEADER.strip().split(",")))
         (endpoint,) = [e for _, e in world.lookups.endpoint_rows if e.network == f"{address}/32"]
         assert not any(endpoint.covers(time) for time in (None, 1_000_000_000.0, 1_790_000_000.0))
         assert {item.what for item in world.plan().items} == {"sinkhole"}
