@@ -179,6 +179,10 @@ def word(said: str, day: float, about: str = "communication", **more: str) -> Ro
             ],
             *("deadline", 2, 300),
         ),
+        ([word("deadline", 1, "authorization")], "deadline", None, None),
+        ([word("deadline", 1, "authorization"), word("failed", 2)], "failed", None, None),
+        ([word("deadline", 1, "authorization"), word("restored", 2)], "deadline", 2, None),
+        ([word("deadline", 1, "authorization"), word("success", 2, "authorization")], "success", 2, None),
         ([word("deadline", 1, "reporting", device_deadline=str(START + 30 * DAY))], "deadline", None, 30),
     ],
 )
@@ -206,6 +210,12 @@ def test_the_sender_is_the_device_by_address_or_by_label() -> None:
         "10.0.0.1": "restored",
         "other": "failed",
     }
+
+
+def test_an_ipv6_sender_is_one_device_in_any_case() -> None:
+    assert list(
+        merged([[{**word("failed", 1), "host": "FD00::1"}, {**word("failed", 2), "host": "fd00::1"}]])
+    ) == ["fd00::1"]
 
 
 def test_only_an_answered_exchange_is_a_success_and_a_block_at_the_same_time_wins() -> None:

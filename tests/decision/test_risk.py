@@ -415,6 +415,8 @@ DNS = "Unable to resolve server hostname/domain name"
             "device",
             -1,
         ),
+        # A deadline without a time.
+        ({"last_allowed": ago(1), **told("deadline", 2)}, "expiring", "device", None),
         # The model that its messages show.
         ({"last_allowed": ago(100), "model_seen": "slp_perpetual"}, "overdue", "traffic", 265),
         (

@@ -39,6 +39,8 @@ from tsid.facts.lookups import Lookups
         (["Default Action"], "unknown"),
         (["teardown"], "allowed"),
         (["Dropped"], "blocked"),
+        (["Prevent"], "blocked"),
+        (["Discard"], "blocked"),
         (["Rejected"], "blocked"),
         (["drop"], "blocked"),
         (["reset-server"], "blocked"),

@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 
 from tsid.facts.clocks import Clock
 from tsid.facts.fields import Event, Value, values_of
-from tsid.facts.messages import FAILED, Failure
+from tsid.facts.messages import DEADLINE, FAILED, Failure
 from tsid.text.sanitize import for_message, printable
 
 HEALTHY, BLOCKED, OVERDUE, EXPIRING = "healthy", "blocked", "overdue", "expiring"
@@ -193,6 +193,8 @@ class Assessor:
             return Assessment(OFFLINE, None, None, 0, BY_NOTHING, f"Model {clock.model}: {clock.effect}.", "")
         if known.said in (EXPIRED, NONCOMPLIANT):
             return self._by_its_word(known)
+        if known.said == DEADLINE:
+            return self._ending(known)
         if known.success is None and known.deadline is None:
             return self._without_success(known)
         return self._by_the_clock(known, clock.expire)
@@ -204,7 +206,8 @@ class Assessor:
         own = self._time(row, fields.device_success)
         blocked, count = self._time(row, fields.blocked), _count(row, fields.blocks)
         said, said_at = _text(row.get(fields.said)).lower(), self._time(row, fields.said_at)
-        if said not in _COMPLAINTS:
+        deadline, deadline_said = self._deadline(row), self._time(row, fields.deadline_said)
+        if said not in _COMPLAINTS and (said != DEADLINE or deadline is not None):
             said = ""
         elif said_at is None:
             raise BadRowError(f"{fields.said_at} is missing, the time at which the device said {said}")
@@ -216,7 +219,6 @@ class Assessor:
         # As far as is known, the blocks that are counted are later than the last answer.
         is_counted = count > 0 and (own is None or blocked is None or blocked > own)
         is_blocked = is_counted or (blocked is not None and blocked > max(answered or 0, own or 0))
-        deadline, deadline_said = self._deadline(row), self._time(row, fields.deadline_said)
         if deadline is not None and own is not None and own > (deadline_said or 0):
             # It says that it has renewed its licence since it named the deadline.
             expire = (clock.expire or 0) * DAY
@@ -245,6 +247,12 @@ class Assessor:
         score = _EXPIRED_SCORE if state == EXPIRED else _NONCOMPLIANT_SCORE
         step = self._step(known) if known.is_blocked else f"{_capital(self._check(known))}."
         return Assessment(state, deadline, left, score, BY_DEVICE, f"{reason}.", step)
+
+    def _ending(self, known: _Known) -> Assessment:
+        """Assess a device that says itself that its licence will soon expire, and not when."""
+        reason = f"The device said on {_day(known.said_at or 0)} that its licence will soon expire"
+        step = self._step(known) if known.is_blocked else f"{_capital(self._check(known))}."
+        return Assessment(EXPIRING, None, None, _ENDING_SCORE, BY_DEVICE, f"{reason}.", step)
 
     def _by_the_clock(self, known: _Known, expire: int) -> Assessment:
         """Assess a device that has been seen to succeed, or has named a deadline."""
@@ -392,7 +400,7 @@ class Assessor:
 _MAX_TIME = 250_246_627_200.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
-_EXPIRED_SCORE, _NONCOMPLIANT_SCORE = 95, 80
+_EXPIRED_SCORE, _NONCOMPLIANT_SCORE, _ENDING_SCORE = 95, 80, 75
 # A device's own word for a licence that is not in order.
 _COMPLAINTS = (FAILED, EXPIRED, NONCOMPLIANT)
 
