@@ -344,7 +344,7 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
     ),
     "two panels in one place": (
         lambda d: d["layout"]["structure"][1]["position"].update(d["layout"]["structure"][0]["position"]),
-        "v_expired.*v_expiring",
+        "v_expired.*v_noncompliant",
     ),
     "a description that is too long": (
         lambda d: d["visualizations"]["v_next"].update(description="long " * 40),
