@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Union
 
@@ -250,12 +251,30 @@ def decode_body(body: bytes) -> Table:
     Raises:
         ProtocolError: here or while the records are read, where ``read_table`` raises ``TableError``.
     """
+    # Before Python 3.11 csv refuses NUL, which an event may contain.
+    has_nul = sys.version_info < (3, 11) and b"\0" in body
+    if has_nul:
+        body = body.replace(b"\0", _FOR_NUL.encode())
     lines = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", errors="surrogateescape", newline="\n")
     try:
         table = read_table(lines)
     except TableError as error:
         raise _body_error(error) from None
-    return Table(table.columns, _strictly(table.records))
+    records = _strictly(table.records)
+    return Table(table.columns, map(_with_nul, records) if has_nul else records)
+
+
+# A character for private use, which no event of the lab has.
+_FOR_NUL = "\ue000"
+
+
+def _with_nul(record: Record) -> Record:
+    return {
+        name: value.replace(_FOR_NUL, "\0")
+        if isinstance(value, str)
+        else [item.replace(_FOR_NUL, "\0") for item in value]
+        for name, value in record.items()
+    }
 
 
 def plain_columns(columns: Iterable[str]) -> list[str]:
