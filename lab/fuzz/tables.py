@@ -19,7 +19,9 @@ from tsid.facts import tables
 from tsid.facts.candidates import candidate_search
 from tsid.facts.clocks import CLOCKS, load_clocks
 from tsid.facts.errors import LookupTableError
-from tsid.facts.lookups import DOMAINS, SINKHOLES, TABLES, Lookups, load_lookups
+from tsid.facts.lookups import DOMAINS, SERVICES, Lookups, load_lookups
+from tsid.facts.lookups import TABLES as ALL_TABLES
+from tsid.facts.messages import FAILURES, MESSAGES, load_failures, load_messages
 from tsid.facts.tables import COUNT_COLUMN, LAYERS, LOCAL, TableFormat, read_csv
 from tsid.hotpath import prefilter
 from tsid.hotpath.csvbytes import quote
@@ -30,12 +32,15 @@ from tsid.refresh.rows import counted
 from tsid.text.addresses import Address, is_host_address, parse_address
 from tsid.text.names import parse_name
 
+# Only searches read the services.
+TABLES = [table for table in ALL_TABLES if table is not SERVICES]
 #: Every file, by its byte in an input.
 FILES = [f"{table.name}{layer}.csv" for table in TABLES for layer in LAYERS]
 _LOADERS: Mapping[str, Callable[[Path], object]] = {
     CLOCKS.name: load_clocks,
     DOMAINS.name: load_bounds,
-    SINKHOLES.name: load_bounds,
+    MESSAGES.name: load_messages,
+    FAILURES.name: load_failures,
 }
 # Rows of each shipped table: few, so that most of the time is for the fuzzed ones.
 _ROWS = 2
