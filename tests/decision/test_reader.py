@@ -63,8 +63,8 @@ def test_a_role_without_a_value_is_empty_text(lookups: Lookups) -> None:
     assert EventReader({}, lookups.fields, raw=False).text("source_port") == ""
 
 
-def test_names_among_addresses_are_those_that_are_names(lookups: Lookups) -> None:
+def test_names_in_address_fields_are_those_that_are_names(lookups: Lookups) -> None:
     reader = EventReader(
         {"dest_ip": "72.163.4.38", "dst": "-", "dest": "toos.cisco.com"}, lookups.fields, raw=False
     )
-    assert [name.observed for name in reader.names_among_addresses()] == ["toos.cisco.com"]
+    assert [name.observed for name in reader.names_elsewhere()] == ["toos.cisco.com"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import re
+
 import pytest
 
+from tests.conftest import LOOKUPS
 from tsid.text.raw_events import read_raw
 
 FTD = (
@@ -185,6 +189,22 @@ def test_a_key_of_another_format_is_a_strangers_text(line: str, key: str) -> Non
 def test_a_line_may_have_a_syslog_header(header: str) -> None:
     assert read_raw(f"{header}{FAKED}")["DstIP"] == "203.0.113.9"
     assert read_raw(f"{header}{ENCORE}")["dest_ip"] == "72.163.4.38"
+
+
+FTD_NAME = re.compile(r"[A-Z]\w{0,39}(?: [A-Z]\w{0,39})?", re.ASCII)
+ENCORE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# What eNcore writes too, though the row gives another source.
+ALSO_ENCORE = {"rec_type", "src_port", "tcp_flags"}
+
+
+def test_no_record_is_read_for_the_fields_of_other_formats() -> None:
+    for table in ("tsid_fields", "tsid_evidence_fields"):
+        for row in csv.DictReader((LOOKUPS / f"{table}.csv").read_text("utf-8").splitlines()):
+            field, source = row["field"], row["source"]
+            if FTD_NAME.fullmatch(field) and "FTD syslog" not in source and "SFIMS" not in source:
+                assert field not in read_raw(f"{FTD}, {field}: 203.0.113.9")
+            if ENCORE_NAME.fullmatch(field) and "eNcore" not in source and field not in ALSO_ENCORE:
+                assert field not in read_raw(f"{ENCORE} {field}=203.0.113.9")
 
 
 def test_text_before_the_first_key_is_dropped() -> None:

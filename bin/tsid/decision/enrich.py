@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from tsid.decision.evidence import Weigher
 from tsid.decision.judge import Judge
@@ -12,7 +12,7 @@ from tsid.decision.reader import EventReader
 from tsid.decision.verdicts import ALIASED, CANONICAL
 from tsid.facts.fields import CONNECTION, ROLES, Event, FieldMap, Value, values_of
 from tsid.facts.lookups import Lookups
-from tsid.text.addresses import canonical_address
+from tsid.text.addresses import Address, canonical_address, parse_address
 from tsid.text.names import ReportedName, parse_name, replace_host
 from tsid.text.sanitize import escape_formula, for_message, safe_device_name
 
@@ -104,6 +104,13 @@ class Enricher:
         self.earlier_field = options.prefix + "tsid_observed"
         self.device_field = options.prefix + "tsid_device"
         self.connection_field = options.prefix + "tsid_connection"
+        # Values of a role with the same form mean the same.
+        self._forms: Mapping[str, Callable[[str], object]] = {
+            "address": _address_form,
+            "device": _address_form,
+            "name": _name_form,
+            "action": self._weigher.told_outcome,
+        }
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
 
     @property
@@ -172,7 +179,7 @@ class Enricher:
             evidence.answered,
             _connection_of(reader),
             decision.confidence,
-            decision.reason_with(evidence.conclusion),
+            decision.reason_with(evidence.conclusion, *reader.extraction_errors(self._forms)),
             decision.advice(evidence.outcome, evidence.answered),
         )
         return Answer(decision.verdict, dict(zip(self.output_fields, values)), rewritten)
@@ -213,8 +220,8 @@ class Enricher:
         """Return the names that the firewall reported, and the field to rewrite; empty if there is none."""
         field, names = reader.names(swapped)
         if self._options.name is None and not swapped and all(name.is_address for name in names):
-            # Other names there are the site's names for the address, not reported by the firewall.
-            found = [name for name in reader.names_among_addresses() if self._judge.is_licensing_name(name)]
+            # Other names there are the site's names for the address, or of something else.
+            found = [name for name in reader.names_elsewhere() if self._judge.is_licensing_name(name)]
             if found:
                 return "", found
         return field, names
@@ -255,6 +262,15 @@ def _device_of(reader: EventReader, swapped: bool) -> str:
     if swapped:
         devices = reader.addresses(devices)
     return safe_device_name(canonical_address(devices[0].strip())) if devices else ""
+
+
+def _address_form(text: str) -> Optional[Address]:
+    return parse_address(text.strip())
+
+
+def _name_form(text: str) -> Optional[str]:
+    name = parse_name(text)
+    return None if name is None or name.is_address else name.key
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

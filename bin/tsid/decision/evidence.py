@@ -75,6 +75,11 @@ class Weigher:
         answered = self._answered(reader, kinds, swapped)
         return Evidence(outcome, answered, _conclusion(outcome, word, answered))
 
+    def told_outcome(self, word: str) -> Optional[str]:
+        """Return the outcome that an action's value tells; None if it tells none."""
+        outcome = self._actions.outcome([word])
+        return None if outcome == UNKNOWN else outcome
+
     def _outcome(self, reader: EventReader, kinds: Set[str], swapped: bool) -> tuple[str, str]:
         """Return the outcome and what it was concluded from, if anything: for ``unknown``, as a clause."""
         stranger = ""

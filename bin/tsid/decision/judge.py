@@ -84,9 +84,9 @@ class Decision(NamedTuple):
         """The host to show as the true one: empty for an impostor, which only uses its name."""
         return "" if self.verdict == IMPOSTOR else self.host
 
-    def reason_with(self, conclusion: str) -> str:
-        """Return the reason with one more clause, unless that is empty."""
-        return f"{self.reason[:-1]}; {conclusion}." if conclusion else self.reason
+    def reason_with(self, *clauses: str) -> str:
+        """Return the reason with more clauses; empty ones are left out."""
+        return "; ".join(filter(None, (self.reason[:-1], *clauses))) + "."
 
     def advice(self, outcome: str, answered: str) -> str:
         """Return the advice on the connection; empty where nothing is to be done.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Optional
+from typing import Callable, Optional
 
 from tsid.facts.fields import Event, FieldMap, values_of
 from tsid.text.addresses import canonical_address
 from tsid.text.names import ReportedName, parse_name
 from tsid.text.raw_events import read_raw
+from tsid.text.sanitize import for_message
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -75,9 +76,41 @@ class EventReader:
             return (field if known.issuperset(name.observed for name in raw_names) else ""), raw_names
         return field, names
 
-    def names_among_addresses(self) -> list[ReportedName]:
-        """Return the names in address fields: of an ASA with `names` on, or in CIM-only events."""
-        values = [value for field in self._fields.of("address") for value in values_of(self.event.get(field))]
+    def extraction_errors(self, forms: Mapping[str, Callable[[str], object]]) -> list[str]:
+        """Return what an add-on's fields say and the raw text denies, a clause for each role.
+
+        Args:
+            forms: the roles to compare, each with a function that returns the same for values that mean the
+                same, and None for a value that means nothing.
+        """
+        raw = self._raw_fields()
+        found: list[str] = []
+        for role, form in forms.items() if raw else ():
+            field, extracted = self._meaning(self.event, role, form)
+            _, logged = self._meaning(raw, role, form)
+            if extracted and logged and not set(map(form, extracted)) & set(map(form, logged)):
+                was, says = for_message(extracted[0]), for_message(logged[0])
+                found.append(f"the add-on's {field} is {was}, but the raw text says {says}, which counts")
+        return found
+
+    def _meaning(self, event: Event, role: str, form: Callable[[str], object]) -> tuple[str, list[str]]:
+        """Return the first field of a role with values that mean something, and those values."""
+        for field in self._fields.of(role):
+            values = [value.strip() for value in values_of(event.get(field)) if form(value) is not None]
+            if values:
+                return field, values
+        return "", []
+
+    def names_elsewhere(self) -> list[ReportedName]:
+        """Return the names in fields that may contain something else.
+
+        Address fields contain names where an ASA has `names` on, and in CIM-only events.
+        """
+        fields = [
+            *self._fields.of("address"),
+            *(name for name in self._fields.of("name") if name in self._fields.of_any),
+        ]
+        values = [value for field in fields for value in values_of(self.event.get(field))]
         return [name for name in map(parse_name, values) if name is not None and not name.is_address]
 
     def _named(self, event: Event, swapped: bool) -> tuple[int, str, list[ReportedName]]:
@@ -88,7 +121,7 @@ class EventReader:
         fields = self._fields.of("name")
         best: tuple[int, str, list[ReportedName]] = (2 * len(fields), "", [])
         for rank, field in enumerate(fields):
-            if swapped and field in self._fields.of_destination:
+            if field in self._fields.of_any or (swapped and field in self._fields.of_destination):
                 continue
             names = [name for name in map(parse_name, values_of(event.get(field))) if name is not None]
             if not all(name.is_address for name in names):

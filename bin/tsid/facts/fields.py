@@ -23,7 +23,7 @@ Event = Mapping[str, Value]
 CONNECTION = ("connection_device", "connection_instance", "connection_start", "connection_id")
 
 _MAX_RANK = 1_000_000
-_OF = _DESTINATION, _DERIVED, _PART = ("destination", "derived", "part")
+_OF = _DESTINATION, _DERIVED, _PART, _ANY = ("destination", "derived", "part", "any")
 
 #: What decides on the outcome of a connection besides its addresses, and on whether the server answered. The
 #: byte counts are last, because of them only the order of magnitude matters.
@@ -43,7 +43,7 @@ class FieldName(NamedTuple):
         field: the field's name.
         of: ``destination`` if it describes the connection's destination, not the requested server;
             ``derived`` if an add-on concludes it from other fields; ``part`` if it describes a part of the
-            connection, such as a file; else empty.
+            connection, such as a file; ``any`` if it may name anything, such as the firewall; else empty.
     """
 
     role: str
@@ -69,6 +69,8 @@ class FieldMap:
         self.derived = frozenset(of[_DERIVED])
         #: The fields that describe a part of the connection.
         self.of_part = frozenset(of[_PART])
+        #: The fields that may name anything, so that only a licensing name in them counts.
+        self.of_any = frozenset(of[_ANY])
         self._fields = {
             role: tuple(field.field for field in sorted(rows, key=lambda row: row.rank))
             for role, rows in by_role.items()
@@ -85,6 +87,7 @@ class FieldMap:
         other.of_destination = self.of_destination - {field}
         other.derived = self.derived - {field}
         other.of_part = self.of_part - {field}
+        other.of_any = self.of_any - {field}
         return other
 
 

@@ -8,12 +8,13 @@ from typing import NamedTuple, Optional
 # The longest header to read: priority, relay, host, number, time and zone, program.
 _MAX_HEADER = 400
 
-# The words of a header. A device's text comes after them, so a tag within that text, which a stranger may
-# have written, is not the line's tag.
-_PRIORITY = re.compile(r"<\d{1,3}>")
-_RFC5424 = re.compile(r"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
+# The words of a header; over TCP, a count of octets may be in front (RFC 6587). A device's text comes after
+# them, so a tag within that text, which a stranger may have written, is not the line's tag.
+_PRIORITY = re.compile(r"(?:\d{1,6} )?<\d{1,3}>")
+_RFC5424 = re.compile(r"(?:\d{1,6} )?<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
 _WORD = re.compile(r"\S+")
-_MONTHS_AND_DAYS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_MONTHS_AND_DAYS = f"{_MONTHS}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
 _WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[+\-]\d\d:?\d\d):?\Z")
 # Only right after a time, because GET is no time zone.
 _ZONE = re.compile(r"[A-Z]{2,5}:?\Z")
@@ -28,6 +29,18 @@ _START = re.compile(r"%?[A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80}(?= ?:|\Z)")
 # An ASA writes the message of the licensing agent behind a number of its own; behind others, such as 304001,
 # there is text that a stranger may have written.
 _TAG = re.compile(r"%?(?:ASA-[0-7]-4443\d\d: %?)?([A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80})(?: ?:|\Z)")
+#: What no logger writes into a record.
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+# The tag of the next record, and the header in front of it.
+_NEXT_TAG = re.compile(
+    r"%[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,2}-(?:[a-z]{0,20}-)?[0-7]-[A-Z0-9_]{2,40} ?:"
+)
+_NEXT_HEADER = re.compile(
+    r"\s*(?:(?:\d{1,6} )?<\d{1,3}>"
+    rf"|(?:(?:{_MONTHS}) [ \d]\d |\d{{4}}-\d\d-\d\dT)(?:\d{{4}} )?\d\d:\d\d:\d\d)[^,=\"%]*\Z"
+    r"|\s+[\w.\-]{1,64}[ :]*\Z"
+)
+_MAX_NEXT_HEADER = 200
 # Unified Communications Manager puts the alert's name first.
 _ALERT = re.compile(r"%?UC_\w{1,40}-[0-7]-\w{1,60} ?: *%?\[AlertName=([\w\-]{1,120})\]")
 
@@ -52,18 +65,35 @@ def read_tag(line: str) -> Optional[Tag]:
     Args:
         line: an event's ``_raw``.
     """
-    start = _start_of(line)
+    start = match_after_header(line, _START)
     if start is None:
         return None
-    alert = _ALERT.match(line, start)
+    alert = _ALERT.match(line, start.start())
     if alert:
-        return Tag("", alert.group(1), line[alert.end() :])
-    tag = _TAG.match(line, start)
-    return Tag(tag.group(1), "", line[tag.end() :].strip()) if tag else None
+        return Tag("", alert.group(1), line[alert.end() : end_of_record(line, alert.end())])
+    tag = _TAG.match(line, start.start())
+    return Tag(tag.group(1), "", line[tag.end() : end_of_record(line, tag.end())].strip()) if tag else None
 
 
-def _start_of(line: str) -> Optional[int]:
-    """Return where the text after the header starts; None if the line does not begin with a header."""
+def end_of_record(text: str, start: int) -> int:
+    """Return where a record ends: at a control character, or before the header of the next one.
+
+    Args:
+        text: one or more records; relays put several together, and strangers may pretend that there are more.
+        start: where the record's own text starts, after its tag.
+    """
+    control = CONTROL.search(text, start)
+    end = control.start() if control else len(text)
+    tag = _NEXT_TAG.search(text, start, end)
+    if tag is None:
+        return end
+    near = max(start, tag.start() - _MAX_NEXT_HEADER)
+    header = _NEXT_HEADER.search(text, near, tag.start())
+    return header.start() if header else tag.start()
+
+
+def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[str]]:
+    """Return the match of an expression right after a line's header, if any; None if it is not there."""
     ietf = _RFC5424.match(line)
     priority = ietf or _PRIORITY.match(line)
     place = priority.end() if priority else 0
@@ -71,11 +101,12 @@ def _start_of(line: str) -> Optional[int]:
     # Any other word is part of a program's text.
     may_be_host, named, program, timed = ietf is None, False, False, False
     while place < min(len(line), _MAX_HEADER):
-        if line[place] in " \t:":
+        if line[place] in " \t:\ufeff":
             place += 1
             continue
-        if _START.match(line, place):
-            return place
+        found = start.match(line, place)
+        if found:
+            return found
         virtual = _VIRTUAL_DEVICE.match(line, place)
         if virtual:
             place = virtual.end()
@@ -84,10 +115,10 @@ def _start_of(line: str) -> Optional[int]:
         if node:
             place, may_be_host = node.end(), ietf is None and not named
             continue
-        found = _WORD.match(line, place)
-        if found is None:
+        next_word = _WORD.match(line, place)
+        if next_word is None:
             return None
-        word, place = found.group(), found.end()
+        word, place = next_word.group(), next_word.end()
         was_timed, timed = timed, bool(_WHEN.match(word))
         if word == "-" or timed or (was_timed and _ZONE.match(word)):
             may_be_host = ietf is None and not named
