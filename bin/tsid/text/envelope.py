@@ -49,8 +49,8 @@ _OBJECT = re.compile(r"(?:@cee: ?)?(?:\[\s*)?\{(?=\s*\")")
 _REPEATED = re.compile(r"message repeated \d{1,9} times: \[ ?", re.IGNORECASE)
 _OPENINGS = {'"': '"', "'": "'", "[": "]", "(": ")"}
 # A quote ends a quoted text if nothing else of it follows. Within it, quotes are doubled, escaped or bare.
-_AFTER_QUOTE = r"(?=\s*(?:[,;|\]})]|\Z))"
-_DOUBLED = re.compile(r"([\"'])((?:(?!\1).|\1\1)*)\1" + _AFTER_QUOTE, re.DOTALL)
+_AFTER_QUOTE = r"(?=\s*(?:[,;|\]})\x00-\x1f]|\Z))"
+_DOUBLED = re.compile(rf'"((?:[^"]|"")*)"{_AFTER_QUOTE}')
 _CLOSING_QUOTE = re.compile(r"(?<!\\)[\"']" + _AFTER_QUOTE)
 _ESCAPED = re.compile(r"\\([\"'/\\])")
 
@@ -96,7 +96,11 @@ def _unwrap(text: str) -> Iterator[str]:
         if leading:
             yield text
     elif closing in "\"'":
-        yield _quoted(line, closing)
+        doubled = _DOUBLED.match(text)
+        if doubled and '""' in doubled.group(1):
+            yield doubled.group(1).replace('""', '"')
+        else:
+            yield _quoted(line, closing)
     else:
         yield _without(line[1:], closing)
 
@@ -133,9 +137,6 @@ def _decoded(text: str) -> str:
 
 def _quoted(text: str, quote: str) -> str:
     """Return what is within the quotes at the start of a text."""
-    doubled = _DOUBLED.match(text)
-    if doubled and quote in doubled.group(2):
-        return doubled.group(2).replace(quote * 2, quote)
     closing = next((found for found in _CLOSING_QUOTE.finditer(text, 1) if found.group() == quote), None)
     return _ESCAPED.sub(r"\1", text[1 : closing.start() if closing else len(text)])
 

@@ -24,8 +24,6 @@ _FTD_RECORD, _ENCORE_RECORD = (
 _TAG = re.compile(f"{_FTD_TAG}|{_ENCORE_TAG}")
 # What all of these lines contain; most others do not.
 _MARKS = ("43000", "rec_type=71", "SFIMS")
-# The start of the next of several eNcore records.
-_NEXT_ENCORE = re.compile(r"\srec_type=")
 # A word after a program's name, a colon and a blank is part of that program's message; after a time it may
 # be a host.
 _MESSAGE = re.compile(r"(?<![0-9A-Z]):\s+[^\s:]")
@@ -34,11 +32,11 @@ _MESSAGE = re.compile(r"(?<![0-9A-Z]):\s+[^\s:]")
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
 # ``key=value key="quoted value"``. A quote within a value is not escaped, so a value can fake a key, and can
 # hide one behind a quote that it opens.
-_ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|\S*)")
+_ENCORE = re.compile(r"(?:^|(?<=\s))([a-z][a-z0-9_]{0,39})=(\"[^\"]*\"|[^\s\x00-\x1f]*)")
 # The same without regard to quotes: each key with the start of its value.
-_ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([^\s\"]*))")
+_ENCORE_ANYWHERE = re.compile(r"(?:^|(?<=[\s\"]))([a-z][a-z0-9_]{0,39})=(?=\"?([^\s\x00-\x1f\"]*))")
 # What relays leave at the end of a line.
-_REMAINS = " ,;"
+_REMAINS = " ,;\r\n\0"
 # Names that other formats give to what these lines have under a name of their own. The firewall never writes
 # them, so only a stranger's text can contain them. A test compares them with tsid_fields.csv.
 _FOREIGN_TO_FTD = frozenset(
@@ -138,7 +136,8 @@ def read_raw(text: str) -> dict[str, str]:
 
     Returns:
         Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``, and an FTD message's number as
-        ``message_id``; empty for other lines. Of several records in one text, the first is read.
+        ``message_id``; empty for other lines. Of several FTD records in one text, the first is read;
+        of several eNcore records, what they agree on.
 
         Only a syslog header may be in front, and what relays wrap lines in: strangers choose file names, URLs
         and user agents, in the lines of any program, and may put such a line there. For the same reason a
@@ -161,11 +160,10 @@ def _read_line(line: str) -> dict[str, str]:
     record = ftd or _ENCORE_RECORD.match(line)
     if record is None or _MESSAGE.search(record.group(1)):
         return {}
-    end = end_of_record(line, record.end())
     if ftd is None:
-        following = _NEXT_ENCORE.search(line, record.end(), end)
-        text = line[len(record.group(1)) : following.start() if following else end]
-        return _read_encore(text.rstrip(_REMAINS))
+        # A stranger's text may pretend that the record ends and another begins, so all of it is compared.
+        return _read_encore(line[len(record.group(1)) :].rstrip(_REMAINS))
+    end = end_of_record(line, ftd.end())
     number = ftd.group(2)
     return {**_read_ftd(line[ftd.end() : end]), **({"message_id": number} if number else {})}
 

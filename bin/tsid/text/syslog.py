@@ -36,9 +36,9 @@ _NEXT_TAG = re.compile(
     r"%[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,2}-(?:[a-z]{0,20}-)?[0-7]-[A-Z0-9_]{2,40} ?:"
 )
 _NEXT_HEADER = re.compile(
-    r"\s*(?:(?:\d{1,6} )?<\d{1,3}>"
-    rf"|(?:(?:{_MONTHS}) [ \d]\d |\d{{4}}-\d\d-\d\dT)(?:\d{{4}} )?\d\d:\d\d:\d\d)[^,=\"%]*\Z"
-    r"|\s+[\w.\-]{1,64}[ :]*\Z"
+    r"(?:(?:\d{1,6} )?<\d{1,3}>"
+    rf"|(?:(?:{_MONTHS}) [ \d]\d |\d{{4}}-\d\d-\d\dT)(?:\d{{4}} )?\d\d:\d\d:\d\d)[^,=\"%]{{0,150}}\Z"
+    r"|\s[\w.\-]{1,64}[ :]{0,4}\Z"
 )
 _MAX_NEXT_HEADER = 200
 # Unified Communications Manager puts the alert's name first.
