@@ -70,6 +70,7 @@ WORDS = st.lists(
                 ("failed", "authorization", "classic"),
                 ("success", "authorization", "classic"),
                 ("expired", "authorization", ""),
+                ("deregistered", "registration", ""),
                 ("noncompliant", "compliance", ""),
                 ("deadline", "reporting", "slp_subscription"),
             ]
@@ -161,19 +162,34 @@ def word(said: str, day: float, about: str = "communication", **more: str) -> Ro
         ([word("noncompliant", 1, "compliance"), word("failed", 2)], "noncompliant", None, None),
         # At the same time, the failure counts for nothing only if the success is later.
         ([word("failed", 2), word("restored", 2)], "failed", 2, None),
-        # A registration ends the evaluation.
+        # A registration ends the evaluation, and a device that is no longer registered has none.
         ([word("expired", 1, "registration"), word("success", 2, "registration")], "success", 2, None),
+        ([word("deregistered", 2, "registration")], "deregistered", None, None),
+        ([word("deregistered", 2, "registration"), word("restored", 3)], "deregistered", 3, None),
+        (
+            [word("deregistered", 2, "registration"), word("expired", 3, "authorization")],
+            "deregistered",
+            None,
+            None,
+        ),
+        ([word("deregistered", 2, "registration"), word("success", 3, "registration")], "success", 3, None),
+        (
+            [word("success", 1, "registration"), word("deregistered", 2, "registration")],
+            "deregistered",
+            1,
+            None,
+        ),
         # The nearest of the deadlines, not the one that was named last; before a success only the last counts.
         (
             [
-                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("deadline", 1, "registration", device_deadline=str(START + 6 * DAY)),
                 word("deadline", 2, "reporting", device_deadline=str(START + 300 * DAY)),
             ],
             *("deadline", None, 6),
         ),
         (
             [
-                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("deadline", 1, "registration", device_deadline=str(START + 6 * DAY)),
                 word("success", 2, "authorization"),
                 word("deadline", 3, "reporting", device_deadline=str(START + 300 * DAY)),
             ],
