@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -208,6 +209,33 @@ def test_the_ledger_keeps_the_word_that_stands(
     row = merged([words])["10.0.0.1"]
     times = (None if day is None else str(START + day * DAY) for day in (success_day, deadline_day))
     assert (row["device_said"], row.get("device_success"), row.get("device_deadline")) == (said, *times)
+
+
+def test_only_an_admin_clears_what_no_message_of_the_platform_clears() -> None:
+    """NX-OS and Unified Communications Manager tell of no success, and traffic clears no complaint."""
+    docs = (ROOT / "docs" / "searches.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"( {4}\| inputlookup tsid_devices .*device_words=null.*\n {4}.*outputlookup.*)\n", docs
+    )
+    assert found is not None
+    search = " ".join(found[1].split()).replace("2001:db8::7", "10.0.0.1")
+    contact: Row = {
+        **{"_time": str(START + 2 * DAY), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed"},
+        **{"tsid_answered": "true", "host": "fw-1"},
+    }
+    splunk = Splunk(ROOT, [word("failed", 1), contact], START + 3 * DAY)
+    splunk.run(MERGE)
+    fleet = "| `tsid_fleet` | table device license_state license_evidence"
+    assert splunk.run(fleet) == [
+        {"device": "10.0.0.1", "license_state": "rejected", "license_evidence": "device"}
+    ]
+    splunk.run(search)
+    healthy = [{"device": "10.0.0.1", "license_state": "healthy", "license_evidence": "traffic"}]
+    assert splunk.run(fleet) == healthy
+    later = Splunk(ROOT, [{**contact, "_time": str(START + 2.5 * DAY)}], START + 3 * DAY)
+    later.collections = splunk.collections
+    later.run(MERGE)
+    assert later.run(fleet) == healthy
 
 
 def test_the_sender_is_the_device_by_address_or_by_label() -> None:
