@@ -75,6 +75,9 @@ CASES = [
     # A proxy that answers in the server's place.
     ({"vendor_action": "TCP_TUNNEL/503", "bytes_in": BIG}, "unknown", "true"),
     ({"vendor_action": "TCP_TUNNEL/200", "bytes_in": BIG}, "allowed", "true"),
+    # A proxy that answers from its cache.
+    ({"vendor_action": "TCP_HIT/200", "bytes_in": BIG}, "unknown", "true"),
+    ({"action": "RT_FLOW_SESSION_CREATE", "bytes_in": BIG}, "allowed", ""),
     ({"vendor_action": "block-ip", "dest_port": "443"}, "blocked", ""),
     ({"proto": "1", "action": "blocked"}, "unknown", ""),
     ({"proto": "17", "action": "blocked"}, "unknown", ""),
