@@ -140,6 +140,19 @@ CASES = [
         "allowed",
         "false",
     ),
+    # An answer proves a contact with licensing only where something tells that it was TLS or a licensing port.
+    ({"url": "", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "tools.cisco.com", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "tools.cisco.com/a:443", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "http://tools.cisco.com/", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "https://tools.cisco.com:8443/", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "HTTPS://tools.cisco.com", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "tools.cisco.com:443", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "", "dest_port": "443", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "", "transport": "tcp", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    # That it was not answered, or blocked, needs no such proof.
+    ({"url": "", "action": "allowed", "bytes_in": "0"}, "allowed", "false"),
+    ({"url": "", "action": "blocked"}, "blocked", ""),
     # Begin events tell nothing about the answer.
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": SMALL}, "allowed", ""),
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": BIG}, "allowed", ""),
