@@ -256,6 +256,12 @@ def test_the_sender_is_the_device_by_address_or_by_label() -> None:
     }
 
 
+def test_no_field_but_host_names_the_sender() -> None:
+    """An add-on may read dvc in the text of a message, where a stranger may have written it."""
+    forged = {name: "10.0.0.2" for name in ("dvc", "dvc_host", "src", "device", "sender", "labelled")}
+    assert list(merged([[{**word("success", 1), **forged}]])) == ["10.0.0.1"]
+
+
 def test_an_ipv6_sender_is_one_device_in_any_case() -> None:
     assert list(
         merged([[{**word("failed", 1), "host": "FD00::1"}, {**word("failed", 2), "host": "fd00::1"}]])
