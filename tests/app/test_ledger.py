@@ -258,7 +258,7 @@ def test_the_sender_is_the_device_by_address_or_by_label() -> None:
 
 def test_no_field_but_host_names_the_sender() -> None:
     """An add-on may read dvc in the text of a message, where a stranger may have written it."""
-    forged = {name: "10.0.0.2" for name in ("dvc", "dvc_host", "src", "device", "sender", "labelled")}
+    forged = dict.fromkeys(("dvc", "dvc_host", "src", "device", "sender", "labelled"), "10.0.0.2")
     assert list(merged([[{**word("success", 1), **forged}]])) == ["10.0.0.1"]
 
 
