@@ -18,7 +18,9 @@ from tests.conftest import ROOT
 from tsid.text import conf
 
 NOW = START + 3600
-STREAMING = re.compile(r"(\S+ \S+ \S+ )?\| (tsidenrich|tsidrisk)\b")
+_COMMAND = r"\| (?:tsidenrich|tsidmessages|tsidrisk)\b"
+# One command of the app, or several that follow each other, with what is before them.
+STREAMING = re.compile(rf"(\S+ \S+ \S+ )?({_COMMAND}(?:[^|]*{_COMMAND})*)")
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -70,6 +71,7 @@ WORDS = st.lists(
                 ("failed", "authorization", "classic"),
                 ("success", "authorization", "classic"),
                 ("expired", "authorization", ""),
+                ("deregistered", "registration", ""),
                 ("noncompliant", "compliance", ""),
                 ("deadline", "reporting", "slp_subscription"),
             ]
@@ -161,19 +163,34 @@ def word(said: str, day: float, about: str = "communication", **more: str) -> Ro
         ([word("noncompliant", 1, "compliance"), word("failed", 2)], "noncompliant", None, None),
         # At the same time, the failure counts for nothing only if the success is later.
         ([word("failed", 2), word("restored", 2)], "failed", 2, None),
-        # A registration ends the evaluation.
+        # A registration ends the evaluation, and a device that is no longer registered has none.
         ([word("expired", 1, "registration"), word("success", 2, "registration")], "success", 2, None),
+        ([word("deregistered", 2, "registration")], "deregistered", None, None),
+        ([word("deregistered", 2, "registration"), word("restored", 3)], "deregistered", 3, None),
+        (
+            [word("deregistered", 2, "registration"), word("expired", 3, "authorization")],
+            "deregistered",
+            None,
+            None,
+        ),
+        ([word("deregistered", 2, "registration"), word("success", 3, "registration")], "success", 3, None),
+        (
+            [word("success", 1, "registration"), word("deregistered", 2, "registration")],
+            "deregistered",
+            1,
+            None,
+        ),
         # The nearest of the deadlines, not the one that was named last; before a success only the last counts.
         (
             [
-                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("deadline", 1, "registration", device_deadline=str(START + 6 * DAY)),
                 word("deadline", 2, "reporting", device_deadline=str(START + 300 * DAY)),
             ],
             *("deadline", None, 6),
         ),
         (
             [
-                word("deadline", 1, "identity", device_deadline=str(START + 6 * DAY)),
+                word("deadline", 1, "registration", device_deadline=str(START + 6 * DAY)),
                 word("success", 2, "authorization"),
                 word("deadline", 3, "reporting", device_deadline=str(START + 300 * DAY)),
             ],
@@ -194,6 +211,33 @@ def test_the_ledger_keeps_the_word_that_stands(
     assert (row["device_said"], row.get("device_success"), row.get("device_deadline")) == (said, *times)
 
 
+def test_only_an_admin_clears_what_no_message_of_the_platform_clears() -> None:
+    """NX-OS and Unified Communications Manager tell of no success, and traffic clears no complaint."""
+    docs = (ROOT / "docs" / "searches.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"( {4}\| inputlookup tsid_devices .*device_words=null.*\n {4}.*outputlookup.*)\n", docs
+    )
+    assert found is not None
+    search = " ".join(found[1].split()).replace("2001:db8::7", "10.0.0.1")
+    contact: Row = {
+        **{"_time": str(START + 2 * DAY), "tsid_device": "10.0.0.1", "tsid_outcome": "allowed"},
+        **{"tsid_answered": "true", "host": "fw-1"},
+    }
+    splunk = Splunk(ROOT, [word("failed", 1), contact], START + 3 * DAY)
+    splunk.run(MERGE)
+    fleet = "| `tsid_fleet` | table device license_state license_evidence"
+    assert splunk.run(fleet) == [
+        {"device": "10.0.0.1", "license_state": "rejected", "license_evidence": "device"}
+    ]
+    splunk.run(search)
+    healthy = [{"device": "10.0.0.1", "license_state": "healthy", "license_evidence": "traffic"}]
+    assert splunk.run(fleet) == healthy
+    later = Splunk(ROOT, [{**contact, "_time": str(START + 2.5 * DAY)}], START + 3 * DAY)
+    later.collections = splunk.collections
+    later.run(MERGE)
+    assert later.run(fleet) == healthy
+
+
 def test_the_sender_is_the_device_by_address_or_by_label() -> None:
     splunk = Splunk(ROOT, [word("failed", 1)], NOW)
     splunk.run(MERGE)
@@ -210,6 +254,12 @@ def test_the_sender_is_the_device_by_address_or_by_label() -> None:
         "10.0.0.1": "restored",
         "other": "failed",
     }
+
+
+def test_no_field_but_host_names_the_sender() -> None:
+    """An add-on may read dvc in the text of a message, where a stranger may have written it."""
+    forged = dict.fromkeys(("dvc", "dvc_host", "src", "device", "sender", "labelled"), "10.0.0.2")
+    assert list(merged([[{**word("success", 1), **forged}]])) == ["10.0.0.1"]
 
 
 def test_an_ipv6_sender_is_one_device_in_any_case() -> None:

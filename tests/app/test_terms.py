@@ -353,7 +353,11 @@ class TestComplaints:
 
     @pytest.mark.parametrize(
         ("message", "said"),
-        [("SMART_LIC-5-AUTHORIZATION_EXPIRED", "expired"), ("SMART_LIC-3-OUT_OF_COMPLIANCE", "noncompliant")],
+        [
+            ("SMART_LIC-5-AUTHORIZATION_EXPIRED", "expired"),
+            ("SMART_LIC-3-OUT_OF_COMPLIANCE", "noncompliant"),
+            ("SMART_LIC-6-AGENT_DEREG_SUCCESS", "deregistered"),
+        ],
     )
     def test_what_is_no_longer_valid_is_a_complaint(self, message: str, said: str) -> None:
         (found,) = self.told((f"%{message}: x", 2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -517,6 +518,20 @@ def test_a_ledger_of_another_version_is_merged_and_read(row: Row, tmp_path: Path
     }
     assert merged.get("label") == row.get("label")
     assert merged.get("last_rule") == row.get("last_rule")
+
+
+def test_the_first_merge_gives_a_row_that_has_only_its_key_its_device_back(tmp_path: Path) -> None:
+    """Lookups, as those of the drilldowns, find a row by its field device, not by its key."""
+    splunk = Splunk(copy_data(ROOT, tmp_path), [], NOW, host=InProcessHost)
+    row = {name: value for name, value in OLD_ROW.items() if name != "device"}
+    splunk.collections = {"tsid_devices": {"10.9.9.9": {**row, "label": "core", "_key": "10.9.9.9"}}}
+    drilldowns = splunk.saved["TSID: licence expired"]["action.notable.param.drilldown_searches"]
+    licence = json.loads(drilldowns)[1]["search"].replace("$device$", "10.9.9.9")
+    assert splunk.run(licence)[0]["license_state"] == "unknown"
+    assert len(splunk.run("* | `tsid_ledger_merge`")) == 1
+    (told,) = splunk.run(licence)
+    assert (told["license_state"], told["label"]) == ("overdue", "core")
+    assert splunk.run("* | `tsid_ledger_merge`") == []
 
 
 def test_every_saved_search_accepts_rows_of_another_version(tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ CASES = [
     # A proxy that answers in the server's place.
     ({"vendor_action": "TCP_TUNNEL/503", "bytes_in": BIG}, "unknown", "true"),
     ({"vendor_action": "TCP_TUNNEL/200", "bytes_in": BIG}, "allowed", "true"),
+    # A proxy that answers from its cache.
+    ({"vendor_action": "TCP_HIT/200", "bytes_in": BIG}, "unknown", "true"),
+    ({"action": "RT_FLOW_SESSION_CREATE", "bytes_in": BIG}, "allowed", ""),
     ({"vendor_action": "block-ip", "dest_port": "443"}, "blocked", ""),
     ({"proto": "1", "action": "blocked"}, "unknown", ""),
     ({"proto": "17", "action": "blocked"}, "unknown", ""),
@@ -137,6 +140,19 @@ CASES = [
         "allowed",
         "false",
     ),
+    # An answer proves a contact with licensing only where something tells that it was TLS or a licensing port.
+    ({"url": "", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "tools.cisco.com", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "tools.cisco.com/a:443", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "http://tools.cisco.com/", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "https://tools.cisco.com:8443/", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
+    ({"url": "HTTPS://tools.cisco.com", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "tools.cisco.com:443", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "", "dest_port": "443", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    ({"url": "", "transport": "tcp", "action": "allowed", "bytes_in": BIG}, "allowed", "true"),
+    # That it was not answered, or blocked, needs no such proof.
+    ({"url": "", "action": "allowed", "bytes_in": "0"}, "allowed", "false"),
+    ({"url": "", "action": "blocked"}, "blocked", ""),
     # Begin events tell nothing about the answer.
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": SMALL}, "allowed", ""),
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": BIG}, "allowed", ""),

@@ -38,6 +38,27 @@ def test_every_message_of_the_table_is_read(row: dict[str, str]) -> None:
     assert found["device_message"] == message
 
 
+@pytest.mark.parametrize(
+    ("success", "cleared"),
+    [
+        ("AGENT_REG_SUCCESS", "ID_CERT_EXPIRED"),
+        ("AGENT_REG_SUCCESS", "ID_CERT_RENEW_FAILED"),
+        ("AGENT_REG_SUCCESS", "ID_CERT_EXPIRED_WARNING"),
+        ("AGENT_REG_SUCCESS", "AGENT_DEREG_SUCCESS"),
+        ("AGENT_REG_SUCCESS", "EVAL_EXPIRED"),
+        ("ID_CERT_RENEW_SUCCESS", "ID_CERT_RENEW_FAILED"),
+        ("ID_CERT_RENEW_SUCCESS", "AGENT_REG_FAILED"),
+        ("AUTH_RENEW_SUCCESS", "AUTHORIZATION_EXPIRED"),
+    ],
+)
+def test_a_success_is_about_the_same_as_the_complaint_that_it_ends(success: str, cleared: str) -> None:
+    """A device is registered while its identity certificate is valid; a new registration gives a new one."""
+    good, bad = (read(f"%SMART_LIC-6-{mnemonic}: x") for mnemonic in (success, cleared))
+    assert good["device_said"] == "success"
+    assert bad["device_said"] in ("failed", "deadline", "expired", "deregistered")
+    assert good["device_about"] == bad["device_about"]
+
+
 FAILED = "Communications failure with the Cisco Smart Software Manager (CSSM) : "
 
 

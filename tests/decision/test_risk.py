@@ -369,6 +369,14 @@ DNS = "Unable to resolve server hostname/domain name"
         # Its word for a licence that is no longer valid.
         ({"last_allowed": ago(1), **told("expired", 3)}, "expired", "device", -3),
         ({"last_allowed": ago(1), **told("noncompliant", 3)}, "noncompliant", "device", None),
+        ({"last_allowed": ago(1), **told("deregistered", 3)}, "deregistered", "device", -3),
+        (
+            {"last_allowed": ago(1), **told("deregistered", 3, device_success=ago(1))},
+            "deregistered",
+            "device",
+            -3,
+        ),
+        ({**told("deregistered", 3)}, "deregistered", "device", -3),
         (
             {"last_allowed": ago(1), **told("noncompliant", 3, device_success=ago(1))},
             "noncompliant",
@@ -451,17 +459,29 @@ def test_the_devices_own_reason_chooses_the_next_step(reason: str, step: str) ->
     assert f"failed ({reason})" in found.reason
 
 
+def test_a_device_that_says_that_it_is_no_longer_registered_is_to_be_registered_again() -> None:
+    found = assess(last_allowed=ago(1), **told("deregistered", 3))
+    assert found.score == 100
+    assert found.reason == "The device said on 2027-01-12 UTC that it is no longer registered."
+    register = "Register the device again; if it is gone or licensed offline, exclude it or set its model to offline."
+    assert found.next_step == register
+    found = assess(last_blocked=ago(1), last_rule="R", **told("deregistered", 3))
+    assert found.next_step.startswith("Change rule R: ")
+    assert found.next_step.endswith(f" {register}")
+
+
 @given(
+    said=st.sampled_from(("failed", "expired", "noncompliant", "deregistered")),
     success=st.none() | st.integers(1, 400),
     failed=st.integers(0, 400),
     own=st.none() | st.integers(0, 400),
     blocked=st.none() | st.integers(0, 400),
 )
 def test_no_device_is_healthy_after_it_said_that_it_failed(
-    success: Optional[int], failed: int, own: Optional[int], blocked: Optional[int]
+    said: str, success: Optional[int], failed: int, own: Optional[int], blocked: Optional[int]
 ) -> None:
     times = {"last_allowed": success, "device_success": own, "last_blocked": blocked}
-    row = told("failed", failed)
+    row = told(said, failed)
     row.update({name: ago(days) for name, days in times.items() if days is not None})
     found = assess(**row)
     if own is None or own > failed:

@@ -22,6 +22,9 @@ HEADERS = [
     "2026-11-27T10:00:00+01:00 relay Nov 27 10:00:00 router1 ",
     "Nov 27 2026 10:00:00 asa1 : ",
     "2026 Nov 27 10:00:00 switch1 %$ VDC-1 %$ ",
+    "<189>6: ucm1.example.net: Jun 14 2016 11:31:15 AM.484 UTC : ",
+    "Jun 14 2016 11:31:15 PM.484 UTC : ",
+    "Jun 14 2016 11:31:15 PM : ",
 ]
 
 
@@ -82,6 +85,12 @@ def test_every_systems_form_is_read(line: str, tag: str) -> None:
         "Nov 27 10:00:00 fw1 sshd: Failed %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 Failed %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "<13>1 2026-11-27T10:00:00Z fw1 sshd 1 - - Invalid user %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        # Only IOS XR, which names its node first, puts a program before a tag.
+        "Nov 27 10:00:00 fw1 app[1]: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "app[1]: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "<13>1 2026-11-27T10:00:00Z fw1 app 1 - - app[1]: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "Nov 27 10:00:00 fw1 app[1]: RP/0/RP0/CPU0:%SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
+        "Jun 14 2016 11:31:15 AM.x UTC : %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 app[1]: user: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 app: GET %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "user=%SMART_LIC-6-AUTH_RENEW_SUCCESS: x",

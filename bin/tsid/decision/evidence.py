@@ -25,6 +25,8 @@ MAX_REQUEST_BYTES = 3_000
 _PORT_NAMES = {"https": 443, "http": 80, "www": 80}
 _MAX_DIGITS = 5
 _WORD = re.compile(r"[a-z0-9]+")
+# ``https://host:443/path``, ``host:443``.
+_URL = re.compile(r"(?:([a-z]+)://)?[^/?#]*?(?::(\d{1,5}))?(?:[/?#]|\Z)")
 # From IANA's registry of protocol numbers, as words within a text.
 _TCP, _TCP_NUMBER = "tcp", "6"
 _OTHER_PROTOCOLS = frozenset(
@@ -73,6 +75,8 @@ class Weigher:
         kinds = self._kinds.of_messages(reader.values("message"))
         outcome, word = self._outcome(reader, kinds, swapped)
         answered = self._answered(reader, kinds, swapped)
+        if answered == ANSWERED and not swapped and not _told(reader, ports):
+            answered = NOT_TOLD
         return Evidence(outcome, answered, _conclusion(outcome, word, answered))
 
     def told_outcome(self, word: str) -> Optional[str]:
@@ -146,6 +150,21 @@ def _elsewhere(reader: EventReader, ports: Collection[int], swapped: bool) -> st
     # The port of an unlisted server, such as a site's proxy, is not known.
     other = [text for text in texts if ports and _port(text) not in ports]
     return f"port {for_message(other[0].strip())}" if other else ""
+
+
+def _told(reader: EventReader, ports: Collection[int]) -> bool:
+    """Return whether an event without another port or protocol tells that it was about licensing.
+
+    Without port and protocol it may be a ping or a web page, unless the reported URL tells.
+    """
+    if reader.values("port") or reader.values("protocol"):
+        return True
+    for _, values in reader.each("name"):
+        for text in values:
+            found = _URL.match(text.strip().lower())
+            if found and (found[1] == "https" if found[2] is None else not ports or int(found[2]) in ports):
+                return True
+    return False
 
 
 def _protocol(values: Sequence[str], ports: Sequence[str]) -> str:

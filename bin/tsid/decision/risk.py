@@ -191,7 +191,7 @@ class Assessor:
         clock = known.clock
         if clock.expire is None:
             return Assessment(OFFLINE, None, None, 0, BY_NOTHING, f"Model {clock.model}: {clock.effect}.", "")
-        if known.said in (EXPIRED, NONCOMPLIANT):
+        if known.said in _TOLD:
             return self._by_its_word(known)
         if known.said == DEADLINE:
             return self._ending(known)
@@ -239,14 +239,17 @@ class Assessor:
 
     def _by_its_word(self, known: _Known) -> Assessment:
         """Assess a device that says itself that its licence is no longer valid."""
-        state = EXPIRED if known.said == EXPIRED else NONCOMPLIANT
-        told = "its licence has expired" if state == EXPIRED else "it uses more than it has licences for"
+        state = known.said
+        told, score = _TOLD[state]
         reason = f"The device said on {_day(known.said_at or 0)} that {told}{self._reason_given(known)}"
-        deadline = math.floor(known.said_at or 0) if state == EXPIRED else None
+        deadline = None if state == NONCOMPLIANT else math.floor(known.said_at or 0)
         left = None if deadline is None else math.floor((deadline - self._now) / DAY)
-        score = _EXPIRED_SCORE if state == EXPIRED else _NONCOMPLIANT_SCORE
-        step = self._step(known) if known.is_blocked else f"{_capital(self._check(known))}."
-        return Assessment(state, deadline, left, score, BY_DEVICE, f"{reason}.", step)
+        steps = [self._step(known)] if known.is_blocked else []
+        if state == DEREGISTERED:
+            steps.append(_REGISTER)
+        elif not steps:
+            steps.append(f"{_capital(self._check(known))}.")
+        return Assessment(state, deadline, left, score, BY_DEVICE, f"{reason}.", " ".join(steps))
 
     def _ending(self, known: _Known) -> Assessment:
         """Assess a device that says itself that its licence will soon expire, and not when."""
@@ -400,9 +403,17 @@ class Assessor:
 _MAX_TIME = 250_246_627_200.0
 
 _UNKNOWN_SCORE, _UNKNOWN_BLOCKED_SCORE = 25, 60
-_EXPIRED_SCORE, _NONCOMPLIANT_SCORE, _ENDING_SCORE = 95, 80, 75
-# A device's own word for a licence that is not in order.
-_COMPLAINTS = (FAILED, EXPIRED, NONCOMPLIANT)
+_DEREGISTERED_SCORE, _EXPIRED_SCORE, _NONCOMPLIANT_SCORE, _ENDING_SCORE = 100, 95, 80, 75
+# A device's own word for a licence that is no longer in order: the same as the state, as a clause, its score.
+_TOLD = {
+    EXPIRED: ("its licence has expired", _EXPIRED_SCORE),
+    NONCOMPLIANT: ("it uses more than it has licences for", _NONCOMPLIANT_SCORE),
+    DEREGISTERED: ("it is no longer registered", _DEREGISTERED_SCORE),
+}
+_COMPLAINTS = (FAILED, *_TOLD)
+_REGISTER = (
+    "Register the device again; if it is gone or licensed offline, exclude it or set its model to offline."
+)
 
 
 def _epoch(text: str, field: str) -> float:
@@ -430,7 +441,7 @@ def _score(state: str, spent: float, left: float, clock: Clock, is_blocked: bool
         is_blocked: blocked since the last success, or failed by the device's own word.
     """
     if state == DEREGISTERED:
-        return 100
+        return _DEREGISTERED_SCORE
     if state == EXPIRED:
         return _EXPIRED_SCORE
     extra = 5 if is_blocked else 0

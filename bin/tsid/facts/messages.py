@@ -21,8 +21,8 @@ FAILURES = TableFormat("license_failures", required=("text", "step"), optional=(
 #: What a message means. A success and a restored contact prove that the licence was renewed; a deadline names
 #: the days that are left.
 SUCCESS, RESTORED, FAILED, DEADLINE = "success", "restored", "failed", "deadline"
-EXPIRED, NONCOMPLIANT, INFO = "expired", "noncompliant", "info"
-MEANINGS = (SUCCESS, RESTORED, FAILED, DEADLINE, EXPIRED, NONCOMPLIANT, INFO)
+EXPIRED, NONCOMPLIANT, DEREGISTERED, INFO = "expired", "noncompliant", "deregistered", "info"
+MEANINGS = (SUCCESS, RESTORED, FAILED, DEADLINE, EXPIRED, NONCOMPLIANT, DEREGISTERED, INFO)
 
 # ``SMART_LIC-3-COMM_FAILED``: facility, severity, mnemonic. A device's configuration may change the severity.
 _TAG = re.compile(r"([A-Z][A-Z0-9_\-]*)-[0-7]-([A-Z0-9_]+)\Z")

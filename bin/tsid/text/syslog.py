@@ -14,12 +14,14 @@ _PRIORITY = re.compile(r"(?:\d{1,6} )?<\d{1,3}>")
 _RFC5424 = re.compile(r"(?:\d{1,6} )?<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[[^\]]*\])+) ")
 _WORD = re.compile(r"\S+")
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_MONTHS_AND_DAYS = f"{_MONTHS}|Mon|Tue|Wed|Thu|Fri|Sat|Sun|AM|PM"
-_WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|[+\-]\d\d:?\d\d):?\Z")
+_MONTHS_AND_DAYS = f"{_MONTHS}|Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+# Unified Communications Manager writes the milliseconds behind the half of the day: ``11:31:15 AM.484``.
+_HALF_DAY = r"[AP]M(?:\.\d{1,6})?"
+_WHEN = re.compile(rf"[*.]?(?:\d[\d:.,\-/TZ+]*|{_MONTHS_AND_DAYS}|{_HALF_DAY}|[+\-]\d\d:?\d\d):?\Z")
 # Only right after a time, because GET is no time zone.
 _ZONE = re.compile(r"[A-Z]{2,5}:?\Z")
 # IOS XR names the node, with a colon between it and the month, or the program where a relay has cut the time
-# off; NX-OS names the virtual device.
+# off; NX-OS names the virtual device. Without a node before it, a program is any host's, and so is its text.
 _NODE = re.compile(r"[0-9A-Z]{1,8}/[0-9A-Z/]{1,24}:")
 _VIRTUAL_DEVICE = re.compile(r"%\$ VDC-\d+ %\$ ")
 _NAME = re.compile(r"[\w.\-:]{1,255}\Z")
@@ -99,7 +101,7 @@ def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[s
     place = priority.end() if priority else 0
     # A host may be named at the start and after each time; a device's own name and a program have a colon.
     # Any other word is part of a program's text.
-    may_be_host, named, program, timed = ietf is None, False, False, False
+    may_be_host, named, node, program, timed = ietf is None, False, False, False, False
     while place < min(len(line), _MAX_HEADER):
         if line[place] in " \t:\ufeff":
             place += 1
@@ -111,9 +113,9 @@ def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[s
         if virtual:
             place = virtual.end()
             continue
-        node = _NODE.match(line, place)
-        if node:
-            place, may_be_host = node.end(), ietf is None and not named
+        node_name = _NODE.match(line, place)
+        if node_name:
+            place, node, may_be_host = node_name.end(), True, ietf is None and not named
             continue
         next_word = _WORD.match(line, place)
         if next_word is None:
@@ -122,7 +124,7 @@ def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[s
         was_timed, timed = timed, bool(_WHEN.match(word))
         if word == "-" or timed or (was_timed and _ZONE.match(word)):
             may_be_host = ietf is None and not named
-        elif _PROGRAM.match(word) and not program:
+        elif _PROGRAM.match(word) and node and not program:
             program, may_be_host = True, False
         elif word.endswith(":") and _NAME.match(word) and not named and not program:
             named, may_be_host = True, False
