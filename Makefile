@@ -17,9 +17,8 @@ FUZZ := .venv/fuzz
 INSPECT := .venv/inspect
 LAB := .venv/lab
 LINT := .venv/lint
-LOCK := .venv/lock
 MUTATION := .venv/mutation
-PIP := $(BUILD)/bin/python -m pip
+UV := $(BUILD)/bin/uv
 TEST := .venv/test-$(VERSION)
 LIB := bin/lib/VENDORED.txt
 # The series of splunk-sdk in the package: make package SDK=3
@@ -53,17 +52,16 @@ define environment
   { echo 'error: $(PYTHON) is older than 3.9; what to do: make PYTHON=python3.11, or another one' >&2; exit 1; }
 @echo 'making $(@D) from $<'
 @$(PYTHON) -m venv --clear --without-pip $(@D)
-@$(PIP) --python $(@D)/bin/python install --quiet --disable-pip-version-check --no-compile --require-hashes \
-  --use-pep517 -r $<
+@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
 @touch $@
 endef
 
-# Its pip serves the other environments too: to install one takes longer than to install most of them.
+# Its uv installs the other environments, in a fraction of pip's time.
 $(BUILD)/.made: requirements/build.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo 'error: $(PYTHON) cannot make environments; what to do: apt install python3-venv' >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(PIP) install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
 demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk
@@ -158,9 +156,9 @@ $(LIB): requirements/vendor.txt tools/vendor.py $(BUILD)/.made
 $(LIB3): requirements/vendor-sdk3.txt tools/vendor.py $(BUILD)/.made
 	@$(BUILD)/bin/python -m tools.vendor --sdk 3
 
-lock: $(LOCK)/.made ## pin the newest versions that requirements/*.in allow
+lock: $(BUILD)/.made ## pin the newest versions that requirements/*.in allow
 	@for name in $(LOCKED); do \
-	  $(LOCK)/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
+	  $(UV) pip compile --quiet --upgrade --universal --fork-strategy fewest \
 	    --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	    --python-version $$(test $$name = vendor-sdk3 && echo 3.13 || echo 3.9) \
 	    $$(case $$name in vendor*) echo --no-deps;; esac) requirements/$$name.in -o requirements/$$name.txt || exit 1; \

@@ -25,7 +25,7 @@ SECONDS = 1800
 NOT_RUN = {"make dashboards": "it serves until it is interrupted; make test-dashboards checks it"}
 
 # This machine's settings for its package mirrors are valid for the bare Debian as well.
-_VARIABLES = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+_VARIABLES = ("PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 _APT_SETTINGS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Retries")
 _PIP_FILES = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
 _FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt", *_PIP_FILES)

@@ -28,6 +28,8 @@ _FLAGS = (
 )
 #: A complete page sends no request for this many milliseconds.
 _QUIET_MILLISECONDS = 700
+#: The page's script has 14 MB, which a busy machine compiles slowly.
+_LOAD_MILLISECONDS = 120_000
 #: Every address outside of this machine and of the page.
 _OUTSIDE = re.compile(r"(?!http://127\.0\.0\.1:|data:|blob:)")
 
@@ -133,6 +135,7 @@ class View:
         self._timeout = timeout
         self.page: Page = context.new_page()
         self.problems: list[str] = []
+        self._is_loaded = False
         self.page.on("console", self._note_console_error)
         self.page.on("pageerror", lambda error: self.problems.append(f"page: {error}"))
         self.page.on("request", self._note_foreign_request)
@@ -146,10 +149,26 @@ class View:
             self.problems.append(f"left the machine: {request.url}")
 
     def open(self, view: str, theme: str = "dark", **tokens: str) -> View:
-        """Open a view and wait until it is painted."""
+        """Open a view and wait until it is painted. After `leave` the page is not loaded again."""
         address = self.site.address(view, **tokens)
-        self.page.goto(address + ("&" if "?" in address else "?") + f"theme={theme}")
+        address += ("&" if "?" in address else "?") + f"theme={theme}"
+        if self._is_loaded:
+            self.page.evaluate("address => window.lab.open(address)", address)
+        else:
+            self.page.goto(address, timeout=_LOAD_MILLISECONDS)
+        self._is_loaded = False
         return self.wait()
+
+    def leave(self, timeout: float = 60) -> None:
+        """Remove the view from the page, which `open` then uses for another one.
+
+        Args:
+            timeout: as in the constructor, for the other view.
+        """
+        self.page.evaluate("window.lab.leave()")
+        self.site.await_rest()
+        self.problems.clear()
+        self._is_loaded, self._timeout = True, timeout
 
     def wait(self) -> View:
         """Wait until every panel is painted or shows why not, and does not change any more.
@@ -160,13 +179,14 @@ class View:
         Raises:
             LabError: it takes too long.
         """
-        ready = f"""() => {{ const panels = ({_PANELS})(); return panels.length > 0 && window.lab.api
-            && !window.lab.api.hasRunningSearches() && panels.every((p) => p.painted || p.trouble); }}"""
+        ready = f"""() => {{ if (!window.lab.api || window.lab.api.hasRunningSearches()) return false;
+            const panels = ({_PANELS})();
+            return panels.length > 0 && panels.every((p) => p.painted || p.trouble); }}"""
         end = time.monotonic() + self._timeout
         while True:
             left = max(end - time.monotonic(), 0.1)
             try:
-                self.page.wait_for_function(ready, timeout=left * 1000, polling=100)
+                self.page.wait_for_function(ready, timeout=left * 1000, polling=200)
             except Exception as error:
                 missing = [panel.id for panel in self.panels().values() if not panel.painted]
                 raise LabError(f"not painted: {', '.join(missing)}: {error}; {self.problems}") from error

@@ -7,6 +7,7 @@ commands. The framework sends a chain search as a parameter of a request for ano
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -34,6 +35,8 @@ _PREFIX = re.compile(r"(?:/en-US/splunkd/__raw)?/(?:services|servicesNS/[^/]+/[^
 _RESULTS = re.compile(r"search/v2/jobs/([^/]+)/(?:results|results_preview)")
 # The files that `make` has built, and their types.
 _BUILT = {"/dist/page.js": "text/javascript", "/dist/page.css": "text/css"}
+# The framework remembers a job by its number, and no Splunk gives a number twice.
+_NUMBERS = itertools.count(1)
 # Seconds.
 _REST_TIMEOUT_SECONDS = 60
 
@@ -69,7 +72,7 @@ class Splunkd:
         spl = re.sub(r"^\s*search\s+", "", search)
         self.searches.append(search)
         with self._lock:
-            sid = f"lab_{len(self.jobs) + 1}"
+            sid = f"lab_{next(_NUMBERS)}"
             try:
                 table, problem = self._splunk.table(spl, begin, end), ""
             except LabError as error:

@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import io
 import queue
+import stat
 import tempfile
 import threading
 import time
@@ -27,6 +28,7 @@ from lab.host.host import CommandHost
 from lab.host.process import Reply
 from lab.host.search import Search
 from lab.host.wire import FrameReader
+from tsid.facts.lookups import Lookups, load_lookups
 
 _BIN = Path(tsidsplunk.__file__).resolve().parents[1]
 
@@ -176,8 +178,36 @@ def _load_command(script: Path, app: Path) -> Callable[[], SearchCommand]:
     if not hasattr(module, "LOOKUPS"):
         raise UsageError(f"{script} has no LOOKUPS to replace")
     vars(module).update(APP=app, LOOKUPS=app / "lookups")
+    if hasattr(module, "load_lookups"):
+        vars(module)["load_lookups"] = _load_lookups
     classes = [value for value in vars(module).values() if isinstance(value, type)]
     (command,) = (
         each for each in classes if issubclass(each, SearchCommand) and each.__module__ == module.__name__
     )
     return cast("Callable[[], SearchCommand]", command)
+
+
+#: The lookups that were read last, and what their files were like.
+_loaded: dict[tuple[Path, bool], tuple[object, Lookups]] = {}
+
+
+def _load_lookups(folder: Path, *, lenient: bool = False) -> Lookups:
+    """Load an app's lookups, but not again while its files stay as they are: it takes as long as a search."""
+    try:
+        states = {path.name: path.lstat() for path in folder.iterdir()}
+    except OSError:
+        return load_lookups(folder, lenient=lenient)
+    if not all(stat.S_ISREG(state.st_mode) for state in states.values()):
+        # What is behind a link may change unnoticed.
+        return load_lookups(folder, lenient=lenient)
+    files = {
+        name: (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        for name, state in states.items()
+    }
+    before, lookups = _loaded.get((folder, lenient), (None, None))
+    if lookups is None or before != files:
+        lookups = load_lookups(folder, lenient=lenient)
+        for oldest in list(_loaded)[:-3]:
+            _loaded.pop(oldest, None)
+        _loaded[folder, lenient] = files, lookups
+    return lookups

@@ -6,7 +6,7 @@ import csv
 import fnmatch
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
@@ -395,11 +395,12 @@ def _lookup(engine: Engine, table: Table, arguments: str) -> Table:
     stanza = engine.settings_of(name)
     if not outputs:
         outputs = {column: column for column in columns if column not in pairs}
+    find = _finder(rows, pairs, stanza)
+    most = int(stanza.get("max_matches", "1000"))
     result: list[Row] = []
     for row in table.rows:
         wanted = {column: row.get(of) for column, of in pairs.items()}
-        found = [r for r in rows if _meets(r, wanted, stanza)] if None not in wanted.values() else []
-        most = int(stanza.get("max_matches", "1000"))
+        found = find({c: text(v) for c, v in wanted.items()}) if None not in wanted.values() else []
         new = dict(row)
         for column, of in outputs.items():
             value = field([text for match in found[:most] for text in texts(match.get(column))])
@@ -427,22 +428,39 @@ def _lookup_fields(listed: list[str]) -> tuple[dict[str, str], dict[str, str], b
     return pairs, outputs, overwrite
 
 
-def _meets(row: Row, wanted: Mapping[str, Value], stanza: Mapping[str, str]) -> bool:
-    by_cidr = re.findall(r"CIDR\((\S+?)\)", stanza.get("match_type", ""))
-    sensitive = stanza.get("case_sensitive_match", "true").lower() == "true"
-    for column, value in wanted.items():
-        have, want = row.get(column), text(value)
-        if have is None:
-            return False
-        if column in by_cidr:
-            try:
-                if netaddr.IPAddress(want) not in netaddr.IPNetwork(text(have)):
-                    return False
-            except (netaddr.AddrFormatError, ValueError):
-                return False
-        elif text(have) != want and (sensitive or text(have).lower() != want.lower()):
-            return False
-    return True
+def _finder(
+    rows: Sequence[Row], columns: Collection[str], stanza: Mapping[str, str]
+) -> Callable[[Mapping[str, str]], list[Row]]:
+    """Return a function that finds the rows of a lookup with these values in the columns."""
+    by_cidr = [c for c in re.findall(r"CIDR\((\S+?)\)", stanza.get("match_type", "")) if c in columns]
+    exact = [column for column in columns if column not in by_cidr]
+    is_sensitive = stanza.get("case_sensitive_match", "true").lower() == "true"
+
+    def key(values: Mapping[str, Value]) -> tuple[str, ...]:
+        found = [text(values[column]) for column in exact]
+        return tuple(found if is_sensitive else [one.lower() for one in found])
+
+    # A search asks once for each event: to go through all rows each time takes most of a search's time.
+    by_key: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        if all(row.get(column) is not None for column in (*exact, *by_cidr)):
+            by_key.setdefault(key(row), []).append(row)
+
+    def find(wanted: Mapping[str, str]) -> list[Row]:
+        return [
+            row
+            for row in by_key.get(key(wanted), ())
+            if all(_is_within(wanted[column], text(row[column])) for column in by_cidr)
+        ]
+
+    return find
+
+
+def _is_within(address: str, network: str) -> bool:
+    try:
+        return netaddr.IPAddress(address) in netaddr.IPNetwork(network)
+    except (netaddr.AddrFormatError, ValueError):
+        return False
 
 
 def _return(_: Engine, table: Table, arguments: str) -> Table:

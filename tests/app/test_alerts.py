@@ -22,6 +22,8 @@ from lab.spl.scheduler import MAX_ALERTS_PER_RUN, Alert, Run, runs
 from lab.spl.values import Row
 from tsid.text import conf
 
+pytestmark = pytest.mark.spl
+
 ROOT = Path(__file__).resolve().parents[2]
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 

@@ -23,6 +23,8 @@ from lab.spl.engine import Splunk
 from lab.spl.values import Row, texts
 from tsid.text import conf
 
+pytestmark = pytest.mark.spl
+
 ROOT = Path(__file__).resolve().parents[2]
 SAVED = conf.read(ROOT / "default" / "savedsearches.conf")
 DETECTIONS = {name: found for name, found in SAVED.items() if "action.correlationsearch.enabled" in found}

@@ -18,6 +18,8 @@ from lab.spl.engine import Splunk
 from lab.spl.scheduler import runs
 from lab.spl.values import Row
 
+pytestmark = pytest.mark.spl
+
 ROOT = Path(__file__).resolve().parents[2]
 DAY, HOUR = 86_400, 3_600
 NOW = START + 30 * DAY

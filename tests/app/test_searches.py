@@ -64,11 +64,14 @@ FLEETS = {
     "90 days": (90, [3, 31, 47, 62, 75, 90]),
 }
 
+# The other one shows that the commands work over a fleet.
+LONG = pytest.param("400 days", marks=pytest.mark.spl)
+
 # For behaviour that does not depend on the length of the history; the longer one has every state.
-of_one_fleet = pytest.mark.parametrize("moments", ["400 days"], indirect=True)
+of_one_fleet = pytest.mark.parametrize("moments", [LONG], indirect=True)
 
 
-@pytest.fixture(scope="module", params=FLEETS)
+@pytest.fixture(scope="module", params=[LONG, "90 days"])
 def moments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
     """Return the results of the searches on each of these days; the app's own searches update the ledger."""
     days, stops = FLEETS[request.param]

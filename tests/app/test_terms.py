@@ -14,6 +14,8 @@ from lab.spl.engine import Splunk
 from lab.spl.values import Row
 from tsid.text import conf
 
+pytestmark = pytest.mark.spl
+
 ROOT = Path(__file__).resolve().parents[2]
 DAY, HOUR = 86_400, 3_600
 NOW = 1_800_000_000

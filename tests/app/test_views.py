@@ -27,6 +27,8 @@ from lab.spl.table import Table
 from tests.app.hostile import HOSTILE
 from tsid.text import conf
 
+pytestmark = pytest.mark.spl
+
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = {
     path.stem: read_view(path).definition for path in sorted((ROOT / "default/data/ui/views").glob("*.xml"))

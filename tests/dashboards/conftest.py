@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from playwright.sync_api import BrowserContext
 from lab.dashboards.browser import View, chromium
 from lab.dashboards.sample import Sample, make_sample
 from lab.dashboards.splunkd import Site, Splunkd
+from lab.errors import LabError
 from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
@@ -41,26 +41,51 @@ def site() -> Iterator[Site]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def pages() -> list[View]:
+    """Return a list for the page that shows one view after the other: to load one takes seconds."""
+    return []
+
+
 @pytest.fixture
-def show(context: BrowserContext, site: Site) -> Iterator[Show]:
-    """Return a function that opens a view over a Splunk, instead of the previous one."""
-    with ExitStack() as stack:
+def show(context: BrowserContext, site: Site, pages: list[View]) -> Show:
+    """Return a function that opens a view over a Splunk, instead of the previous one.
 
-        def opened(
-            splunk: Splunk,
-            name: str,
-            theme: str = "dark",
-            size: tuple[int, int] = (1920, 1080),
-            change: Callable[[dict[str, Any]], None] = lambda _: None,
-            timeout: float = 60,
-            **tokens: str,
-        ) -> View:
-            stack.close()
+    With ``fresh`` the page is loaded for it, as in Splunk; otherwise only the first time.
+    """
+
+    def opened(
+        splunk: Splunk,
+        name: str,
+        theme: str = "dark",
+        size: tuple[int, int] = (1920, 1080),
+        change: Callable[[dict[str, Any]], None] = lambda _: None,
+        timeout: float = 60,
+        fresh: bool = False,
+        **tokens: str,
+    ) -> View:
+        view = pages.pop() if pages else None
+        if view and fresh:
+            view.close()
             site.await_rest()
-            site.turn_to(Splunkd(splunk), change)
+            view = None
+        if view:
+            view.leave(timeout)
+        else:
             view = View(context, site, timeout)
-            stack.callback(view.close)
-            view.page.set_viewport_size({"width": size[0], "height": size[1]})
-            return view.open(name, theme, **tokens)
+        site.turn_to(Splunkd(splunk), change)
+        view.page.set_viewport_size({"width": size[0], "height": size[1]})
+        try:
+            view.open(name, theme, **tokens)
+        except LabError:
+            # The page works, it only shows a view with a fault.
+            pages.append(view)
+            raise
+        except BaseException:
+            view.close()
+            site.await_rest()
+            raise
+        pages.append(view)
+        return view
 
-        yield opened
+    return opened

@@ -14,7 +14,7 @@ def test_a_python_that_cannot_make_environments_is_reported_with_the_cure(tmp_pa
     python.write_text('#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\necho 3.9\n', encoding="utf-8")
     python.chmod(0o755)
     ran = subprocess.run(
-        ["make", "--always-make", ".venv/lock/.made", f"PYTHON={python}"],  # noqa: S607
+        ["make", "--always-make", ".venv/lint/.made", f"PYTHON={python}"],  # noqa: S607
         cwd=ROOT,
         check=False,
         capture_output=True,

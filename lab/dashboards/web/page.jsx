@@ -9,11 +9,13 @@ import EnterpriseViewOnlyPreset from '@splunk/dashboard-presets/EnterpriseViewOn
 
 const VIEWS = { overview: 'Licensing overview', device: 'Device', health: 'TSID and lookup health' };
 
-const query = new URLSearchParams(window.location.search);
-const name = window.location.pathname.split('/').pop();
+// The parameters of the address, and what shows the view.
+let query;
+let root;
 
-// What the checks look at.
-const lab = { tokens: {}, invalid: [], api: null };
+// What the checks look at, and how they leave a view and open another one in the same page: to load the page
+// takes several times as long as to show a view.
+const lab = {};
 window.lab = lab;
 
 const address = (view, tokens = {}) => {
@@ -74,17 +76,20 @@ const header = (theme, definition) => {
   });
   const parts = [['h1', definition.title], ['p', definition.description]];
   const made = parts.map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent }));
-  document.querySelector('header').append(nav, ...made);
+  document.querySelector('header').replaceChildren(nav, ...made);
 };
 
 const show = async () => {
-  const view = await (await fetch(`/view/${name}`)).json();
+  query = new URLSearchParams(window.location.search);
+  Object.assign(lab, { tokens: {}, invalid: [], api: null });
+  const view = await (await fetch(`/view/${window.location.pathname.split('/').pop()}`)).json();
   const theme = query.get('theme') ?? view.theme;
   const definition = withTokens(view.definition);
   header(theme, definition);
   const geoRegistry = GeoRegistry.create();
   geoRegistry.addDefaultProvider(new GeoJsonProvider());
-  createRoot(document.querySelector('main')).render(
+  root = createRoot(document.querySelector('main'));
+  root.render(
     <SplunkThemeProvider family="enterprise" colorScheme={theme} density="comfortable">
       <DashboardContextProvider
         preset={preset}
@@ -108,6 +113,18 @@ const show = async () => {
       </DashboardContextProvider>
     </SplunkThemeProvider>
   );
+};
+
+lab.leave = () => {
+  root?.unmount();
+  root = null;
+  lab.api = null;
+};
+
+lab.open = (url) => {
+  window.history.pushState(null, '', url);
+  window.scrollTo(0, 0);
+  return show();
 };
 
 show().catch((error) => console.error(error));
