@@ -82,7 +82,7 @@ def _unwrap(text: str) -> Iterator[str]:
     leading = _LEADING.match(text)
     if leading:
         text = text[leading.end() :]
-    opened = match_after_header(text, _OBJECT)
+    opened = match_after_header(text, _OBJECT, by_program=True)
     if opened:
         yield from _strings(text, opened.end())
         return

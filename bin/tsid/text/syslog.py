@@ -94,8 +94,16 @@ def end_of_record(text: str, start: int) -> int:
     return header.start() if header else tag.start()
 
 
-def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[str]]:
-    """Return the match of an expression right after a line's header, if any; None if it is not there."""
+def match_after_header(
+    line: str, start: re.Pattern[str], *, by_program: bool = False
+) -> Optional[re.Match[str]]:
+    """Return the match of an expression right after a line's header, if any; None if it is not there.
+
+    Args:
+        line: the line.
+        start: what must follow the header.
+        by_program: a program such as ``app[7]:`` may have written it, not only IOS XR, which names its own.
+    """
     ietf = _RFC5424.match(line)
     priority = ietf or _PRIORITY.match(line)
     place = priority.end() if priority else 0
@@ -124,7 +132,7 @@ def match_after_header(line: str, start: re.Pattern[str]) -> Optional[re.Match[s
         was_timed, timed = timed, bool(_WHEN.match(word))
         if word == "-" or timed or (was_timed and _ZONE.match(word)):
             may_be_host = ietf is None and not named
-        elif _PROGRAM.match(word) and node and not program:
+        elif _PROGRAM.match(word) and (node or by_program) and not program:
             program, may_be_host = True, False
         elif word.endswith(":") and _NAME.match(word) and not named and not program:
             named, may_be_host = True, False
