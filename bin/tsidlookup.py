@@ -12,14 +12,15 @@ from tsidsplunk.options import Choice
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
-from tsid.facts.candidates import candidate_search
+from tsid.facts.candidates import candidate_search, traffic_search, web_search
 from tsid.facts.clocks import load_clocks
 from tsid.facts.digests import file_digests
 from tsid.facts.lookups import load_lookups
 from tsid.facts.messages import load_failures, load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
-CANDIDATES, MESSAGES, FILES, PROBLEMS = "candidates", "messages", "files", "problems"
+MESSAGES, FILES, PROBLEMS = "messages", "files", "problems"
+SEARCHES = {"candidates": candidate_search, "traffic": traffic_search, "web": web_search}
 
 
 @Configuration()
@@ -30,7 +31,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
 
     table = Option(
         default=TABLES[0],
-        validate=Choice((*TABLES, CANDIDATES, MESSAGES, FILES, PROBLEMS)),
+        validate=Choice((*TABLES, *SEARCHES, MESSAGES, FILES, PROBLEMS)),
     )
 
     def load(self) -> None:
@@ -62,8 +63,8 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         if self.table == PROBLEMS:
             yield from self._problems()
             return
-        if self.table == CANDIDATES:
-            yield {"search": candidate_search(self._lookups)}
+        if self.table in SEARCHES:
+            yield {"search": SEARCHES[self.table](self._lookups)}
             return
         rows = self._lookups.tables[self.table]
         # A layer may have columns of its own; Splunk takes the columns from the first row.
