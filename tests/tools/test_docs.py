@@ -88,8 +88,8 @@ def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
         order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
     documented = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
     others = {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "then")}
-    for row, fields in zip(table("docs/fields.md", "what"), documented):
-        fields += others.get(row[0], [])
+    for cells, fields in zip(table("docs/fields.md", "what"), documented):
+        fields += others.get(cells[0], [])
     connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
     roles = (
         *("address", "device", "name", "action", "port", "protocol", "message", "state", "flags"),
