@@ -34,7 +34,11 @@ _END = rb"[,\r\n]"
 _WORD = rb"[0-9A-Za-z]*" + _P
 # No cell of an address or a name matches these words, which have a capital letter, or this text.
 _CAPITALISED = rb"(?:[0-9a-z]*%b[A-Z][0-9A-Za-z]*%b)?" % (_P, _P)
-_PORT = rb'(?:(?!443%b)[0-9]+%b|(?:"(?:(?!443)[0-9][^"]*%b)?")?)' % (_END, _P, _P)
+# Not 443, maybe with text behind it, such as ``40000 / tcp``.
+_PORT = (
+    rb'(?:(?!443[^0-9])[0-9]+%b(?:[^0-9",\r\n][^",\r\n]*%b)?'
+    rb'|(?:"(?:(?!443)[0-9][^"]*%b)?")?)' % (_P, _P, _P)
+)
 _HTTPS = re.compile(rb'"?443')
 
 #: A form is expected if more than this share of the rows has it.
