@@ -2,7 +2,7 @@
 
 Nearly all rows cannot be licensing traffic. One regular expression finds them (`row_pattern`), and they are
 copied as bytes with a constant suffix. The others are enriched one by one (`row_enricher`). A slower,
-tolerant reader handles bodies that differ from the CSV that splunkd writes.
+tolerant reader handles bodies that are not well-formed CSV.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ _AUTHORITY = rb"(?:https?://|(?!(?:https?|wss?|ftp):))([0-9a-z.\-]{1,252})(?::[0
 # What separates cells, and so ends one without quotes.
 _END = rb"[,\r\n]"
 _WORD = rb"[0-9A-Za-z]*" + _P
-# No cell of an address or a name matches these words, which have a capital letter, or this text.
+# No cell may match both as an address or a name and as a missing one; so where both may stand, a word has a
+# capital letter.
 _CAPITALISED = rb"(?:[0-9a-z]*%b[A-Z][0-9A-Za-z]*%b)?" % (_P, _P)
 # Not 443, maybe with text behind it, such as ``40000 / tcp``.
 _PORT = (
@@ -118,7 +119,7 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
         roles: the role of each column: `ORDINARY`; `EMPTY`, which is empty in an ordinary row;
             `ADDRESS`; `NAME`; `DEVICE`, an address that counts if a port is 443; or `PORT`.
         rows: the cells of the rows seen.
-        words: treat an unquoted address or name, all letters and digits, as missing.
+        words: words of letters and digits only, in place of an address or a name, may count as missing.
     """
     # A row with content in a column that must be empty does not match, whatever its other cells contain.
     empty = [place for place, role in enumerate(roles) if role == EMPTY]
