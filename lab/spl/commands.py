@@ -27,6 +27,7 @@ class Engine(Protocol):
 
     app: Path
     collections: dict[str, dict[str, Row]]
+    models: dict[str, list[Row]]
 
     @property
     def context(self) -> Context:
@@ -294,6 +295,26 @@ def _makeresults(engine: Engine, _: Table, arguments: str) -> Table:
     )
 
 
+_TSTATS = re.compile(
+    r"(.*?)\s+FROM\s+datamodel=(\S+)\s+WHERE\s+(.*?)\s+BY\s+_time\s+span=(\S+)\s+(.*)", re.DOTALL
+)
+
+
+def _tstats(engine: Engine, _: Table, arguments: str) -> Table:
+    """The statistics of an accelerated data model: over its rows what search, bin, fillnull and stats do."""
+    given, rest = options(arguments, ("summariesonly", "fillnull_value"))
+    found = _TSTATS.fullmatch(rest.strip())
+    if found is None or "fillnull_value" not in given:
+        raise SplError(f"tstats {arguments}: this form is not supported")
+    functions, model, terms, span, names = found.groups()
+    table = Table(engine.models.get(model, []), None)
+    table = _search(engine, table, terms)
+    table = _bin(engine, table, f"_time span={span}")
+    table = _fillnull(engine, table, f'value="{given["fillnull_value"]}" {names}')
+    # What follows is shared with searches of events, which have any fields.
+    return Table(_stats(engine, table, f"{functions} BY _time {names}").rows, None)
+
+
 def _inputlookup(engine: Engine, table: Table, arguments: str) -> Table:
     given, rest = options(arguments, ("append",))
     name, _, condition = rest.strip().partition(" ")
@@ -493,4 +514,5 @@ COMMANDS: Mapping[str, Known] = {
     "return": Known(_return),
     "inputlookup": Known(_inputlookup, generates=True),
     "makeresults": Known(_makeresults, generates=True),
+    "tstats": Known(_tstats, generates=True),
 }

@@ -73,6 +73,8 @@ class Splunk:
         self._started: dict[Command, list[Search]] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
+        #: Of each accelerated data model (Network_Traffic.All_Traffic) the rows.
+        self.models: dict[str, list[Row]] = {}
         #: The time zone of the user who runs the searches.
         self.zone = UTC
         #: The user's roles.
@@ -153,6 +155,7 @@ class Splunk:
             table = self.apply(first, Table(events, None))
         else:
             self._range = (earliest, latest)
+            first = self._with_subsearches(first, earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
         with self._extracted(first, table, others) as extracted:
             return self._continue(extracted, others, earliest, latest)

@@ -342,8 +342,9 @@ def test_the_alert_of_complaining_devices_shows_a_host_only_as_a_safe_name(host:
     splunk = Splunk(ROOT, [event], 1_800_000_000, host=InProcessHost)
     splunk.run("`tsid_ledger_events` | `tsid_ledger_merge`", 1_799_990_000)
     (row,) = splunk.dispatch("TSID: device complains about licensing")
-    assert str(row["device_reason"]).isprintable()
-    assert "|" not in str(row["device_reason"])
+    # A control character ends the message, and so its reason.
+    reason = str(row.get("device_reason", ""))
+    assert reason.isprintable() and "|" not in reason
     for field in ("device",):
         assert re.fullmatch(r"(?!-)[A-Za-z0-9_.:%/ -]{1,253}", str(row[field])), (field, row[field])
 
@@ -399,6 +400,8 @@ def test_no_shipped_search_runs_a_value_as_a_search() -> None:
     # The only subsearches are the prefilters', whose text the app quotes itself.
     assert [name for name, macro in macros.items() if re.search(r"\|\s*return\b", macro["definition"])] == [
         "tsid_candidates",
+        "tsid_contacts_tstats",
+        "tsid_contacts_tstats_web",
         "tsid_message_terms",
     ]
     assert all("args" not in macro for macro in macros.values())
