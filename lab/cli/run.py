@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     """
     command, arguments = split_command(options.command)
     fields = [name.strip() for name in options.fields.split(",") if name.strip()]
-    # As with `| table` behind it, or without.
+    # As with `| table` after it, or without.
     host = CommandHost(
         options.app, command, python=options.python, timeout=options.timeout, wanted=fields or [ALL]
     )

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Union
 
 from lab.errors import EventError, ProtocolError
 
-#: An event to send: field name to value. A sequence is a multivalue; an empty value is as good as no field.
+#: An event to send: field name to value. A sequence is a multivalue; an empty value equals a missing field.
 Event = Mapping[str, Union[str, Sequence[str]]]
 
 #: An event as received: no empty values, and a list only where there are two values or more.

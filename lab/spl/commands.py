@@ -382,7 +382,7 @@ def _write_collection(
 ) -> None:
     """Write a collection: rows replace those of the same key; without append all others go.
 
-    The field that gives the key does not stay beside it.
+    The field that gives the key is not kept in addition to it.
     """
     names = {name.strip() for name in stanza["fields_list"].split(",")} - {"_key", key_field}
     collection = engine.collections.setdefault(stanza["collection"], {})

@@ -150,7 +150,7 @@ class TestEvents:
         assert {**once, **second.rewritten, **second.fields} == once
 
 
-# They look like the alias or the canonical name, but are not valid host names.
+# They look like the alias or the canonical name, but are not valid hostnames.
 LOOK_ALIKES = [
     "toos.cisco.com%20",
     "%00toos.cisco.com",
@@ -189,7 +189,7 @@ BROKEN = {
     "direction": ("tsid_aliases", "alias,host\n\u202ex.example,tools.cisco.com\n", "line 2: column alias has the invisible character U+202E"),
     "formula as alias": ("tsid_aliases", "alias,host\n=1+1,tools.cisco.com\n", "line 2: alias '=1+1' is not a valid name"),
     "formula as service": ("cisco_licensing_endpoints", "network,host,service\n192.0.2.1/32,x.example,=1+1\n", "line 2: service '=1+1' is not a single word"),
-    "search as host": ("tsid_aliases", 'alias,host\nx.example,"tools.cisco.com"" | delete"\n', "line 2: host 'tools.cisco.com\" | delete' is not a valid host name"),
+    "search as host": ("tsid_aliases", 'alias,host\nx.example,"tools.cisco.com"" | delete"\n', "line 2: host 'tools.cisco.com\" | delete' is not a valid hostname"),
     "search as network": ("cisco_licensing_endpoints", 'network,host\n"* OR index=_internal",x.example\n', "line 2: network '* OR index=_internal' is not in CIDR form"),
     "template": ("cisco_licensing_endpoints", "network,host\n{0.__class__},x.example\n", "line 2: network '{0.__class__}' is not in CIDR form"),
     "a number of a million digits": ("tsid_fields", f"role,rank,field\nname,{'9' * 1_000_000},x\n", "line 2: rank '999"),
@@ -635,6 +635,6 @@ def test_a_huge_event_is_answered_within_bounds(tmp_path: Path, event: Mapping[s
 
 def test_messages_from_lookups_are_short_and_plain() -> None:
     error = LookupTableError(
-        "lookups/x.csv", 2, "host '" + "\x1b" * 10_000 + "' is not a valid host name", "Correct it."
+        "lookups/x.csv", 2, "host '" + "\x1b" * 10_000 + "' is not a valid hostname", "Correct it."
     )
     assert is_visible(str(error)) and len(str(error)) < 600

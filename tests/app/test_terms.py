@@ -476,7 +476,7 @@ class TestComplaints:
         (found,) = self.told((FAILED, 1), ledger=[{"device": "r1", "last_allowed": ago(1)}])
         assert found["license_state"] == "rejected"
         assert str(found["license_next_step"]).startswith(
-            "The firewall lets it through, the device refuses the server: check the DNS servers"
+            "The firewall lets the connection through, but the device rejects the server: check the DNS servers"
         )
 
     @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_message_gives_its_reason_or_its_deadline(
     "line",
     [
         "%SYS-5-CONFIG_I: Configured from console by %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
-        # Only behind its licensing messages, 4443xx, does an ASA write the licensing agent's.
+        # Only after its licensing messages, 4443xx, does an ASA write the licensing agent's.
         "Nov 27 10:00:00 fw1 : %ASA-5-304001: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 : %ASA-3-199015: SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "%SMART_LIC-6-NEW_MESSAGE: x",

@@ -86,7 +86,7 @@ BROKEN: list[tuple[str, Optional[bytes], Optional[int], list[str]]] = [
         "cisco_licensing_endpoints_local.csv",
         b"network,host\n10.0.0.1/32,not a host\n",
         2,
-        ["'not a host'", "not a valid host name"],
+        ["'not a host'", "not a valid hostname"],
     ),
     (
         "cisco_licensing_endpoints_local.csv",
@@ -265,7 +265,7 @@ def test_a_search_leaves_a_broken_local_row_out_with_one_warning(
     assert re.search(r"The (row|whole file) is left out", warning)
     for word in words:
         assert word in warning
-    # All else is as without the file: a good row beside the broken one belongs to a case of its own.
+    # All else is as without the file: a good row next to the broken row has its own test.
     if file.startswith("tsid_aliases"):
         assert lookups.aliases.keys() == before.aliases.keys()
     assert lookups.tables["endpoints"] == before.tables["endpoints"]

@@ -271,7 +271,7 @@ def test_a_command_makes_the_documented_table(splunk: Splunk, commands: str, row
         ("| makeresults | eval x=1.5%1", "rounds"),
         ("| makeresults | eval x=1.5+0.25", "rounds"),
         ("| makeresults | eval x=3-1.5", "rounds"),
-        # "Conversion functions", tonumber: a literal that is no number fails the search.
+        # "Conversion functions", tonumber: a literal that is not a number fails the search.
         ('* | eval x=tonumber("seven")', "tonumber"),
         ('* | eval x=tonumber(" 5 ")', "tonumber"),
         # "Date and time format variables": those that are not known here.

@@ -222,7 +222,7 @@ def read_csv(
     file = short_name(path)
     text = _decode(_read(path, file), file)
     if whole and text and not text.endswith("\n"):
-        raise _cut_off(file, text.count("\n") + 1, "the last line does not end")
+        raise _cut_off(file, text.count("\n") + 1, "the last line has no line end")
     _check_separator(text, file)
     rows, expected = 0, 0
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -272,7 +272,7 @@ def _check_row(values: list[str], header: list[str], table: TableFormat, file: s
             file,
             line,
             f"{len(values)} values where the header has {len(header)} columns",
-            "Give every row one value a column; put a value that contains a comma in double quotes.",
+            "Give every row one value for each column; quote a value that contains a comma.",
         )
     row = Row(dict(zip(header, (value.strip() for value in values))), file, line)
     if MISLEADING.search("".join(values)):
