@@ -143,7 +143,7 @@ def test_a_finding_has_a_drilldown_to_the_traffic_and_one_to_the_view_of_the_dev
     assert all(types(drilldown) == DRILLDOWN for drilldown in drilldowns)
     assert all(len(drilldown["name"]) >= 5 for drilldown in drilldowns)
     assert ["tsidenrich keep" in drilldown["search"] for drilldown in drilldowns] == [True, False]
-    assert "/app/tsidenrich/device?form.device=" in drilldowns[1]["search"]
+    assert "| `tsid_view` | table " in drilldowns[1]["search"]
 
 
 DEVICE, FIREWALL = "10.0.0.1", "fw-1"
