@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -196,7 +197,7 @@ class TestAliases:
         {"alias": "10.0.0.2", "device": "10.0.0.1"},
         {"alias": "core-1", "device": "10.0.0.1"},
     )
-    SAID: Row = {
+    SAID: ClassVar[Row] = {
         "host": "core-1",
         "device_said": "failed",
         "device_about": "communication",

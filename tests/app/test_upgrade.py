@@ -437,6 +437,7 @@ SCHEMA = {
     "tsid_backfill": "_key device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls "
     "device_words seen_as",
     "tsid_sightings": "_key sighting firewall tsid_observed host first_seen",
+    "tsid_troubles": "_key device state seen",
     "tsid_history": "_key day expired expiring overdue blocked rejected noncompliant unknown healthy",
     "tsid_refresh_report": "_key checked kind table what item host reason advice",
 }
