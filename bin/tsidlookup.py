@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 
 from tsidsplunk import LOOKUPS
@@ -12,30 +13,36 @@ from tsidsplunk.options import Choice
 
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
+from tsid.facts.allow import FORMATS, load_services
 from tsid.facts.candidates import candidate_search, traffic_search, web_search
 from tsid.facts.clocks import load_clocks
 from tsid.facts.digests import file_digests
+from tsid.facts.errors import TsidError
 from tsid.facts.lookups import load_lookups
 from tsid.facts.messages import load_failures, load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
 MESSAGES, FILES, PROBLEMS = "messages", "files", "problems"
 SEARCHES = {"candidates": candidate_search, "traffic": traffic_search, "web": web_search}
+ALLOW, ROWS = "allow", "rows"
 
 
 @Configuration()
 class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
     """Yields one lookup's rows with their files, the prefilter's search terms, the files' digests, or what is
-    left out of local files.
+    left out of local files; or what a firewall has to let through.
     """
 
     table = Option(
         default=TABLES[0],
-        validate=Choice((*TABLES, *SEARCHES, MESSAGES, FILES, PROBLEMS)),
+        validate=Choice((*TABLES, *SEARCHES, MESSAGES, FILES, PROBLEMS, ALLOW)),
     )
+    format = Option(default=ROWS, validate=Choice(tuple(FORMATS)))
 
     def load(self) -> None:
         """Load the lookups."""
+        if self.format != ROWS and self.table != ALLOW:
+            raise TsidError("format is an option of table=allow only.")
         if self.table == FILES:
             # Each host of a search has its own copy of the files, and reports on it.
             self.configuration.distributed = True
@@ -65,6 +72,9 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
             return
         if self.table in SEARCHES:
             yield {"search": SEARCHES[self.table](self._lookups)}
+            return
+        if self.table == ALLOW:
+            yield from FORMATS[self.format](load_services(LOOKUPS, self._lookups, time.time()))
             return
         rows = self._lookups.tables[self.table]
         # A layer may have columns of its own; Splunk takes the columns from the first row.

@@ -133,10 +133,18 @@ def _seconds(period: str) -> int:
 
 
 def _times(cron: str, begin: int, end: int) -> Iterator[int]:
-    """Yield the times of a schedule by minute and hour, UTC."""
-    minute, hour, *others = cron.split()
-    if others != ["*"] * 3 or not minute.isdecimal() or not (hour.isdecimal() or hour == "*"):
+    """Yield the times of a schedule by minute, hour and day of the week (0 is Sunday), UTC."""
+    minute, hour, *others, weekday = cron.split()
+    if (
+        others != ["*"] * 2
+        or not minute.isdecimal()
+        or not (hour.isdecimal() or hour == "*")
+        or not re.fullmatch(r"[0-6]|\*", weekday)
+    ):
         raise SplError(f"cron_schedule = {cron} is not supported")
     step = 3_600 if hour == "*" else 86_400
     first = int(minute) * 60 + (0 if hour == "*" else int(hour) * 3_600)
-    yield from range(begin + (first - begin) % step, end, step)
+    for time in range(begin + (first - begin) % step, end, step):
+        # The first day of the epoch was a Thursday.
+        if weekday == "*" or (time // 86_400 + 4) % 7 == int(weekday):
+            yield time

@@ -54,7 +54,7 @@ ACTION_SETTINGS = {
     "correlationsearch": {"enabled", "label", "detection_type", "annotations", "metadata"},
     "risk": {"", "param._risk", "param._risk_message", "param._risk_score", "param.verbose"},
     "notable": {"", "param.rule_title", "param.rule_description", "param.severity", "param.security_domain", "param.nes_fields", "param.drilldown_searches", "param._entities"},
-    "email": {"", "to", "subject", "message.alert", "message.report", "sendresults", "inline", "format"},
+    "email": {"", "to", "subject", "useNSSubject", "message.alert", "message.report", "content_type", "sendresults", "sendcsv", "sendpdf", "allow_empty_attachment", "inline", "format"},
     "lookup": {"", "filename", "append"},
     "summary_index": {"", "_name"},
 }  # fmt: skip

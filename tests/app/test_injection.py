@@ -303,15 +303,17 @@ def test_a_device_name_cannot_change_the_commands_of_a_drilldown(enriched: Resul
                 for before, after in zip(plain, pipeline(expand(filled, macros)))
                 if before != after
             ]
-            assert changed in [[(f'{f}="$device$"', f'{f}="{device}"')] for f in ("tsid_device", "device")]
+            assert changed in [[(f'{f}="$device$"', f'{f}="{device}"')] for f in ("main", "device")]
     with pytest.raises((SplError, AssertionError)):
         # With the event's original text it would change them.
         assert shape(searches[0][1].replace("$device$", SEARCHES["search after a quote"])) == expected
 
 
-@pytest.mark.parametrize("device", ["10.0.0.1", "2001:db8::7", "core-1 a/b_c", "50%25 off%", "b\u00fcro"])
+@pytest.mark.parametrize(
+    "device", ["10.0.0.1", "2001:db8::7", "emea|10.0.0.1", "core-1 a/b_c", "50%25 off%", "b\u00fcro"]
+)
 def test_the_link_to_the_view_of_a_device_names_it_whatever_characters_it_has(device: str) -> None:
-    links = [search for _, search in drilldowns() if "eval view=" in search]
+    links = [search for _, search in drilldowns() if "`tsid_view`" in search]
     assert links
     for search in links:
         (row,) = Splunk(ROOT, [], NOW, host=InProcessHost).run(search.replace("$device$", device))
@@ -321,7 +323,7 @@ def test_the_link_to_the_view_of_a_device_names_it_whatever_characters_it_has(de
 
 def test_findings_show_only_fields_that_the_app_writes() -> None:
     """Titles and messages contain no unsanitized field of an event."""
-    made = {"device", "server", "observed", "advice", "complaints"}
+    made = {"device", "device_shown", "server", "observed", "advice", "complaints"}
     made |= {"license_reason", "license_next_step", "license_days_left", "license_state"}
     for name, settings in saved().items():
         for key in ("notable.param.rule_title", "notable.param.rule_description", "risk.param._risk_message"):
@@ -499,7 +501,7 @@ class TestRights:
             for name, found in saved().items()
             if {"outputlookup", "tsidrefresh"} & set(shape(found["search"]))
         }
-        assert len(writing) == 7
+        assert len(writing) == 8
         for name in writing:
             stanza = name.replace(" ", "%20").replace(":", "%3A")
             assert f"savedsearches/{stanza}" in protected, name

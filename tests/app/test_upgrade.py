@@ -433,9 +433,11 @@ SCHEMA = {
     "tsid_devices": "_key device first_seen last_seen last_allowed last_blocked blocked_days blocked_since_allowed "
     "last_block last_rule last_policy last_firewall last_advice firewalls device_said device_said_at device_reason "
     "device_success device_deadline device_deadline_said model_seen seen_as device_words model label excluded",
+    "tsid_inventory": "_key alias device name owner site priority",
     "tsid_backfill": "_key device first_seen last_seen last_allowed last_blocked blocked_days last_block firewalls "
     "device_words seen_as",
     "tsid_sightings": "_key sighting firewall tsid_observed host first_seen",
+    "tsid_troubles": "_key device state seen",
     "tsid_history": "_key day expired expiring overdue blocked rejected noncompliant unknown healthy",
     "tsid_refresh_report": "_key checked kind table what item host reason advice",
 }

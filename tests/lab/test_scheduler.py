@@ -59,6 +59,12 @@ def test_a_daily_schedule_runs_once_a_day(cron: str, expected: list[int]) -> Non
     assert [run.due for run in runs({"cron_schedule": cron}, 0, 2 * DAY)] == expected
 
 
+def test_a_weekly_schedule_runs_on_its_day() -> None:
+    due = [run.due for run in runs({"cron_schedule": "30 6 * * 1"}, 0, 14 * DAY)]
+    # 5 January 1970 was a Monday.
+    assert due == [4 * DAY + 23_400, 11 * DAY + 23_400]
+
+
 # Alerting Manual, "Configure alert trigger conditions"; savedsearches.conf.spec, "relation".
 @pytest.mark.parametrize(
     ("relation", "quantity", "found", "triggers"),

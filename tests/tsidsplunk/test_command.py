@@ -468,6 +468,19 @@ class TestLookup:
         assert '"72.163.4.38" OR ' in str(row["search"])
 
     @pytest.mark.parametrize(
+        ("words", "column"), [("", "networks"), ("format=fmc", "body"), ("format=list", "entry")]
+    )
+    def test_what_to_allow_is_a_table(self, packaged_app: Path, words: str, column: str) -> None:
+        rows = self.run(packaged_app, f"table=allow {words}").events
+        assert len(rows) > 5 and any(row.get(column) for row in rows)
+
+    def test_a_format_of_another_table_is_refused(self) -> None:
+        assert "format is an option of table=allow only" in refusal(
+            "tsidlookup", "table=aliases", "format=fmc"
+        )
+        assert "use one of rows, list, fmc, change" in refusal("tsidlookup", "table=allow", "format=pdf")
+
+    @pytest.mark.parametrize(
         "option", ["logging_configuration", "logging_level", "record", "show_configuration"]
     )
     def test_the_options_of_the_sdk_are_unknown(self, option: str) -> None:
