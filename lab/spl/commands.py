@@ -42,6 +42,9 @@ class Engine(Protocol):
     def writing(self, file: str) -> None:
         """Refuse or note that a search writes a lookup file."""
 
+    def rest_rows(self, endpoint: str) -> tuple[list[Row], list[str]]:
+        """Return the entities of an endpoint of splunkd's REST interface, and their columns."""
+
 
 class Known(NamedTuple):
     """A command.
@@ -484,6 +487,16 @@ def _is_within(address: str, network: str) -> bool:
         return False
 
 
+def _rest(engine: Engine, _: Table, arguments: str) -> Table:
+    endpoint, *rest = arguments.strip().split(" ", 1)
+    given, others = options("".join(rest).strip(), ("splunk_server",))
+    if others:
+        raise SplError(f"rest {others}: only splunk_server is supported")
+    if given.get("splunk_server") != "local":
+        raise SplError("rest asks the indexers too without splunk_server=local")
+    return Table(*engine.rest_rows(endpoint))
+
+
 def _return(_: Engine, table: Table, arguments: str) -> Table:
     names = list(words(arguments))
     if len(names) != 1 or not names[0].startswith("$"):
@@ -515,4 +528,5 @@ COMMANDS: Mapping[str, Known] = {
     "inputlookup": Known(_inputlookup, generates=True),
     "makeresults": Known(_makeresults, generates=True),
     "tstats": Known(_tstats, generates=True),
+    "rest": Known(_rest, generates=True),
 }
