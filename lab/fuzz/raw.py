@@ -159,7 +159,9 @@ def seeds() -> Iterator[bytes]:
 def plant() -> AbstractContextManager[object]:
     """Let the reader assume that a line is valid UTF-8."""
     read = raw_events._read_ftd
-    return mock.patch.object(raw_events, "_read_ftd", lambda text: read(text.encode("utf-8").decode("utf-8")))
+    return mock.patch.object(
+        raw_events, "_read_ftd", lambda text, *rest: read(text.encode("utf-8").decode("utf-8"), *rest)
+    )
 
 
 _WORDS = (

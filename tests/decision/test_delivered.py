@@ -99,6 +99,16 @@ WRAPPED = {
     "line end": f"{LINE}\r\n",
     "second line": f"{LINE}\n{OTHER}",
     "second line of a stack": f"{LINE}\n  at x.example",
+    "NUL and a time": f"{LINE}\0<30>Nov 27 10:00:00 host sshd[1]: x",
+    "another program's line": f"{LINE}<30>Nov 27 10:00:00 host sshd[1]: x",
+    "object whose start is cut, with more": f'{LINE}","host":"fw1","n":1}}',
+    "element of XML": f"{LINE}</e>",
+    "byte order mark read as Latin-1": f"\u00ef\u00bb\u00bf{LINE}",
+    "ten other lines": json.dumps(
+        {**{f"f{n}": {"message": "x"} for n in range(10)}, "log": "x", "message": LINE}
+    ),
+    "a stranger's object before it": json.dumps({"event": {"message": OTHER}, "message": LINE}),
+    "an array of lines": json.dumps({"message": LINE, "tags": ["a", OTHER]}),
     "empty line in front": f"\n{HEADER}{LINE}",
     "byte order mark": f"\ufeff{HEADER}{LINE}",
     "byte order mark of RFC 5424": f"<166>1 2026-11-27T10:00:00Z fw1 - - - - \ufeff{LINE}",
@@ -120,6 +130,12 @@ WRAPPED = {
     "no percent sign": f"FTD-1-430003: {BODY}",
     "begin in place of end": f"%FTD-6-430003:{BODY}",
     "FMC's alert": SFIMS,
+    "FMC's alert with a sensor's line": f"Nov 27 10:00:00 fmc1 SFIMS: {LINE}",
+    "FMC's alert of a process": SFIMS.replace("SFIMS:", "SFIMS[7]:"),
+    "FMC's alerts put together": SFIMS + SFIMS[21:],
+    "FMC's alert by RFC 5424": f"<113>1 2026-11-27T10:00:00Z fmc1 SFIMS - - - {SFIMS[28:]}",
+    "FMC's alert with a tag": SFIMS.replace("fmc1 ", "fmc1 Alerts "),
+    "a tab after the tag": f"%FTD-1-430003:\t{BODY}",
     "FMC's alert without header": SFIMS[len("Nov 27 10:00:00 fmc1 ") :],
     "FMC's alert, wrapped": as_json(SFIMS),
     "eNcore": ENCORE,
@@ -136,6 +152,23 @@ def test_a_line_is_read_whatever_relays_put_around_it(line: str) -> None:
 def test_of_two_encore_records_no_address_is_read_because_either_may_be_a_strangers(between: str) -> None:
     answer = told({"_raw": f"{ENCORE}{between}rec_type=71 src_ip=10.9.9.9 dest_ip={STRANGER}"})
     assert (answer["verdict"], answer["ip"], answer["device"]) == ("unverified", "", "")
+
+
+@pytest.mark.parametrize(
+    ("contested", "field", "value", "expected"),
+    [
+        (f"dest_ip={STRANGER}", "dest_ip", SERVER, ("unverified", DEVICE, "blocked")),
+        ("src_ip=10.9.9.9", "src_ip", "10.9.9.9", ("aliased", "", "blocked")),
+        ("fw_rule_action=Allow", "action", "allowed", ("aliased", DEVICE, "unknown")),
+    ],
+)
+def test_an_add_on_does_not_settle_what_is_contested_in_the_raw_text(
+    contested: str, field: str, value: str, expected: tuple[str, str, str]
+) -> None:
+    fields = READS_RAW.enrich({field: value, "_raw": f"{ENCORE} {contested}"}).fields
+    assert (fields["tsid_verdict"], fields["tsid_device"], fields["tsid_outcome"]) == expected
+    key = contested.partition("=")[0]
+    assert f"what the raw text has for {key} may be a stranger's, so no value counts" in fields["tsid_reason"]
 
 
 def test_an_impostor_in_json_is_found() -> None:
@@ -157,6 +190,15 @@ def test_an_impostor_in_json_is_found() -> None:
         f'10.1.1.1 - - [03/Nov/2026:10:00:00 +0000] "{LINE}"',
         f"%ASA-5-304001: 10.1.1.1 Accessed URL 203.0.113.9:http://x.example/\n{LINE}",
         f"http://x.example/{LINE}",
+        json.dumps({"user_agent": {"original": LINE}}),
+        json.dumps({"fields": {"message": LINE}}),
+        json.dumps({"kubernetes": {"annotations": {"message": LINE}}}),
+        json.dumps({"headers": [{"event": LINE}]}),
+        json.dumps({"message": ["x", LINE]}),
+        f"2026-11-27 10:00:00 INFO login failed for user {LINE}",
+        f"2026-11-27 10:00:00 ERROR: no such user {LINE}",
+        f"GET / HTTP/1.1\n{LINE}",
+        f"Nov 27 10:00:00 host app: user {SFIMS[21:]}",
     ],
 )
 def test_a_line_in_a_strangers_text_is_not_read(line: str) -> None:
@@ -218,6 +260,35 @@ SHAPES: dict[str, tuple[Event, dict[str, str]]] = {
             **{"hostname": "toos.cisco.com", "sentbyte": "517", "rcvdbyte": "74"},
         },
         BLOCKED_ALIAS,
+    ),
+    "FortiGate, blocked by a security profile": (
+        {
+            **{"srcip": DEVICE, "dstip": SERVER, "dstport": "443", "proto": "6", "action": "close"},
+            **{"utmaction": "block", "hostname": "toos.cisco.com", "rcvdbyte": "5087"},
+        },
+        {**BLOCKED_ALIAS, "answered": "true"},
+    ),
+    "FortiGate, allowed by a security profile": (
+        {
+            **{"srcip": DEVICE, "dstip": SERVER, "dstport": "443", "proto": "6", "action": "close"},
+            **{"utmaction": "allow", "hostname": "toos.cisco.com", "rcvdbyte": "74"},
+        },
+        {**BLOCKED_ALIAS, "outcome": "allowed"},
+    ),
+    "PAN-OS, ended by a threat": (
+        {
+            **{"src": DEVICE, "dst": SERVER, "dport": "443", "proto": "tcp", "action": "allow"},
+            **{"session_end_reason": "threat", "misc": "toos.cisco.com/", "bytes_received": "74"},
+        },
+        BLOCKED_ALIAS,
+    ),
+    "FMC's ports after CLEAN_KEYS": (
+        {
+            **{"Initiator_IP": DEVICE, "Responder_IP": SERVER, "URL": "https://toos.cisco.com"},
+            **{"Action": "Allow", "Responder_Bytes": "7400"},
+            "Destination_Port___ICMP_Code": "443 (https) / udp",
+        },
+        {**BLOCKED_ALIAS, "outcome": "unknown", "answered": ""},
     ),
     "FortiGate traffic": (
         {
@@ -395,6 +466,7 @@ FRAGMENTS = [
     *(
         ", ",
         '"',
+        '",',
         '\\"',
         "'",
         "}",
@@ -405,21 +477,47 @@ FRAGMENTS = [
         "\t",
         "\n",
         "\0",
+        "\x01",
+        "\u2028",
+        "%A1-1-AB: ",
+    ),
+    *(
         "message repeated 2 times: [ ",
         '"message":"',
+        "FileAction: Block",
+        "ConnectType: Start",
+        "<30>Nov  3 ",
     ),
 ]
 STRANGERS_TEXT = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8)), max_size=6).map("".join)
 PLACES = ("URL: https://toos.cisco.com/", "UserAgent: ", "SSLCertificateSubject: ", "AccessControlRuleName: ")
+TAGS = ("%FTD-1-430003: ", "%FTD-session-6-430002 ", "Nov 27 10:00:00 fmc1 SFIMS: ")
 
 
-@given(STRANGERS_TEXT, st.sampled_from(PLACES), st.sampled_from([str, *WRAPPERS[:3]]))
+@given(
+    STRANGERS_TEXT,
+    st.sampled_from(PLACES),
+    st.sampled_from([str, *WRAPPERS[:5]]),
+    st.sampled_from(TAGS),
+    st.sampled_from(["Allow", "Block"]),
+    st.sampled_from(
+        [{}, {"dest_ip": STRANGER, "src_ip": "10.9.9.9", "action": "allowed", "bytes_in": "9999"}]
+    ),
+)
 def test_a_strangers_text_never_changes_address_device_or_outcome(
-    text: str, place: str, wrap: Callable[[str], str]
+    text: str, place: str, wrap: Callable[[str], str], tag: str, action: str, extracted: Event
 ) -> None:
-    line = f"%FTD-1-430003: {HEAD}{place}{text}, URL: https://toos.cisco.com"
-    answer = told({"_raw": wrap(line)})
-    assert (answer["ip"], answer["device"], answer["outcome"]) == (SERVER, DEVICE, "blocked")
+    head = HEAD.replace("Block", action)
+    answer = told(
+        {
+            **extracted,
+            "_raw": wrap(f"{tag}{head}{place}{text}, ResponderBytes: 74, URL: https://toos.cisco.com"),
+        }
+    )
+    outcome = "blocked" if action == "Block" else "allowed"
+    assert (answer["ip"], answer["device"], answer["outcome"]) == (SERVER, DEVICE, outcome)
+    # The firewall counted 74 bytes, however many a stranger names.
+    assert answer["answered"] != "true"
 
 
 @given(STRANGERS_TEXT, st.sampled_from(("url=https://toos.cisco.com/", 'user_agent="', 'fw_rule="')))

@@ -108,7 +108,7 @@ class Enricher:
         self._forms: Mapping[str, Callable[[str], object]] = {
             "address": _address_form,
             "device": _address_form,
-            "name": _name_form,
+            "name": self._name_form,
             "action": self._weigher.told_outcome,
         }
         self._blank = Answer("", dict.fromkeys(self.output_fields, ""), {})
@@ -226,6 +226,11 @@ class Enricher:
                 return "", found
         return field, names
 
+    def _name_form(self, text: str) -> Optional[str]:
+        # An alias and the canonical name by which an earlier run has replaced it mean the same.
+        name = parse_name(text)
+        return None if name is None or name.is_address else self._judge.true_name(name) or name.key
+
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
     ) -> dict[str, Value]:
@@ -266,11 +271,6 @@ def _device_of(reader: EventReader, swapped: bool) -> str:
 
 def _address_form(text: str) -> Optional[Address]:
     return parse_address(text.strip())
-
-
-def _name_form(text: str) -> Optional[str]:
-    name = parse_name(text)
-    return None if name is None or name.is_address else name.key
 
 
 def _choose_fields(fields: FieldMap, options: Options) -> FieldMap:

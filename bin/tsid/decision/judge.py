@@ -138,7 +138,7 @@ class Judge:
 
     def is_licensing_name(self, name: ReportedName) -> bool:
         """Return whether a name is canonical or an alias."""
-        return self._true_name(name) is not None
+        return self.true_name(name) is not None
 
     def decide(
         self,
@@ -227,7 +227,7 @@ class Judge:
         place = self._place(address, time)
         return self._at_endpoint(place, name) if place.endpoints else self._elsewhere(place, name)
 
-    def _true_name(self, name: ReportedName) -> Optional[str]:
+    def true_name(self, name: ReportedName) -> Optional[str]:
         """Return the canonical host of a name; None if it is not a licensing name."""
         if name.is_address or not name.observed:
             return None
@@ -282,7 +282,7 @@ class Judge:
         )
 
     def _elsewhere(self, place: _Place, name: ReportedName) -> Optional[Decision]:
-        host = self._true_name(name)
+        host = self.true_name(name)
         if host is None:
             return None
         row, verdict = None, UNVERIFIED

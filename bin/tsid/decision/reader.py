@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Callable, Optional
 
-from tsid.facts.fields import Event, FieldMap, values_of
+from tsid.facts.fields import ROLES, Event, FieldMap, values_of
 from tsid.text.addresses import canonical_address
 from tsid.text.names import ReportedName, parse_name
-from tsid.text.raw_events import read_raw
+from tsid.text.raw_events import RawFields, read_raw
 from tsid.text.sanitize import for_message
 
 _NOTHING: frozenset[str] = frozenset()
+_NO_FIELDS = RawFields()
 
 
 class EventReader:
@@ -31,15 +32,15 @@ class EventReader:
         #: The fields that describe a part of the connection.
         self.of_part = fields.of_part
         # None until the raw text has been read, which most events do not need.
-        self._raw: Optional[Mapping[str, str]] = None if raw else {}
+        self._raw: Optional[RawFields] = None if raw else _NO_FIELDS
 
     def values(self, role: str) -> list[str]:
         """Return the values of the first field of a role that has any."""
-        return self._first_of(self._raw_fields(), role) or self._first_of(self.event, role)
+        return self._first_of(self._raw_fields(), role) or self._first_of(self._extracted(role), role)
 
     def each(self, role: str) -> Iterator[tuple[str, list[str]]]:
         """Yield each field of a role that has values, first choice first, and its values."""
-        for event in (self._raw_fields(), self.event):
+        for event in (self._raw_fields(), self._extracted(role)):
             for field in self._fields.of(role):
                 values = values_of(event.get(field))
                 if values:
@@ -58,7 +59,7 @@ class EventReader:
         """
         unwanted = frozenset(map(_canonical, devices))
         return self._first_of(self._raw_fields(), "address", unwanted) or self._first_of(
-            self.event, "address", unwanted
+            self._extracted("address"), "address", unwanted
         )
 
     def names(self, swapped: bool) -> tuple[str, list[ReportedName]]:
@@ -69,7 +70,7 @@ class EventReader:
         Args:
             swapped: the event's destination is the device, so a field that names it does not count.
         """
-        rank, field, names = self._named(self.event, swapped)
+        rank, field, names = self._named(self._extracted("name"), swapped)
         raw_rank, _, raw_names = self._named(self._raw_fields(), swapped)
         if raw_names and (raw_rank <= rank or raw_rank < len(self._fields.of("name"))):
             known = {name.observed for name in names}
@@ -84,7 +85,12 @@ class EventReader:
                 same, and None for a value that means nothing.
         """
         raw = self._raw_fields()
-        found: list[str] = []
+        found = [
+            f"what the raw text has for {field} may be a stranger's, so no value counts"
+            for role in ROLES
+            for field in self._fields.of(role)
+            if field in raw.contested
+        ]
         for role, form in forms.items() if raw else ():
             field, extracted = self._meaning(self.event, role, form)
             _, logged = self._meaning(raw, role, form)
@@ -137,7 +143,15 @@ class EventReader:
                 return values
         return []
 
-    def _raw_fields(self) -> Mapping[str, str]:
+    def _extracted(self, role: str) -> Event:
+        """Return the event's fields; none where the raw text contains several values for the role.
+
+        An add-on would have taken one of them, maybe a stranger's.
+        """
+        contested = self._raw_fields().contested
+        return {} if contested and not contested.isdisjoint(self._fields.of(role)) else self.event
+
+    def _raw_fields(self) -> RawFields:
         if self._raw is None:
             self._raw = read_raw(" ".join(values_of(self.event.get("_raw"))))
         return self._raw

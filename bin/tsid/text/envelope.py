@@ -5,28 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 
-from tsid.text.syslog import CONTROL, match_after_header
+from tsid.text.syslog import match_after_header
 
 # The keys under which relays pass on a line as it came: message and event.original (Elastic Common Schema),
 # log (Docker's json-file driver, Fluent Bit), event (Splunk HEC), MESSAGE (journald, syslog-ng), msg and
 # rawmsg (rsyslog), _raw (Splunk, Cribl), short_message and full_message (GELF), raw_event (NXLog), line
-# (Loki), SyslogMessage (Azure Monitor), textPayload (Google Cloud Logging). None under which other loggers
-# write what a stranger has chosen, such as body or user_agent.
+# (Loki), SyslogMessage and RawData (Azure Monitor), textPayload (Google Cloud Logging). None under which
+# other loggers write what a stranger has chosen, such as body or user_agent.
 _KEYS = frozenset(
     (
-        *(
-            "message",
-            "@message",
-            "event",
-            "original",
-            "event.original",
-            "log",
-            "msg",
-            "rawmsg",
-            "raw",
-            "_raw",
-        ),
+        *("message", "@message", "event", "event.original", "log", "msg", "rawmsg", "raw", "_raw", "rawdata"),
         *(
             "raw_message",
             "raw_event",
@@ -38,26 +28,32 @@ _KEYS = frozenset(
         ),
     )
 )
-# The string of a cut text has no second quote.
-_STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"?', re.DOTALL)
-_COLON = re.compile(r"\s*:\s*(?=\")")
+# The objects that such keys may be in, and the one with a key of its own.
+_CARRIERS = frozenset(("event", "log", "result", "message", "jsonpayload"))
+_ORIGINAL, _OF_ORIGINAL = "original", ("event", "log")
+# A string, of which a cut text may lack the second quote, or what opens and closes objects and lists.
+_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"?|[{}\[\]]', re.DOTALL)
+_COLON = re.compile(r"\s*:\s*")
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
-_LEADING = re.compile(r"[\s\x00-\x1f\ufeff]+")
+# Some write a byte order mark as if it were Latin-1.
+_LEADING = re.compile(r"(?:[\s\x00-\x1f\ufeff]|\u00ef\u00bb\u00bf)+")
 # rsyslog and others announce JSON with a cookie.
 _OBJECT = re.compile(r"(?:@cee: ?)?(?:\[\s*)?\{(?=\s*\")")
 _REPEATED = re.compile(r"message repeated \d{1,9} times: \[ ?", re.IGNORECASE)
-_OPENINGS = {'"': '"', "'": "'", "[": "]", "(": ")"}
-# A quote ends a quoted text if nothing else of it follows. Within it, quotes are doubled, escaped or bare.
-_AFTER_QUOTE = r"(?=\s*(?:[,;|\]})\x00-\x1f]|\Z))"
-_DOUBLED = re.compile(rf'"((?:[^"]|"")*)"{_AFTER_QUOTE}')
-_CLOSING_QUOTE = re.compile(r"(?<!\\)[\"']" + _AFTER_QUOTE)
-_ESCAPED = re.compile(r"\\([\"'/\\])")
+# What may be around a line, and what ends it where nothing else of the line follows.
+_CLOSINGS = {
+    opening: re.compile(rf"{re.escape(closing)}(?=[ ,;]*(?:[\x00-\x1f]|\Z))")
+    for opening, closing in {"'": "'", "[": "]", "(": ")"}.items()
+}
+# A quoted cell of CSV: quotes within it are doubled.
+_CELL = re.compile(r'"((?:[^"]|"")*)"(?=\s*(?:[,;|\]})\x00-\x1f]|\Z))')
+_ESCAPED_OR_BARE = re.compile(r"\\([\"'/\\])|\"")
+# Stands for what may be the end of the line: no value goes on after a control character.
+_END = "\x1f"
 
 # A line in an object in a line, such as a container's log of a relay's output.
 _MAX_DEPTH = 4
-# More strings under such keys are not a line that a relay passed on.
-_MAX_STRINGS = 8
 
 
 def wrapped_lines(text: str) -> Iterator[str]:
@@ -86,39 +82,49 @@ def _unwrap(text: str) -> Iterator[str]:
     if opened:
         yield from _strings(text, opened.end())
         return
-    line = CONTROL.split(text, 1)[0].rstrip(" ,;")
-    repeated = match_after_header(line, _REPEATED)
+    repeated = match_after_header(text, _REPEATED)
     if repeated:
-        yield _without(line[repeated.end() :], "]")
+        yield _CLOSINGS["["].sub(_END, text[repeated.end() :])
         return
-    closing = _OPENINGS.get(line[:1])
-    if closing is None:
-        if leading:
-            yield text
-    elif closing in "\"'":
-        doubled = _DOUBLED.match(text)
-        if doubled and '""' in doubled.group(1):
-            yield doubled.group(1).replace('""', '"')
-        else:
-            yield _quoted(line, closing)
-    else:
-        yield _without(line[1:], closing)
+    closing = _CLOSINGS.get(text[:1])
+    cell = _CELL.match(text)
+    if cell and '""' in cell.group(1):
+        yield cell.group(1).replace('""', '"')
+    elif text[:1] == '"':
+        yield _ESCAPED_OR_BARE.sub(lambda found: found.group(1) or _END, text[1:])
+    elif closing:
+        yield closing.sub(_END, text[1:])
+    elif leading:
+        yield text
 
 
 def _strings(text: str, start: int) -> Iterator[str]:
-    """Yield the strings under the keys for lines in a JSON text, which may be cut."""
-    found = 0
-    while found < _MAX_STRINGS:
-        key = _STRING.search(text, start)
-        if key is None:
-            return
-        colon = _COLON.match(text, key.end())
-        start = colon.end() if colon else key.end()
-        if colon and key.group(1).lower() in _KEYS:
-            value = _STRING.match(text, start)
-            if value:
-                found, start = found + 1, value.end()
-                yield _decoded(value.group(1))
+    """Yield the strings under the keys for lines in a JSON text, the outermost first.
+
+    Args:
+        text: the text, which may be cut.
+        start: where the outermost object begins, after its brace.
+    """
+    found: list[tuple[int, str]] = []
+    # The keys of the objects and lists around a token; how many of them carry no line.
+    around: list[str] = []
+    strange, key, value_start = 0, "", -1
+    for token in _TOKEN.finditer(text, start):
+        mark = token.group()
+        if mark in "{[":
+            around.append(key if token.start() == value_start else "")
+            strange += around[-1] not in _CARRIERS
+        elif mark in "}]":
+            if not around:
+                break
+            strange -= around.pop() not in _CARRIERS
+        elif colon := _COLON.match(text, token.end()):
+            key, value_start = token.group(1).lower(), colon.end()
+        elif token.start() == value_start and not strange:
+            original = key == _ORIGINAL and around and around[-1] in _OF_ORIGINAL
+            if original or key in _KEYS:
+                found.append((len(around), token.group(1)))
+    yield from (_decoded(string) for _, string in sorted(found, key=itemgetter(0)))
 
 
 def _decoded(text: str) -> str:
@@ -133,15 +139,3 @@ def _decoded(text: str) -> str:
         if decoded.isascii()
         else decoded.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     )
-
-
-def _quoted(text: str, quote: str) -> str:
-    """Return what is within the quotes at the start of a text."""
-    closing = next((found for found in _CLOSING_QUOTE.finditer(text, 1) if found.group() == quote), None)
-    return _ESCAPED.sub(r"\1", text[1 : closing.start() if closing else len(text)])
-
-
-def _without(text: str, bracket: str) -> str:
-    """Return a text without the bracket that ends it."""
-    text = text.rstrip()
-    return text[:-1] if text.endswith(bracket) else text

@@ -5,28 +5,20 @@ from __future__ import annotations
 import re
 
 from tsid.text.envelope import wrapped_lines
-from tsid.text.syslog import end_of_record, match_after_header
+from tsid.text.syslog import cut_value, end_of_record, match_after_header
 
-# A syslog header, with the structured data of RFC 5424. Most other text has quotes, pairs, lists, brackets or
-# other tags before long.
-_DATA = r"\[[\w@.\-]{1,64}(?: [\w@.\-]{1,64}=\"[^\"\]]{0,256}\")*\]"
-_HEADER = rf"((?:[^\"=,%\[{{]|{_DATA}){{0,200}}?)"
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``, ASAs with Firepower
 # ``%ASA-``, and EMBLEM puts a class before the severity, which may be empty. FMC's own syslog alerts have the
-# tag ``SFIMS`` and no number.
-_FTD_TAG = (
-    r"(?:%?(?:FTD|NGIPS|ASA|FMC)-(?:[A-Za-z_]{0,20}-)?[0-9]-(43000[0-9])(?:\s*:|(?=\s))|SFIMS ?:(?= )) *"
+# tag ``SFIMS`` and no number, unless they pass a sensor's line on.
+_SFIMS = r"SFIMS(?:\[\d{1,9}\])? ?:"
+_TAG = re.compile(
+    rf"(?:(?:{_SFIMS} )?%?(?:FTD|NGIPS|ASA|FMC)-(?:[A-Za-z_]{{0,20}}-)?[0-9]-(43000[0-9])(?:\s*:|(?=\s))"
+    rf"|{_SFIMS}(?= )|(rec_type=71)(?!\S))[ \t]*"
 )
-_ENCORE_TAG = r"rec_type=71(?!\S)"
-_FTD_RECORD, _ENCORE_RECORD = (
-    re.compile(rf"{_HEADER}(?<![^\s>:\ufeff]){tag}") for tag in (_FTD_TAG, _ENCORE_TAG)
-)
-_TAG = re.compile(f"{_FTD_TAG}|{_ENCORE_TAG}")
+# The same alert by RFC 5424, whose header names the program.
+_SFIMS_RFC5424 = re.compile(r"(?:\d{1,6} )?<\d{1,3}>1 \S+ \S+ SFIMS \S+ \S+ (?:-|\[[^\]]*\]) ")
 # What all of these lines contain; most others do not.
 _MARKS = ("43000", "rec_type=71", "SFIMS")
-# A word after a program's name, a colon and a blank is part of that program's message; after a time it may
-# be a host.
-_MESSAGE = re.compile(r"(?<![0-9A-Z]):\s+[^\s:]")
 # Keys are words (``DstIP``, ``NAT_ResponderIP``), some of two (``Prefilter Policy``); values are unquoted and
 # may contain commas.
 _FTD_KEY = re.compile(r"([A-Z]\w{0,39}(?: [A-Z]\w{0,39})?):(?: |\Z)", re.ASCII)
@@ -51,11 +43,16 @@ _FOREIGN_TO_FTD = frozenset(
             "InitiatorPort",
             "ClientIP",
         ),
-        *("AC_RuleAction", "Action", "Responder Bytes", "Responder_Bytes"),
+        *("AC_RuleAction", "Action", "Responder Bytes", "Responder_Bytes", "Source_Port___ICMP_Type"),
+        "Destination_Port___ICMP_Code",
     )
 )
-# A peer chooses texts that stand before these, such as the user agent: the smallest of several counts.
+# What only the other kind of record has: the events of a number about parts of a connection, FMC's alerts.
+_OF_NUMBERED, _OF_ALERTS = frozenset(("InlineResult", "FileAction")), frozenset(("ConnectType",))
+# A peer chooses texts that are before these, such as the user agent: the smallest of several counts.
 _COUNTS = ("ResponderBytes",)
+# No name contains these, so a relay has put them there.
+_NAMES, _NOT_IN_NAMES = ("URL", "URI", "SSLServerName", "ReferencedHost"), re.compile(r"[\"<>]")
 _FOREIGN_TO_ENCORE = frozenset(
     (
         *(
@@ -89,6 +86,8 @@ _FOREIGN_TO_ENCORE = frozenset(
             "disposition",
             "inline_result",
             "file_action",
+            "utmaction",
+            "session_end_reason",
             "reason",
         ),
         *(
@@ -128,59 +127,83 @@ _FOREIGN_TO_ENCORE = frozenset(
 )
 
 
-def read_raw(text: str) -> dict[str, str]:
+class RawFields(dict[str, str]):
+    """The fields of a record under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``.
+
+    Attributes:
+        contested: the keys whose values do not count, because a stranger may have written them.
+    """
+
+    contested: frozenset[str] = frozenset()
+
+
+def read_raw(text: str) -> RawFields:
     """Read the raw text of a connection event.
 
     Args:
         text: the event's ``_raw``.
 
     Returns:
-        Its fields under the logger's own keys, e.g. ``DstIP`` or ``dest_ip``, and an FTD message's number as
-        ``message_id``; empty for other lines. Of several FTD records in one text, the first is read;
-        of several eNcore records, what they agree on.
+        Its fields, and an FTD message's number as ``message_id``; empty for other lines. Of several FTD
+        records in one text, the first is read; of several eNcore records, what they agree on.
 
         Only a syslog header may be in front, and what relays wrap lines in: strangers choose file names, URLs
         and user agents, in the lines of any program, and may put such a line there. For the same reason a
         value cannot replace an address: FTD writes the addresses before anything that the peers choose, so
         the first of two equal keys counts; eNcore does not, so a key that occurs with two values, in quotes
-        or not, has none. Keys of other formats, which the app reads in their place, are left out.
+        or not, is contested. Keys of other formats, which the app reads in their place, are left out.
     """
     if not any(mark in text for mark in _MARKS):
-        return {}
-    fields = _read_line(text)
-    if fields:
-        return fields
-    # Within a wrapping there may be any text, so only a strict header may be in front of the tag there.
-    lines = (line for line in wrapped_lines(text) if match_after_header(line, _TAG))
-    return next(filter(None, map(_read_line, lines)), {})
+        return RawFields()
+    return _read_line(text) or next(filter(None, map(_read_line, wrapped_lines(text))), RawFields())
 
 
-def _read_line(line: str) -> dict[str, str]:
-    ftd = _FTD_RECORD.match(line)
-    record = ftd or _ENCORE_RECORD.match(line)
-    if record is None or _MESSAGE.search(record.group(1)):
-        return {}
-    if ftd is None:
+def _read_line(line: str) -> RawFields:
+    tag = match_after_header(line, _TAG, labelled=True)
+    if tag is None:
+        alert = _SFIMS_RFC5424.match(line)
+        return _read_ftd(line, alert.end(), "") if alert else RawFields()
+    if tag.group(2):
         # A stranger's text may pretend that the record ends and another begins, so all of it is compared.
-        return _read_encore(line[len(record.group(1)) :].rstrip(_REMAINS))
-    end = end_of_record(line, ftd.end())
-    number = ftd.group(2)
-    return {**_read_ftd(line[ftd.end() : end]), **({"message_id": number} if number else {})}
+        return _read_encore(line[tag.start() :].rstrip(_REMAINS))
+    return _read_ftd(line, tag.end(), tag.group(1) or "")
 
 
-def _read_ftd(text: str) -> dict[str, str]:
+def _read_ftd(line: str, start: int, number: str) -> RawFields:
+    end = end_of_record(line, start)
     pieces: dict[str, list[str]] = {}
     value: list[str] = []
-    for piece in _without_remains(text).split(", "):
+    for piece in _without_remains(line[start:end]).split(", "):
         match = _FTD_KEY.match(piece)
         if match is None:
             value.append(piece)
         else:
             key, value = match.group(1), [piece[match.end() :]]
-            first = pieces.setdefault(key, value)
-            if key in _COUNTS and _is_less(value[0], first[0]):
-                pieces[key] = value
-    return {key: ", ".join(parts) for key, parts in pieces.items() if key not in _FOREIGN_TO_FTD}
+            pieces.setdefault(key, value)
+    fields = RawFields((key, cut_value(", ".join(parts))) for key, parts in pieces.items())
+    for key in _COUNTS:
+        # What ends the record may be a stranger's text.
+        counts = [
+            cut_value(count).rstrip(_REMAINS) for count in re.findall(rf"\b{key}: ([^,]*)", line[start:])
+        ]
+        if key in fields:
+            fields[key] = min(counts, key=_size)
+        elif counts:
+            fields.contested |= {key}
+    for key in _NAMES:
+        if key in fields:
+            fields[key] = _NOT_IN_NAMES.split(fields[key], 1)[0]
+    for key in _FOREIGN_TO_FTD | (_OF_ALERTS if number else _OF_NUMBERED):
+        fields.pop(key, None)
+    if number:
+        fields["message_id"] = number
+    return fields
+
+
+def _size(count: str) -> tuple[bool, int, str]:
+    """Return a key to order counts by: text that is not a count is larger than any."""
+    digits = count.lstrip("0") if count.isascii() and count.isdecimal() else None
+    return (True, 0, "") if digits is None else (False, len(digits), digits)
 
 
 def _without_remains(text: str) -> str:
@@ -190,27 +213,22 @@ def _without_remains(text: str) -> str:
     return inner[:-1] if inner.endswith(('"', "'")) else text
 
 
-def _is_less(text: str, other: str) -> bool:
-    """Return whether a text is a smaller number than another, or a number where that is none."""
-    if not (text.isascii() and text.isdecimal()):
-        return False
-    if not (other.isascii() and other.isdecimal()):
-        return True
-    digits, others = text.lstrip("0"), other.lstrip("0")
-    return (len(digits), digits) < (len(others), others)
-
-
-def _read_encore(text: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
+def _read_encore(text: str) -> RawFields:
+    fields = RawFields()
+    contested = set()
     for match in _ENCORE.finditer(text):
         key, value = match.group(1), match.group(2)
         if value.startswith('"'):
             value = value[1:-1]
         if fields.setdefault(key, value) != value:
-            fields[key] = ""
+            contested.add(key)
     starts: dict[str, str] = {}
     for match in _ENCORE_ANYWHERE.finditer(text):
         key, start = match.groups()
         if starts.setdefault(key, start) != start:
-            fields[key] = ""
-    return {key: value for key, value in fields.items() if key not in _FOREIGN_TO_ENCORE}
+            contested.add(key)
+    for key in _FOREIGN_TO_ENCORE:
+        fields.pop(key, None)
+    fields.update(dict.fromkeys(contested - _FOREIGN_TO_ENCORE, ""))
+    fields.contested = frozenset(contested - _FOREIGN_TO_ENCORE)
+    return fields

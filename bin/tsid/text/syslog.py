@@ -31,18 +31,19 @@ _START = re.compile(r"%?[A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80}(?= ?:|\Z)")
 # An ASA writes the message of the licensing agent behind a number of its own; behind others, such as 304001,
 # there is text that a stranger may have written.
 _TAG = re.compile(r"%?(?:ASA-[0-7]-4443\d\d: %?)?([A-Z][A-Z0-9_\-]{1,60}-[0-7]-[A-Z0-9_]{2,80})(?: ?:|\Z)")
-#: What no logger writes into a record.
+#: What no logger writes into a value.
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-# The tag of the next record, and the header in front of it.
-_NEXT_TAG = re.compile(
-    r"%[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,2}-(?:[a-z]{0,20}-)?[0-7]-[A-Z0-9_]{2,40} ?:"
+_LINE_END = re.compile(r"[\n\r\0]")
+# The next record: a header with a time, or one with a tag. A tag alone may be in a value, and ends only that.
+_ANY_TAG = (
+    r"(?:%[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,2}-(?:[a-z]{0,20}-)?[0-7]-[A-Z0-9_]{2,40} ?:|SFIMS ?: )"
 )
-_NEXT_HEADER = re.compile(
-    r"(?:(?:\d{1,6} )?<\d{1,3}>"
-    rf"|(?:(?:{_MONTHS}) [ \d]\d |\d{{4}}-\d\d-\d\dT)(?:\d{{4}} )?\d\d:\d\d:\d\d)[^,=\"%]{{0,150}}\Z"
-    r"|\s[\w.\-]{1,64}[ :]{0,4}\Z"
+_TIME = rf"(?:(?:{_MONTHS}) [ \d]\d |\d{{4}}-\d\d-\d\dT)"
+_NEXT_RECORD = re.compile(
+    rf"(?:\d{{1,6}} )?<\d{{1,3}}>(?:1 |[:*. ]{{1,3}})?(?:{_TIME}|[^,=\"%<]{{0,150}}{_ANY_TAG})"
+    rf"|{_TIME}(?:\d{{4}} )?\d\d:\d\d:\d\d[^,=\"%<]{{0,150}}{_ANY_TAG}"
 )
-_MAX_NEXT_HEADER = 200
+_TAG_IN_VALUE = re.compile(rf"(?:\s[\w.\-]{{1,64}}[ :]{{0,4}})?{_ANY_TAG}")
 # Unified Communications Manager puts the alert's name first.
 _ALERT = re.compile(r"%?UC_\w{1,40}-[0-7]-\w{1,60} ?: *%?\[AlertName=([\w\-]{1,120})\]")
 
@@ -72,30 +73,42 @@ def read_tag(line: str) -> Optional[Tag]:
         return None
     alert = _ALERT.match(line, start.start())
     if alert:
-        return Tag("", alert.group(1), line[alert.end() : end_of_record(line, alert.end())])
+        return Tag("", alert.group(1), _text_of(line, alert.end()))
     tag = _TAG.match(line, start.start())
-    return Tag(tag.group(1), "", line[tag.end() : end_of_record(line, tag.end())].strip()) if tag else None
+    return Tag(tag.group(1), "", _text_of(line, tag.end()).strip()) if tag else None
+
+
+def _text_of(line: str, start: int) -> str:
+    return cut_value(line[start : end_of_record(line, start)])
 
 
 def end_of_record(text: str, start: int) -> int:
-    """Return where a record ends: at a control character, or before the header of the next one.
+    """Return where a record ends: at the end of its line, at NUL, or before the header of the next one.
 
     Args:
         text: one or more records; relays put several together, and strangers may pretend that there are more.
         start: where the record's own text starts, after its tag.
     """
-    control = CONTROL.search(text, start)
-    end = control.start() if control else len(text)
-    tag = _NEXT_TAG.search(text, start, end)
-    if tag is None:
-        return end
-    near = max(start, tag.start() - _MAX_NEXT_HEADER)
-    header = _NEXT_HEADER.search(text, near, tag.start())
-    return header.start() if header else tag.start()
+    line = _LINE_END.search(text, start)
+    end = line.start() if line else len(text)
+    following = _NEXT_RECORD.search(text, start, end)
+    return following.start() if following else end
+
+
+def cut_value(text: str) -> str:
+    """Return a value up to what no logger writes into one: a control character, or the tag of a record."""
+    ending = CONTROL.search(text)
+    if ending:
+        text = text[: ending.start()]
+    if "%" in text or "SFIMS" in text:
+        tag = _TAG_IN_VALUE.search(text)
+        if tag:
+            text = text[: tag.start()]
+    return text
 
 
 def match_after_header(
-    line: str, start: re.Pattern[str], *, by_program: bool = False
+    line: str, start: re.Pattern[str], *, by_program: bool = False, labelled: bool = False
 ) -> Optional[re.Match[str]]:
     """Return the match of an expression right after a line's header, if any; None if it is not there.
 
@@ -103,6 +116,7 @@ def match_after_header(
         line: the line.
         start: what must follow the header.
         by_program: a program such as ``app[7]:`` may have written it, not only IOS XR, which names its own.
+        labelled: after time and host there may be one more word, such as the tag that FMC's alerts can have.
     """
     ietf = _RFC5424.match(line)
     priority = ietf or _PRIORITY.match(line)
@@ -110,6 +124,7 @@ def match_after_header(
     # A host may be named at the start and after each time; a device's own name and a program have a colon.
     # Any other word is part of a program's text.
     may_be_host, named, node, program, timed = ietf is None, False, False, False, False
+    had_time, labels = False, 0
     while place < min(len(line), _MAX_HEADER):
         if line[place] in " \t:\ufeff":
             place += 1
@@ -131,13 +146,15 @@ def match_after_header(
         word, place = next_word.group(), next_word.end()
         was_timed, timed = timed, bool(_WHEN.match(word))
         if word == "-" or timed or (was_timed and _ZONE.match(word)):
-            may_be_host = ietf is None and not named
+            may_be_host, had_time, labels = ietf is None and not named, True, 0
         elif _PROGRAM.match(word) and (node or by_program) and not program:
-            program, may_be_host = True, False
+            program, may_be_host, labels = True, False, 0
         elif word.endswith(":") and _NAME.match(word) and not named and not program:
-            named, may_be_host = True, False
+            named, may_be_host, labels = True, False, 0
         elif may_be_host and _NAME.match(word):
-            may_be_host = False
+            may_be_host, labels = False, 1 if labelled and had_time else 0
+        elif labels and _NAME.match(word):
+            labels = 0
         else:
             return None
     return None
