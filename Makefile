@@ -140,10 +140,10 @@ mutate: $(LIB) $(MUTATION)/.made ## run mutation tests; make mutate ARGS='tsid.t
 	@mkdir -p mutants && ln -sfn bin src && ln -sfn src mutants/bin
 	@$(MUTATION)/bin/mutmut run $(ARGS) && $(MUTATION)/bin/mutmut results
 
-nightly: ## run the slow checks: many examples, long fuzzing, AppInspect with SDK 3, README in a bare Debian, bench, endurance
+nightly: ## run the slow checks: many examples, long fuzzing, AppInspect and tests with SDK 3, README in a bare Debian, bench, endurance
 	$(MAKE) test ARGS=--hypothesis-profile=nightly
 	$(MAKE) fuzz
-	$(MAKE) inspect SDK=3
+	$(MAKE) inspect test SDK=3
 	$(MAKE) readme
 	$(MAKE) bench
 	$(MAKE) endurance

@@ -56,7 +56,7 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
     )
 
     def load(self) -> None:
-        """Load the lookups, and tell Splunk which fields the command reads."""
+        """Load the lookups, and report to Splunk which fields the command reads."""
         started = perf_counter()
         # The lookups stay until the end, so the garbage collector need not examine them.
         gc.disable()

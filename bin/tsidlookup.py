@@ -14,7 +14,7 @@ from tsidsplunk.options import Choice
 from splunklib.searchcommands import Configuration, GeneratingCommand, Option, dispatch
 
 from tsid.facts.allow import FORMATS, load_services
-from tsid.facts.candidates import candidate_search
+from tsid.facts.candidates import candidate_search, traffic_search, web_search
 from tsid.facts.clocks import load_clocks
 from tsid.facts.digests import file_digests
 from tsid.facts.errors import TsidError
@@ -22,7 +22,8 @@ from tsid.facts.lookups import load_lookups
 from tsid.facts.messages import load_failures, load_messages
 
 TABLES = ("endpoints", "aliases", "networks", "relays")
-CANDIDATES, MESSAGES, FILES, PROBLEMS = "candidates", "messages", "files", "problems"
+MESSAGES, FILES, PROBLEMS = "messages", "files", "problems"
+SEARCHES = {"candidates": candidate_search, "traffic": traffic_search, "web": web_search}
 ALLOW, ROWS = "allow", "rows"
 
 
@@ -34,7 +35,7 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
 
     table = Option(
         default=TABLES[0],
-        validate=Choice((*TABLES, CANDIDATES, MESSAGES, FILES, PROBLEMS, ALLOW)),
+        validate=Choice((*TABLES, *SEARCHES, MESSAGES, FILES, PROBLEMS, ALLOW)),
     )
     format = Option(default=ROWS, validate=Choice(tuple(FORMATS)))
 
@@ -69,8 +70,8 @@ class TsidLookupCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         if self.table == PROBLEMS:
             yield from self._problems()
             return
-        if self.table == CANDIDATES:
-            yield {"search": candidate_search(self._lookups)}
+        if self.table in SEARCHES:
+            yield {"search": SEARCHES[self.table](self._lookups)}
             return
         if self.table == ALLOW:
             yield from FORMATS[self.format](load_services(LOOKUPS, self._lookups, time.time()))

@@ -274,7 +274,7 @@ def _ledger(splunk: Splunk) -> str:
             _differs("the number of rows after two merges", 1, len(same))
     finally:
         _remove(splunk, path)
-    return "merged twice, one row, with device beside _key"
+    return "merged twice, one row, with device and _key"
 
 
 def _pruned(splunk: Splunk) -> str:
@@ -290,7 +290,7 @@ def _pruned(splunk: Splunk) -> str:
             fields = f"dest_ip={address} dest_port=443 url=https://toos.cisco.com action=blocked"
             _send(splunk, index, f"{now} src_ip=10.0.0.{number} {fields}")
         _wait(lambda: splunk.search(f"search index={index} | stats count")[0].get("count") == str(_EVENTS))
-        # The commands behind tsidenrich name none of the fields that it reads.
+        # The commands after tsidenrich name none of the fields that it reads.
         for option in ("", " keep=licensing", " keep=flagged"):
             search = f"search index={index} | tsidenrich{option} | stats count BY tsid_verdict"
             rows = splunk.search(search)

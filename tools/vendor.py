@@ -102,7 +102,7 @@ def build(root: Path = ROOT, flavour: Flavour = DEFAULT) -> None:
     # Without build isolation: pip would fetch a setuptools without a hash to build splunk-sdk.
     exact = ["--no-deps", "--require-hashes", "--no-build-isolation", "--use-pep517", "--no-compile"]
     if flavour is not DEFAULT:
-        # The Python of this build need not be one that the libraries run on.
+        # The Python of this build need not be able to run the libraries.
         exact += ["--only-binary", ":all:", "--python-version", flavour.pythons]
     ran = subprocess.run([*pip, *exact, "--target", made, "-r", requirements], check=False)
     if ran.returncode:

@@ -22,7 +22,7 @@ from splunklib.searchcommands.internals import ObjectView
 from tsid.facts.errors import TsidError
 from tsid.text.sanitize import for_message
 
-_BY_SPLUNK = "Splunk starts this command for a search, and sends it the search at once."
+_BY_SPLUNK = "Splunk starts this command for a search and sends it the search at once."
 
 
 class TsidCommand:

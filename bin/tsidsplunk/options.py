@@ -43,7 +43,7 @@ class Checked(validators.Validator, Generic[T]):  # type: ignore[misc]
         """Return the value of the text.
 
         Raises:
-            ValueError: the value is not allowed; the text of the error tells the user what to write instead.
+            ValueError: the value is not allowed; the text of the error says what to write instead.
         """
         raise NotImplementedError
 
@@ -131,5 +131,5 @@ class Time(Checked[float]):
         except ValueError:
             moment = math.nan
         if not 0 < moment < math.inf:
-            raise ValueError("give a time in epoch seconds, as now() yields it")
+            raise ValueError("give a time in epoch seconds, as now() returns it")
         return moment

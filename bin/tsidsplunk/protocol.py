@@ -60,7 +60,7 @@ def read_request(stream: BinaryIO) -> Optional[Request]:
     metadata, body = int(match.group(1)), int(match.group(2))
     if metadata > MAX_METADATA:
         raise ChunkError(
-            f"the chunk's metadata from Splunk is said to be {metadata} bytes long, more than {MAX_METADATA}"
+            f"the chunk's metadata from Splunk is announced as {metadata} bytes, more than {MAX_METADATA}"
         )
     return Request(_decode(b"".join(_blocks(stream, metadata, "metadata", _BLOCK))), body)
 

@@ -107,7 +107,7 @@ class Section(NamedTuple):
 
 
 def main(app: Path = ROOT) -> int:
-    """Run the demo with the app in that folder; the exit status is 0 if the command told the truth."""
+    """Run the demo with the app in that folder; the exit status is 0 if the command's answers are right."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     console = Console(highlight=False)
@@ -263,7 +263,7 @@ def _names(observed: str, host: str, width: int) -> Text:
 def _show_reasons(console: Console, named: Sequence[Record]) -> None:
     """Reason and advice for one event of each verdict that an analyst should look at, best a blocked one.
 
-    After them come those for one that was let through and not answered.
+    They are followed by those for an event that was let through and not answered.
     """
     console.print("\nReason and advice, one event of each verdict", style="bold")
     for verdict in _FLAGGED:

@@ -6,8 +6,8 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from lab import ROOT
@@ -16,7 +16,7 @@ from lab.cli.terminal import safe_text
 from lab.errors import Message, ProtocolError, SearchFailed, UsageError
 from lab.host.command_line import split_command
 from lab.host.events import FORMATS, STDIN, read_events
-from lab.host.extraction import ALL
+from lab.host.extraction import ALL, DEFAULT_FIELDS
 from lab.host.host import CommandHost
 from lab.host.reply import Metrics
 from lab.host.search import Search
@@ -29,6 +29,9 @@ examples:
   zcat fw.jsonl.gz | python -m lab run 'tsidenrich keep=licensing' - --format jsonl --output json
 """
 
+_SHOWN_COLUMNS = 12
+
+_KEEP = re.compile(r"\bkeep\s*=\s*\S+")
 _MISSING_MODULE = re.compile(r"No module named|ModuleNotFoundError|ImportError")
 
 
@@ -68,13 +71,13 @@ def run(options: argparse.Namespace) -> int:
     """
     command, arguments = split_command(options.command)
     fields = [name.strip() for name in options.fields.split(",") if name.strip()]
-    # As with `| table` behind it, or without.
+    # As with `| table` after it, or without.
     host = CommandHost(
         options.app, command, python=options.python, timeout=options.timeout, wanted=fields or [ALL]
     )
     try:
         with host.start(arguments) as search:
-            events = _input(search, options)
+            events = _input(search, options, lambda: _fields_read(host, search, arguments))
             # Events that scroll by are progress enough, and a counter would run into them.
             scrolling = options.output != "table" and sys.stdout.isatty()
             if sys.stderr.isatty() and not scrolling:
@@ -94,14 +97,46 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _input(search: Search, options: argparse.Namespace) -> Iterator[Record]:
+def _input(
+    search: Search, options: argparse.Namespace, fields_read: Callable[[], set[str]]
+) -> Iterator[Record]:
     if search.generating:
         if options.files:
             raise UsageError(f"{options.command!r} generates its own events: leave out {options.files[0]}")
         return iter(())
     if not options.files and sys.stdin.isatty():
         raise UsageError("no events: name a file, or pipe them in and give their --format")
-    return read_events(options.files or [STDIN], options.format)
+    files = options.files or [STDIN]
+    return chain.from_iterable(_checked(path, options.format, fields_read) for path in files)
+
+
+def _checked(path: str, file_format: str | None, fields_read: Callable[[], set[str]]) -> Iterator[Record]:
+    """Yield the events of a file; warn if there are none, or none with a field that the command reads."""
+    found: dict[str, None] = {}
+    for event in read_events([path], file_format):
+        found.update(dict.fromkeys(event))
+        yield event
+    name = "stdin" if path == STDIN else path
+    if not found:
+        _show_messages([Message("WARN", f"{name}: no events")])
+        return
+    read = fields_read()
+    if read and read.isdisjoint(found):
+        columns = ", ".join(list(found)[:_SHOWN_COLUMNS]) + (", …" if len(found) > _SHOWN_COLUMNS else "")
+        cure = 'name them, as in tsidenrich ip="Destination IP" name=URL; for raw text raw=true'
+        text = f"{name}: the command reads none of the columns in it ({columns}): {cure}"
+        _show_messages([Message("WARN", text)])
+
+
+def _fields_read(host: CommandHost, search: Search, arguments: str) -> set[str]:
+    """Return the fields that the command reads, without those of all events; empty if it does not say."""
+    fields = search.required_fields
+    others = _KEEP.sub("", arguments)
+    if ALL in fields and others != arguments:
+        # It asks for all fields to return them, and without the option for those that it reads.
+        with host.start(others) as again:
+            fields = again.required_fields
+    return set() if ALL in fields else set(fields) - (DEFAULT_FIELDS - {"_raw"})
 
 
 def _explain_missing_library(error: Exception, app: Path) -> None:

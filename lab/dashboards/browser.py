@@ -51,6 +51,8 @@ class Panel(NamedTuple):
         marks: of a chart, how many marks of each colour have a size.
         legend: of a chart, the names of its series.
         cut: texts that end in an ellipsis for want of room.
+        broken: of a table, words of the headings that do not fit into a line.
+        half: of a table, rows of which a part is out of sight.
     """
 
     id: str
@@ -66,6 +68,8 @@ class Panel(NamedTuple):
     marks: Mapping[str, int]
     legend: Sequence[str]
     cut: Sequence[str]
+    broken: Sequence[str]
+    half: Sequence[Sequence[str]]
 
 
 # Runs in the page.
@@ -104,7 +108,35 @@ _PANELS = """() => [...document.querySelectorAll('[data-test=viz-item]')].map((i
     }
     return '';
   })() : '';
+  const isHalf = (row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    for (let e = row.parentElement; e && e !== item.parentElement; e = e.parentElement) {
+      const frame = e.getBoundingClientRect();
+      const clips = getComputedStyle(e).overflowY !== 'visible';
+      if (clips && top < frame.bottom - 1 && bottom > frame.bottom + 1) return true;
+    }
+    return false;
+  };
+  const half = kind !== 'splunk.table' ? [] : all('[data-test=row]').filter(isHalf)
+    .map((row) => all('[data-test=cell]', row).map(text));
+  const isBroken = (node, word, at) => {
+    const range = document.createRange();
+    range.setStart(node, at);
+    range.setEnd(node, at + word.length);
+    return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+  };
+  const broken = all('[data-test=head-cell]').flatMap((head) => {
+    const found = [];
+    const walker = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      [...node.data.matchAll(/\\S+/g)].filter(({ 0: word, index }) => isBroken(node, word, index))
+        .forEach(({ 0: word }) => found.push(word));
+    }
+    return found;
+  });
   return {
+    half,
+    broken,
     cut: all('*').filter((e) => e.children.length === 0 && e.scrollWidth > e.clientWidth + 1 &&
       getComputedStyle(e).textOverflow === 'ellipsis').map(text),
     id: item.dataset.id, kind, painted, trouble, fill, rows, marks,

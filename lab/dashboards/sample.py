@@ -74,7 +74,7 @@ def make_sample(
 
 
 def _with_overdrawn_device(fleet: Fleet, days: int) -> Fleet:
-    """Let a device whose traffic is in order say that it uses more than it has licences for."""
+    """Let a device whose traffic is in order say that it uses more licences than it has."""
     device = next((one for one in fleet.devices.values() if one.fate == DOUBLED), None)
     if device is None:
         return fleet

@@ -134,7 +134,7 @@ class Splunkd:
         return {"version": "lab"} if api == "server/info" else None
 
     def row(self, collection: str, key: str, *, remove: bool = False) -> Optional[Mapping[str, Any]]:
-        """Return a row of a collection, and remove it if told so; None if there is none."""
+        """Return a row of a collection, and remove it if asked to; None if there is none."""
         rows = self._splunk.collections.get(collection, {})
         return rows.pop(key, None) if remove else rows.get(key)
 

@@ -179,6 +179,8 @@ _ODD = (
     [b'dest_ip,__mv_dest_ip\n"203.0.113.1","$203.0.113.1$;$72.163.4.38$"\n"72.163.4.38",""\n'],
     [b'dest_ip,__mv_url\n"72.163.4.38","$toos.cisco.com$"\n"72.163.4.38","$a$;$toos.cisco.com$"\n'],
     [b'tsid_verdict,dest_ip,tsid_host\nstale,"203.0.113.1",\n,"72.163.4.38",\n'],
+    [b'"dest_ip","__mv_url","tsid_host"\r\n"72.163.4.38","",""\r\n"203.0.113.1","","x"\n"","",""\r\n'],
+    [b"dest_ip,url,src_port\n203.0.113.1,n/a,1 (x)\n72.163.4.38,toos.cisco.com/a,443 (https)\ncafe,Cafe,\n"],
     [b'src_ip,dest_ip,src_port\n"10.0.0.1","203.0.113.1",40000\n"10.0.0.2","203.0.113.2",40001\n'],
 )
 

@@ -63,7 +63,7 @@ def check(data: bytes) -> None:
     _check_fields(text)
     _check_smuggling(text)
     alone = _check_event({"_raw": text})
-    # A raw text that is no record changes nothing.
+    # A raw text that is not a record changes nothing.
     fields = {"DstIP": _SERVER, "SrcIP": _DEVICE, "url": "www.example.com", "action": "Block"}
     answer = _check_event({**fields, "_raw": text})
     assert read_raw(text) or answer.fields == _parts().plain.enrich(fields).fields

@@ -153,7 +153,7 @@ def _header_of(content: bytes) -> set[str]:
 
 
 def _cuts_of(content: bytes) -> Sequence[int]:
-    """Return where to cut: behind the first lines, and at some bytes."""
+    """Return where to cut: after the first lines, and at some bytes."""
     lines = [place + 1 for place, byte in enumerate(content) if byte in b"\r\n"]
     return (*lines[:_CUTS], *range(1, len(content), 1 + len(content) // _CUTS))
 

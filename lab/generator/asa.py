@@ -31,7 +31,7 @@ _NORMALISED = {_BUILT: "allowed", _TEARDOWN: "teardown", _DENY: "blocked"}
 _ACTIONS: Actions = {
     ALLOWED: (Action(_BUILT), Action(_BUILT), Action(_BUILT, answered=False)),
     BLOCKED: (Action(_DENY, answered=False),),
-    # Of packets that are no attempt to connect.
+    # Of packets that are not an attempt to connect.
     UNKNOWN: (Action(_DENY, answered=False),),
 }
 # Whether built and ended are logged.
@@ -83,7 +83,7 @@ class _Message(NamedTuple):
 
     * ``verb``, ``number`` with the severity in front, ``text``
     * ``source``, ``destination``: as the add-on sees them; ``fields``: its other fields
-    * ``answered``: whether the server answered, as far as the message tells
+    * ``answered``: whether the server answered, as far as the message shows it
     """
 
     verb: str

@@ -49,7 +49,7 @@ _MAX_PAUSE_DAYS = 20
 _ASA, _FTD = "cisco:asa", "cisco:ftd:syslog"
 # Of the days of a device that has contacts which prove nothing besides its others.
 _SHARE_OF_NOISE = 0.05
-# Further apart than the begin and the end of a connection, so that contacts of one device are told apart.
+# Further apart than the begin and the end of a connection, so that contacts of one device are distinct.
 _MIN_GAP_SECONDS = 120
 
 
@@ -63,11 +63,11 @@ class Device(NamedTuple):
         allowed: the days with a success: an exchange that was let through and answered.
         blocked: the days on which it was blocked or led to a block page.
         filtered: those of them on which it was led to a block page.
-        unproven: the days on which it was let through, and no event tells that the server answered.
+        unproven: the days on which it was let through, and no event shows that the server answered.
         unsettled: the days with contacts that no outcome is known of: pings, other ports, late packets.
         complained: the days on which it said itself that it failed, and did not take it back.
         recovered: the days on which it said itself that it had reached the server again.
-        noncompliant: the days on which it said that it uses more than it has licences for.
+        noncompliant: the days on which it said that it uses more licences than it has.
     """
 
     address: str
@@ -96,7 +96,7 @@ class Device(NamedTuple):
         return max((day for day in self.recovered if day < before), default=None)
 
     def complains(self, before: int) -> bool:
-        """Whether a complaint stands: a later word that all is well takes it back, traffic does not."""
+        """Whether a complaint is still open: a later report that all is well clears it, traffic does not."""
         complained = max((day for day in self.complained if day < before), default=None)
         recovered = self.last_recovered(before)
         return complained is not None and (recovered is None or complained > recovered)
@@ -113,7 +113,7 @@ class Connection(NamedTuple):
     Attributes:
         day, device, firewall, verdict: whose connection, when, where, and with what.
         outcome: that of its end, if that is logged; so a block counts before an allow at the same time.
-        answered: ``true`` if any event tells that the server answered, else ``false`` if any denies it.
+        answered: ``true`` if any event shows that the server answered, else ``false`` if any denies it.
     """
 
     day: int

@@ -73,7 +73,7 @@ class Flow(NamedTuple):
 
     * ``outcome``: what became of it in the end; ``action``: the firewall's word for that
     * ``answered``: whether the server answered a client that was let through
-    * ``logged``: one of `ANY`, `BEGIN_ONLY`, `END_TOO`, where the log tells the two apart
+    * ``logged``: one of `ANY`, `BEGIN_ONLY`, `END_TOO`, if the log distinguishes them
     """
 
     serial: str

@@ -41,7 +41,7 @@ _NAME_KEYS = ("URL", "SSLServerName", "ReferencedHost")
 
 
 class Line(NamedTuple):
-    """One message: its number, its pairs in order, the server's name and its key, and what it tells."""
+    """One message: its number, its pairs in order, the server's name and its key, and what it shows."""
 
     message: str
     pairs: dict[str, str]

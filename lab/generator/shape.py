@@ -26,7 +26,7 @@ class Delivered(NamedTuple):
     * ``connection``: the connection's identity, if the event contains it
     * ``connection_extracted``: whether fields contain it, not only ``_raw``
     * ``outcome``: of this event, where it differs from that of the connection
-    * ``answered``: whether the server answered, as far as this event tells
+    * ``answered``: whether the server answered, as far as this event shows it
     * ``evidence_extracted``: whether fields contain all that both follow from, not only ``_raw``
     """
 

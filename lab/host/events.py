@@ -14,8 +14,9 @@ import re
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO, cast
 
@@ -32,6 +33,21 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 
 STDIN = "-"
 
+# How many bytes show how a text is written.
+_PEEK = 4096
+# The encodings other than UTF-8, by the first bytes: with a byte order mark, or two letters or digits.
+_ENCODINGS: Mapping[str, Callable[[bytes], object]] = {
+    "utf-16": re.compile(b"\xff\xfe|\xfe\xff").match,
+    "utf-16-le": re.compile(rb"[^\0]\0[^\0]\0").match,
+    "utf-16-be": re.compile(rb"\0[^\0]\0[^\0]").match,
+}
+# What Excel reads in the first line of a table.
+_SEPARATOR = re.compile('"?sep=(.)"?', re.IGNORECASE)
+_QUOTED = re.compile('"[^"]*"')
+# The keys of what Splunk exports: an event a line, none after the last; or all events, and keys about them.
+_EXPORT = {"preview", "offset", "lastrow", "result"}
+_REPORT = {"preview", "init_offset", "messages", "fields", "highlighted", "post_process_count"}
+
 # Surrogates that a JSON escape can name and UTF-8 cannot encode, without those that represent single bytes.
 _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
@@ -40,24 +56,29 @@ def read_events(paths: Iterable[str], file_format: str | None = None) -> Iterato
     """Yield the events of some files, one after the other; ``-`` is stdin.
 
     * tsv: a header row, cells between tabs, nothing quoted, as a table is copied out of a web page; a row may
-      lack empty cells at its end
-    * csv: a header row; ``__mv_`` columns, as Splunk writes them, are understood
+      lack empty cells at its end. If a name in the header is quoted, it is csv with tabs
+    * csv: a header row; ``__mv_`` columns, as Splunk writes them, are understood. What separates cells is
+      the header's most frequent mark, or what a first line ``sep=;`` says
     * jsonl: an object a line. Nested objects are flattened with dots, as with Splunk's KV_MODE=json; a list
-      is a multivalue (of objects: ``a{}.b``); numbers keep their spelling; null is an absent value
+      is a multivalue (of objects: ``a{}.b``); numbers keep their spelling; null is an absent value. Of what
+      Splunk exports as JSON, these are the objects in ``result`` or ``results``, without previews
     * raw: each line is the ``_raw`` of an event
 
-    ``file_format`` None: by each file's ending.
+    ``file_format`` None: by each file's ending. Text is UTF-8 or UTF-16; lines end with LF, CR LF or CR.
 
     Raises:
         EventError: with file, line and cure; a file cannot be read or is not well formed.
     """
     for path in paths:
         parse = _PARSERS[file_format or _format_of(path)]
-        with _open(path) as lines:
+        with _open(path) as data:
             try:
-                yield from parse(lines, "stdin" if path == STDIN else path)
+                with _text(data) as lines:
+                    yield from parse(lines, "stdin" if path == STDIN else path)
             except (OSError, EOFError, zlib.error) as error:
                 raise EventError(f"{path}: cannot be read: {error}") from None
+            except UnicodeError as error:
+                raise EventError(f"{path}: not text: {error}: save it as UTF-8") from None
 
 
 def write_jsonl(events: Iterable[Record], out: TextIO) -> None:
@@ -107,7 +128,7 @@ def _format_of(path: str) -> str:
 
 
 @contextmanager
-def _open(path: str) -> Iterator[TextIO]:
+def _open(path: str) -> Iterator[IO[bytes]]:
     with ExitStack() as files:
         try:
             if path == STDIN:
@@ -118,19 +139,38 @@ def _open(path: str) -> Iterator[TextIO]:
                 data = files.enter_context(Path(path).open("rb"))
         except OSError as error:
             raise EventError(f"{path}: cannot be opened: {error.strerror or error}") from None
-        # newline="\n": a carriage return within a value is part of it, and a line ends at \n only.
-        lines = io.TextIOWrapper(cast("BinaryIO", data), "utf-8-sig", "surrogateescape", "\n")
-        try:
-            yield lines
-        finally:
-            lines.detach()
+        yield data
+
+
+@contextmanager
+def _text(data: IO[bytes]) -> Iterator[TextIO]:
+    """Decode a text by what it starts with."""
+    buffer = data if hasattr(data, "peek") else io.BufferedReader(cast("Any", data))
+    start: bytes = cast("Any", buffer).peek(_PEEK)
+    encoding = next((name for name, is_start in _ENCODINGS.items() if is_start(start)), "utf-8-sig")
+    # A carriage return within a value is part of it, so lines end at one only if there is no other end.
+    end = "\r" if b"\r" in start[:-2] and b"\n" not in start else "\n"
+    lines = io.TextIOWrapper(cast("BinaryIO", buffer), encoding, "surrogateescape", end)
+    try:
+        yield lines
+    finally:
+        lines.detach()
 
 
 def _read_csv(lines: TextIO, name: str) -> Iterator[Record]:
+    first = next(lines, "")
+    said = _SEPARATOR.fullmatch(first.rstrip("\r\n"))
+    names = _QUOTED.sub("", first)
+    separator = said[1] if said else max(",;\t|", key=names.count)
+    # The blank line keeps the numbers of the others.
+    return _read_cells(chain(["\n" if said else first], lines), separator, name)
+
+
+def _read_cells(lines: Iterable[str], separator: str, name: str) -> Iterator[Record]:
     try:
-        yield from read_table(lines, skip_blank=True).records
+        yield from read_table(lines, skip_blank=True, separator=separator).records
     except TableError as error:
-        cure = "quote cells that contain a comma, a quote or a line break, and double the quotes in them"
+        cure = f"quote cells with {separator!r}, a quote or a line break, and double the quotes in them"
         raise EventError(f"{name}:{error.line}: {error}: {cure}") from None
 
 
@@ -141,6 +181,9 @@ def _read_tsv(lines: TextIO, name: str) -> Iterator[Record]:
         if not any(cells):
             continue
         if not columns:
+            if any(map(_QUOTED.fullmatch, cells)):
+                yield from _read_cells(chain(["\n"] * (number - 1), [line], lines), "\t", name)
+                return
             columns = _header(cells, name, number)
             continue
         if any(cells[len(columns) :]):
@@ -167,19 +210,36 @@ def _read_jsonl(lines: TextIO, name: str) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        found: dict[str, list[str]] = {}
         try:
             # Numbers keep their digits: Splunk would extract 1.50 as written.
             value = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
-            if not isinstance(value, dict):
-                raise EventError(f"{name}:{number}: not a JSON object: write one object a line (jq -c '.[]')")
-            _flatten(value, "", found)
+            for event in _exported(value, f"{name}:{number}"):
+                if not isinstance(event, dict):
+                    raise EventError(
+                        f"{name}:{number}: not a JSON object: write one object a line (jq -c '.[]')"
+                    )
+                found: dict[str, list[str]] = {}
+                _flatten(event, "", found)
+                full = ((field, values) for field, values in found.items() if values != [""])
+                yield {field: values if len(values) > 1 else values[0] for field, values in full}
         except ValueError as error:
             raise EventError(f"{name}:{number}: not JSON: {error}: write one object a line (jq -c)") from None
         except RecursionError:
             raise EventError(f"{name}:{number}: nested too deeply for an event: flatten it") from None
-        full = ((field, values) for field, values in found.items() if values != [""])
-        yield {field: values if len(values) > 1 else values[0] for field, values in full}
+
+
+def _exported(value: Any, place: str) -> list[Any]:
+    """Return the events in a line of JSON: itself, or the results in what Splunk exports."""
+    if not isinstance(value, dict):
+        return [value]
+    if isinstance(value.get("results"), list) and value.keys() - _REPORT <= {"results"}:
+        return list(value["results"])
+    if "preview" in value and value.keys() <= _EXPORT:
+        # Results of a preview come again.
+        return [value["result"]] if "result" in value and value["preview"] is False else []
+    if "preview" in value and not value.keys().isdisjoint(("rows", "columns")):
+        raise EventError(f"{place}: rows without the names of fields: export with output_mode=json")
+    return [value]
 
 
 def _flatten(value: Any, field: str, found: dict[str, list[str]]) -> None:

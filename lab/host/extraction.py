@@ -44,7 +44,7 @@ class Extraction:
     """The extraction of a search's fields from its events.
 
     Args:
-        wanted: the names of the fields that the search asks for; ``*`` stands for any text.
+        wanted: the names of the fields that the search asks for; ``*`` matches any text.
     """
 
     def __init__(self, wanted: Iterable[str]) -> None:

@@ -100,7 +100,7 @@ class CommandHost:
         self._options = _SearchOptions(
             wanted=wanted, heeds_required=heeds_required, absent_fields=absent_fields
         )
-        # No argument ever: with one, the SDK takes splunkd for one that speaks protocol version 1.
+        # No argument ever: with an argument, the SDK assumes protocol version 1.
         self._argv = (str(python), *python_flags, str(self.script))
         self._environment = dict(environment or {})
 

@@ -198,7 +198,7 @@ def _load_lookups(folder: Path, *, lenient: bool = False) -> Lookups:
     except OSError:
         return load_lookups(folder, lenient=lenient)
     if not all(stat.S_ISREG(state.st_mode) for state in states.values()):
-        # What is behind a link may change unnoticed.
+        # The target of a link may change unnoticed.
         return load_lookups(folder, lenient=lenient)
     files = {
         name: (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns)

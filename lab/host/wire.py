@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Union
 
 from lab.errors import EventError, ProtocolError
 
-#: An event to send: field name to value. A sequence is a multivalue; an empty value is as good as no field.
+#: An event to send: field name to value. A sequence is a multivalue; an empty value equals a missing field.
 Event = Mapping[str, Union[str, Sequence[str]]]
 
 #: An event as received: no empty values, and a list only where there are two values or more.
@@ -223,7 +223,7 @@ class Table(NamedTuple):
     records: Iterator[Record]
 
 
-def read_table(lines: Iterable[str], *, skip_blank: bool = False) -> Table:
+def read_table(lines: Iterable[str], *, skip_blank: bool = False, separator: str = ",") -> Table:
     r"""Return the CSV table in some lines (which end at ``\n`` only); no lines are a table without columns.
 
     ``__mv_x`` wins over ``x`` where it is not empty.
@@ -235,7 +235,7 @@ def read_table(lines: Iterable[str], *, skip_blank: bool = False) -> Table:
     # Set at each use, because the limit is the whole process's, and other libraries lower it when they are
     # imported.
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     columns = tuple(_next_row(reader, skip_blank) or ())
     for index, name in enumerate(columns):
         if not name:

@@ -27,6 +27,7 @@ class Engine(Protocol):
 
     app: Path
     collections: dict[str, dict[str, Row]]
+    models: dict[str, list[Row]]
 
     @property
     def context(self) -> Context:
@@ -40,6 +41,9 @@ class Engine(Protocol):
 
     def writing(self, file: str) -> None:
         """Refuse or note that a search writes a lookup file."""
+
+    def rest_rows(self, endpoint: str) -> tuple[list[Row], list[str]]:
+        """Return the entities of an endpoint of splunkd's REST interface, and their columns."""
 
 
 class Known(NamedTuple):
@@ -294,6 +298,26 @@ def _makeresults(engine: Engine, _: Table, arguments: str) -> Table:
     )
 
 
+_TSTATS = re.compile(
+    r"(.*?)\s+FROM\s+datamodel=(\S+)\s+WHERE\s+(.*?)\s+BY\s+_time\s+span=(\S+)\s+(.*)", re.DOTALL
+)
+
+
+def _tstats(engine: Engine, _: Table, arguments: str) -> Table:
+    """The statistics of an accelerated data model: over its rows what search, bin, fillnull and stats do."""
+    given, rest = options(arguments, ("summariesonly", "fillnull_value"))
+    found = _TSTATS.fullmatch(rest.strip())
+    if found is None or "fillnull_value" not in given:
+        raise SplError(f"tstats {arguments}: this form is not supported")
+    functions, model, terms, span, names = found.groups()
+    table = Table(engine.models.get(model, []), None)
+    table = _search(engine, table, terms)
+    table = _bin(engine, table, f"_time span={span}")
+    table = _fillnull(engine, table, f'value="{given["fillnull_value"]}" {names}')
+    # What follows is shared with searches of events, which have any fields.
+    return Table(_stats(engine, table, f"{functions} BY _time {names}").rows, None)
+
+
 def _inputlookup(engine: Engine, table: Table, arguments: str) -> Table:
     given, rest = options(arguments, ("append",))
     name, _, condition = rest.strip().partition(" ")
@@ -361,7 +385,7 @@ def _write_collection(
 ) -> None:
     """Write a collection: rows replace those of the same key; without append all others go.
 
-    The field that gives the key does not stay beside it.
+    The field that gives the key is not kept in addition to it.
     """
     names = {name.strip() for name in stanza["fields_list"].split(",")} - {"_key", key_field}
     collection = engine.collections.setdefault(stanza["collection"], {})
@@ -463,6 +487,16 @@ def _is_within(address: str, network: str) -> bool:
         return False
 
 
+def _rest(engine: Engine, _: Table, arguments: str) -> Table:
+    endpoint, *rest = arguments.strip().split(" ", 1)
+    given, others = options("".join(rest).strip(), ("splunk_server",))
+    if others:
+        raise SplError(f"rest {others}: only splunk_server is supported")
+    if given.get("splunk_server") != "local":
+        raise SplError("rest asks the indexers too without splunk_server=local")
+    return Table(*engine.rest_rows(endpoint))
+
+
 def _return(_: Engine, table: Table, arguments: str) -> Table:
     names = list(words(arguments))
     if len(names) != 1 or not names[0].startswith("$"):
@@ -493,4 +527,6 @@ COMMANDS: Mapping[str, Known] = {
     "return": Known(_return),
     "inputlookup": Known(_inputlookup, generates=True),
     "makeresults": Known(_makeresults, generates=True),
+    "tstats": Known(_tstats, generates=True),
+    "rest": Known(_rest, generates=True),
 }

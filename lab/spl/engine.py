@@ -73,10 +73,16 @@ class Splunk:
         self._started: dict[Command, list[Search]] = {}
         #: Of each KV store collection the rows by key.
         self.collections: dict[str, dict[str, Row]] = {}
+        #: Of each accelerated data model (Network_Traffic.All_Traffic) the rows.
+        self.models: dict[str, list[Row]] = {}
         #: The time zone of the user who runs the searches.
         self.zone = UTC
         #: The user's roles.
         self.roles = frozenset({"admin"})
+        #: The user's capabilities; None: splunkd tells this user nothing by `rest`.
+        self.capabilities: Optional[frozenset[str]] = frozenset({"search", "schedule_search"})
+        #: The saved searches that an admin has enabled.
+        self.enabled: frozenset[str] = frozenset()
         #: limits.conf, [outputlookup] outputlookup_check_permission. No app may set it.
         self.checks_permission = False
         #: The lookup files that searches have written or removed, in order. Each time makes a new bundle,
@@ -153,6 +159,7 @@ class Splunk:
             table = self.apply(first, Table(events, None))
         else:
             self._range = (earliest, latest)
+            first = self._with_subsearches(first, earliest, latest)
             table = self.apply(first, Table([], []), leads=True)
         with self._extracted(first, table, others) as extracted:
             return self._continue(extracted, others, earliest, latest)
@@ -247,6 +254,51 @@ class Splunk:
             reader = csv.DictReader(file)
             columns = list(reader.fieldnames or ())
             return [{key: field([value]) for key, value in row.items()} for row in reader], columns
+
+    def rest_rows(self, endpoint: str) -> tuple[list[Row], list[str]]:
+        """Return the entities of an endpoint of splunkd's REST interface, and their columns.
+
+        Raises:
+            SplError: it is not known here.
+        """
+        rows: list[Row]
+        if endpoint == "/services/authentication/current-context":
+            columns = ["title", "username", "roles", "capabilities"]
+            rows = [
+                {
+                    "title": "context",
+                    "username": "someone",
+                    "roles": field(sorted(self.roles)),
+                    "capabilities": field(sorted(self.capabilities or ())),
+                }
+            ]
+        elif endpoint == "/servicesNS/-/tsidenrich/saved/searches":
+            columns = ["title", "eai:acl.app", "disabled", "is_scheduled", "cron_schedule"]
+            rows = [
+                {
+                    "title": name,
+                    "eai:acl.app": "tsidenrich",
+                    "disabled": "0" if name in self.enabled else stanza.get("disabled", "0"),
+                    "is_scheduled": stanza.get("enableSched", "0"),
+                    **({"cron_schedule": stanza["cron_schedule"]} if "cron_schedule" in stanza else {}),
+                }
+                for name, stanza in self.saved.items()
+            ]
+            # What other apps share is seen in each app.
+            rows.append(
+                {
+                    "title": "TSID: another app's",
+                    "eai:acl.app": "search",
+                    "disabled": "0",
+                    "is_scheduled": "1",
+                }
+            )
+        elif endpoint == "/servicesNS/nobody/tsidenrich/configs/conf-macros/tsid_events":
+            columns = ["title", "definition"]
+            rows = [{"title": "tsid_events", "definition": self._macros["tsid_events"]["definition"]}]
+        else:
+            raise SplError(f"rest {endpoint}: not supported")
+        return ([] if self.capabilities is None else rows), columns
 
     def settings_of(self, lookup: str) -> Mapping[str, str]:
         """Return a lookup's stanza of transforms.conf; empty for a mere file."""

@@ -159,7 +159,7 @@ class _Parser:
             raise self._error(f"wrong number of arguments for {name}")
         if name == "tonumber" and not arguments[0].fields and number(arguments[0].evaluate({})) is None:
             # A field that holds no number yields null; a text in the search itself fails it.
-            raise self._error("tonumber of what is no number")
+            raise self._error("tonumber of a text that is not a number")
         return _call(function, arguments, self._context)
 
     def _mvmap(self, arguments: Sequence[Expression]) -> Expression:

@@ -31,12 +31,12 @@ def fields_needed(
     required: Callable[[Command], Iterable[str]],
     after: Needed = EVERYTHING,
 ) -> Needed:
-    """Return the fields that events must have for the commands behind them.
+    """Return the fields that events must have for the commands that follow.
 
     Args:
         commands: behind the one that yields the events, with macros expanded.
         context: the search's times.
-        required: tells what a command that is not Splunk's own requires; refuses an unknown one.
+        required: returns what a command that is not Splunk's own requires; refuses an unknown command.
         after: what is needed of the result.
 
     Raises:
@@ -99,7 +99,7 @@ def _rename(arguments: str, _: Context, needed: Needed) -> Needed:
 
 
 def _names(arguments: str, _: Context, needed: Needed) -> Needed:
-    """Name fields among signs, numbers, options and functions of sort, which are no harm."""
+    """Name fields among signs, numbers, options and functions of sort, which do no harm."""
     return needed | frozenset(re.findall(r"[\w.:{}]+", arguments))
 
 

@@ -219,10 +219,10 @@ def relative_time(moment: float, modifier: str, zone: datetime.timezone = UTC) -
 
 
 def start_of(moment: float, span: int, zone: datetime.timezone) -> float:
-    """Return the start of the span of seconds that a time lies in.
+    """Return the start of the span of seconds that contains a time.
 
     Raises:
-        SplError: the zone's difference from UTC is no multiple of a span below a day.
+        SplError: the zone's difference from UTC is not a multiple of a span below a day.
     """
     ahead = zone.utcoffset(None).total_seconds()
     if span < _UNITS["d"] and ahead % span:

@@ -79,6 +79,16 @@ def splunk_for_examples(app: Path) -> Splunk:
         }
     )
     splunk = Splunk(app, events, START + 3600)
+    splunk.models["Network_Traffic.All_Traffic"] = [
+        {
+            "_time": str(START + 3000),
+            **{
+                "All_Traffic.src": "10.0.0.1",
+                "All_Traffic.dest": "72.163.4.38",
+                "All_Traffic.action": "blocked",
+            },
+        }
+    ]
     splunk.run("`tsid_contacts` | `tsid_ledger_merge`")
     splunk.collections["tsid_devices"]["2001:db8::7"] = {"_key": "2001:db8::7", "device": "2001:db8::7"}
     return splunk

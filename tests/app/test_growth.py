@@ -52,7 +52,10 @@ NEGLIGIBLE, TOO_LONG = 0.01, 0.2  # seconds: for the large text quadratic growth
 SUPERLINEAR = 8  # four times the text: linear takes 4 times as long, quadratic 16 times
 ROLES = ["address", "name", "device", "port", "ordinary", "ordinary", "empty"]
 ROW = [b'"198.51.100.1"', b'"https://www.example.com/"', b'"10.0.0.1"', b"40000", b'"a ""b"""', b"c", b""]
-SAMPLES = ([ROW], [[*ROW[:3], b"443", *ROW[4:]]], [ROW, [b"", b'"x"', *ROW[2:5], b'"d"', b""]])
+SAMPLES = [[ROW], [[*ROW[:3], b"443", *ROW[4:]]], [ROW, [b"", b'"x"', *ROW[2:5], b'"d"', b""]]]
+# With minimal quotes, and with all cells quoted.
+SAMPLES += [[[cell if b'""' in cell else cell.strip(b'"') for cell in ROW]]]
+SAMPLES += [[[b'"%b"' % cell.strip(b'"') for cell in ROW]]]
 SOURCES = [path for path in (ROOT / "bin").rglob("*.py") if "lib" not in path.parts]
 is_well_formed = re.compile(rb"%b(?:,%b)*" % (CELL, CELL)).fullmatch
 

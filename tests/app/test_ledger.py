@@ -159,7 +159,7 @@ def word(said: str, day: float, about: str = "communication", **more: str) -> Ro
         ([word("failed", 1, "authorization"), word("success", 2, "authorization")], "success", 2, None),
         ([word("failed", 1), word("success", 2, "authorization")], "success", 2, None),
         ([word("noncompliant", 1, "compliance"), word("success", 2, "compliance")], "success", 2, None),
-        # The worst complaint that stands, not the last.
+        # The worst open complaint, not the last.
         ([word("expired", 1, "authorization"), word("failed", 2)], "expired", None, None),
         ([word("expired", 1, "authorization"), word("failed", 2, "authorization")], "expired", None, None),
         ([word("noncompliant", 1, "compliance"), word("failed", 2)], "noncompliant", None, None),
@@ -214,7 +214,7 @@ def test_the_ledger_keeps_the_word_that_stands(
 
 
 def test_only_an_admin_clears_what_no_message_of_the_platform_clears() -> None:
-    """NX-OS and Unified Communications Manager tell of no success, and traffic clears no complaint."""
+    """NX-OS and Unified Communications Manager never report a success, and traffic clears no complaint."""
     docs = (ROOT / "docs" / "searches.md").read_text(encoding="utf-8")
     found = re.search(
         r"( {4}\| inputlookup tsid_devices .*device_words=null.*\n {4}.*outputlookup.*)\n", docs

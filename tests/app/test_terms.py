@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Optional
 
 import pytest
@@ -144,6 +145,78 @@ def test_contacts_are_allowed_or_blocked_connections_of_a_device_to_an_endpoint(
 def connections(*events: Mapping[str, str]) -> list[Row]:
     rows: list[Row] = [{"firewall": "fw", "tsid_device": "d", "tsid_ip": "i", **event} for event in events]
     return splunk(rows).run("* | `tsid_connections`")
+
+
+class TestModels:
+    """`tsid_contacts_tstats` and `tsid_contacts_tstats_web`."""
+
+    TRAFFIC = MappingProxyType(
+        {
+            **{"All_Traffic.src": DEVICE, "All_Traffic.dest": TOOLS, "All_Traffic.dest_port": "443"},
+            **{"All_Traffic.transport": "tcp", "All_Traffic.action": "allowed"},
+        }
+    )
+
+    @staticmethod
+    def contacts(**row: str) -> list[Row]:
+        model, macro = "Network_Traffic.All_Traffic", "tsid_contacts_tstats"
+        if "Web.url" in row:
+            model, macro = "Web.Web", "tsid_contacts_tstats_web"
+        found = splunk()
+        found.models[model] = [
+            {"_time": str(NOW - 600), "sourcetype": "pan:traffic", "host": "fw-1", **row},
+            {"_time": str(NOW - 300), "sourcetype": "pan:traffic", "host": "fw-1", **row},
+        ]
+        return found.run(f"| `{macro}`")
+
+    @pytest.mark.parametrize(
+        ("row", "verdict", "outcome", "answered"),
+        [
+            ({"All_Traffic.bytes_in": "7000"}, "unnamed", "allowed", "true"),
+            ({}, "unnamed", "allowed", None),
+            ({"All_Traffic.bytes_in": "unknown"}, "unnamed", "allowed", None),
+            ({"All_Traffic.action": "blocked"}, "unnamed", "blocked", None),
+        ],
+    )
+    def test_traffic_has_no_names_and_without_bytes_no_answer(
+        self, row: dict[str, str], verdict: str, outcome: str, answered: Optional[str]
+    ) -> None:
+        (contact,) = self.contacts(**{**self.TRAFFIC, **row})
+        assert (contact["tsid_verdict"], contact["tsid_outcome"]) == (verdict, outcome)
+        assert contact.get("tsid_answered") == answered
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"All_Traffic.action": "unknown"},
+            {"All_Traffic.dest_port": "80"},
+            {"All_Traffic.transport": "icmp"},
+            {"sourcetype": "cisco:ftd"},
+        ],
+    )
+    def test_what_a_model_does_not_settle_is_no_contact(self, row: dict[str, str]) -> None:
+        assert self.contacts(**{**self.TRAFFIC, **row}) == []
+
+    def test_the_web_has_names(self) -> None:
+        web = {
+            "Web.src": DEVICE,
+            "Web.dest": TOOLS,
+            "Web.url": "https://toos.cisco.com/",
+            "Web.action": "blocked",
+        }
+        (contact,) = self.contacts(**web)
+        assert (contact["tsid_verdict"], contact["tsid_outcome"]) == ("aliased", "blocked")
+
+    @pytest.mark.parametrize(
+        ("table", "terms"),
+        [
+            ("traffic", ['All_Traffic.dest="72.163.4.38"']),
+            ("web", ['Web.url="*tools.cisco.com*"', 'Web.url="*toos.cisco.com*"']),
+        ],
+    )
+    def test_the_models_are_searched_by_address_and_by_name(self, table: str, terms: list[str]) -> None:
+        (row,) = splunk().run(f"| tsidlookup table={table}")
+        assert all(term in str(row["search"]) for term in terms)
 
 
 class TestConnections:
@@ -403,7 +476,7 @@ class TestComplaints:
         (found,) = self.told((FAILED, 1), ledger=[{"device": "r1", "last_allowed": ago(1)}])
         assert found["license_state"] == "rejected"
         assert str(found["license_next_step"]).startswith(
-            "The firewall lets it through, the device refuses the server: check the DNS servers"
+            "The firewall lets the connection through, but the device rejects the server: check the DNS servers"
         )
 
     @pytest.mark.parametrize(

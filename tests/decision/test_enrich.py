@@ -56,7 +56,7 @@ def test_the_time_of_the_event_decides_which_endpoints_are_valid(
         assert (answer.verdict, answer.fields["tsid_host"]) == (verdict, "tools.cisco.com")
         assert answer.rewritten == {"url": "https://tools.cisco.com/x"}
     else:
-        # A licensing name at what is no endpoint: not that of the time any more.
+        # A licensing name at an address that is no longer an endpoint.
         assert answer.verdict in ("unlisted", "impostor")
         assert answer.rewritten == {}
     assert "_time" in enricher.required_fields
@@ -140,7 +140,7 @@ def test_the_sides_are_swapped_where_only_the_source_is_an_endpoint(past: Lookup
         ({"action": "allowed", "ResponderBytes": "5120"}, "allowed"),
         ({"action": "allowed", "ResponderBytes": "none"}, "allowed"),
         ({"action": "blocked", "ResponderBytes": "0"}, "blocked"),
-        # Swapped, a block is no block of the device.
+        # Swapped, a block does not block the device.
         ({"action": "blocked", **SWAPPED}, ""),
         ({"action": "allowed", **SWAPPED}, "allowed"),
     ],
@@ -166,7 +166,7 @@ def test_names_in_address_fields_count_only_where_no_other_name_is_reported(look
     assert enricher.enrich(among).rewritten == {}
     assert enricher.enrich({**among, "url": f"https://{TOOLS}/"}).verdict == "aliased"
     assert enricher.enrich({**among, "url": "https://tools.cisco.com/"}).verdict == "canonical"
-    # What the site calls the server is no name that was reported.
+    # The site's own name for the server was not reported by the firewall.
     answer = enricher.enrich({"dest_ip": TOOLS, "dest": "cisco-licensing.corp.example"})
     assert (answer.verdict, answer.fields["tsid_observed"]) == ("unnamed", "")
     answer = enricher.enrich(

@@ -47,7 +47,7 @@ def test_the_firewalls_own_word_outranks_what_an_addon_guesses(
         "_raw": ftd(number, AccessControlRuleAction=word),
     }
     assert proof(answer_to(lookups, event, raw=True))[0] == outcome
-    # Without the raw text there is only the guess, and a guess is no proof.
+    # Without the raw text there is only the guess, and a guess proves nothing.
     answer = answer_to(lookups, event)
     assert proof(answer)[0] == "unknown"
     assert (
@@ -140,7 +140,7 @@ CASES = [
         "allowed",
         "false",
     ),
-    # An answer proves a contact with licensing only where something tells that it was TLS or a licensing port.
+    # An answer proves a contact with licensing only if something shows that it was TLS or a licensing port.
     ({"url": "", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
     ({"url": "tools.cisco.com", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
     ({"url": "tools.cisco.com/a:443", "action": "allowed", "bytes_in": BIG}, "allowed", ""),
@@ -153,20 +153,20 @@ CASES = [
     # That it was not answered, or blocked, needs no such proof.
     ({"url": "", "action": "allowed", "bytes_in": "0"}, "allowed", "false"),
     ({"url": "", "action": "blocked"}, "blocked", ""),
-    # Begin events tell nothing about the answer.
+    # Begin events say nothing about the answer.
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": SMALL}, "allowed", ""),
     ({"message_id": "430002", "AC_RuleAction": "Allow", "ResponderBytes": BIG}, "allowed", ""),
     ({"rec_type": "430002", "AC_RuleAction": "Allow", "ResponderBytes": BIG}, "allowed", ""),
     ({"message_id": "%FTD-6-430003", "AC_RuleAction": "Allow", "ResponderBytes": BIG}, "allowed", "true"),
     ({"log_subtype": "start", "action": "allow", "bytes_in": BIG}, "allowed", ""),
-    # A late packet is no block; one that opens a connection is.
+    # A late packet is not a block; a packet that opens a connection is.
     ({"message_id": "106015", "vendor_action": "Deny", "tcp_flag": "FIN ACK"}, "unknown", ""),
     ({"message_id": "106015", "vendor_action": "Deny", "tcp_flag": "ACK"}, "unknown", ""),
     ({"message_id": "106015", "vendor_action": "Deny"}, "unknown", ""),
     ({"message_id": "106015", "vendor_action": "Deny", "tcp_flag": "SYN"}, "blocked", ""),
     ({"message_id": "106015", "vendor_action": "Deny", "tcp_flag": "SYN ACK"}, "unknown", ""),
     ({"message_id": "106015", "vendor_action": "Deny", "tcp_flag": ["SYN", "ACK"]}, "unknown", ""),
-    # A word that nobody knows hides none that is known; one that blocks nothing is known.
+    # An unknown word never hides a known word; a word that blocks nothing is known.
     ({"vendor_action": "frobnicated", "action": "blocked"}, "blocked", ""),
     ({"AC_RuleAction": "Would have blocked", "action": "blocked"}, "unknown", ""),
     ({"disposition": "Dropped", "action": "other"}, "blocked", ""),
@@ -253,12 +253,12 @@ def test_a_sites_own_ports_settle_the_outcome_at_its_server(folder: Any) -> None
         ),
         (
             {"action": "allowed"},
-            "the firewall let it through (action: allowed), but whether the server answered is not told.",
+            "the firewall let it through (action: allowed), but the event does not show whether the server answered.",
         ),
         ({"vendor_action": "Deny"}, "the firewall blocked it (vendor_action: Deny)."),
         ({"action": "blocked", "dest_port": "80"}, "it used port 80, which licensing does not."),
         ({"action": "blocked", "transport": "icmp"}, "it used protocol icmp, which licensing does not."),
-        ({"action": "Monitor"}, "action: Monitor does not settle what became of it."),
+        ({"action": "Monitor"}, "action: Monitor does not show what became of it."),
         ({"action": "frobnicated"}, "action 'frobnicated' is in no row of tsid_actions.csv."),
         ({}, "and the firewall reported that name."),
     ],
@@ -273,10 +273,10 @@ def test_a_connection_without_answer_gets_its_own_advice(lookups: Lookups) -> No
     answered = answer_to(lookups, {"action": "allowed", "bytes_in": BIG})
     silent = answer_to(lookups, {"action": "allowed", "bytes_in": "0"})
     assert answered.fields["tsid_advice"] == ""
-    assert "check the route back" in silent.fields["tsid_advice"]
+    assert "check the return route" in silent.fields["tsid_advice"]
     # Where the address is not an endpoint, the verdict's own advice stays.
     stranger = answer_to(lookups, {"dest_ip": "203.0.113.9", "action": "allowed", "bytes_in": "0"})
-    assert "Do not allow this connection by its name" in stranger.fields["tsid_advice"]
+    assert "Do not allow this connection by name" in stranger.fields["tsid_advice"]
 
 
 def test_a_licensing_name_at_a_block_page_is_filtered(lookups: Lookups) -> None:

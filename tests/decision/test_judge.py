@@ -252,7 +252,7 @@ ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/
             "smart_call_home",
             TOOLS,
             f"{TOOLS} is in {TOOLS}/32 ({ENDPOINT_TABLE}), an endpoint of tools.cisco.com, but the firewall "
-            "reported evil.example, which is neither that host nor an alias of it.",
+            "reported evil.example, which is not a name or alias of that host.",
         ),
         (
             CISCO,
@@ -260,7 +260,7 @@ ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/
             "",
             CISCO,
             f"The firewall reported the licensing name toos.cisco.com; {CISCO} is in 72.163.0.0/16 "
-            "(lookups/cisco_networks.csv), one of Cisco's own networks (Cisco Systems), but no listed endpoint.",
+            "(lookups/cisco_networks.csv), one of Cisco's own networks (Cisco Systems), but not a listed endpoint.",
         ),
         (
             PRIVATE,
@@ -285,7 +285,7 @@ ENDPOINT_TABLE, ALIAS_TABLE = "lookups/cisco_licensing_endpoints.csv", "lookups/
             "",
             "",
             "The firewall reported the licensing name tools.cisco.com, but the event has no readable destination "
-            "address to verify it by.",
+            "address to check it against.",
         ),
     ],
     ids=["aliased", "canonical, unconfirmed", "foreign", "unlisted", "relayed", "impostor", "unverified"],

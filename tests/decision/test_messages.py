@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any, Optional
 
@@ -146,7 +147,7 @@ def test_a_message_gives_its_reason_or_its_deadline(
     "line",
     [
         "%SYS-5-CONFIG_I: Configured from console by %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
-        # Only behind its licensing messages, 4443xx, does an ASA write the licensing agent's.
+        # Only after its licensing messages, 4443xx, does an ASA write the licensing agent's.
         "Nov 27 10:00:00 fw1 : %ASA-5-304001: %SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "Nov 27 10:00:00 fw1 : %ASA-3-199015: SMART_LIC-6-AUTH_RENEW_SUCCESS: x",
         "%SMART_LIC-6-NEW_MESSAGE: x",
@@ -168,3 +169,40 @@ def test_hostile_text_stays_one_harmless_reason() -> None:
 @given(raw=st.text(), time=st.text() | st.none())
 def test_any_text_gets_every_field(raw: str, time: Optional[str]) -> None:
     assert set(READER.read({"_raw": raw, "_time": time})) == set(MESSAGE_FIELDS)
+
+
+FAILED_LINE = (
+    "<189>1: *Nov 27 10:00:00.1: %SMART_LIC-3-COMM_FAILED: Communications failure : Unable to resolve"
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({"host": "r1", "message": FAILED_LINE}),
+        json.dumps({"event": {"original": FAILED_LINE + "\n"}}),
+        f"message repeated 2 times: [ {FAILED_LINE}]",
+        f'"{FAILED_LINE}"',
+        f"{len(FAILED_LINE)} {FAILED_LINE}",
+        f"\ufeff{FAILED_LINE}",
+        f"{FAILED_LINE}\0",
+        f"{FAILED_LINE}\n<189>2: *Nov 27 10:00:01.1: %SMART_LIC-5-COMM_RESTORED: restored",
+        f"{FAILED_LINE}<189>2: *Nov 27 10:00:01.1: %SMART_LIC-5-COMM_RESTORED: restored",
+    ],
+)
+def test_a_message_is_read_whatever_relays_put_around_it(line: str) -> None:
+    found = read(line)
+    assert (found["device_said"], found["device_reason"]) == ("failed", "Unable to resolve")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({"user_agent": FAILED_LINE}),
+        json.dumps({"message": f"Invalid user {FAILED_LINE}"}),
+        f"Nov 27 10:00:00 host sshd[7]: message repeated 2 times: [ Invalid user {FAILED_LINE}]",
+        f"%SYS-5-CONFIG_I: Configured by x\n{FAILED_LINE}",
+    ],
+)
+def test_a_message_in_a_strangers_text_is_not_read(line: str) -> None:
+    assert read(line)["device_said"] == ""

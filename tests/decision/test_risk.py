@@ -1,4 +1,4 @@
-"""The licence clock: states, deadlines, scores, and the search command that tells them."""
+"""The licence clock: states, deadlines, scores, and the search command that returns them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_offline_devices_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({}, "No success of this device was seen"),
+        ({}, "No success was ever seen for this device"),
         (
             {"first_seen": ago(3), "last_blocked": ago(1)},
             "first seen on 2027-01-12 UTC, so its deadline is not known",
@@ -157,7 +157,7 @@ UNBLOCK = (
     "name alone can be forged; where TSID reports an alias, allow it in URL filtering and Security Intelligence, or "
     f"permit by URL category or broader domain (Cisco KB 226091). Then {ASK}."
 )
-NOTHING = "; nothing was seen since, which a handshake that never completes would look like too"
+NOTHING = "; nothing seen since, which may also be handshakes that never complete"
 MODEL = "Model classic: renewal every 30 days, expiry"
 EFFECT = CLOCKS[CLASSIC].effect
 
@@ -232,14 +232,14 @@ EFFECT = CLOCKS[CLASSIC].effect
             {},
             "unknown",
             25,
-            "No success of this device was seen, so its deadline is not known.",
+            "No success was ever seen for this device, so its deadline is not known.",
             SILENT,
         ),
         (
             {"first_seen": ago(3), "last_blocked": [ago(2), ago(1)]},
             "unknown",
             60,
-            "No success of this device was seen since it was first seen on 2027-01-12 UTC, so its deadline is not "
+            "No success was ever seen for this device since it was first seen on 2027-01-12 UTC, so its deadline is not "
             "known; it is blocked, last on 2027-01-14 UTC.",
             UNBLOCK,
         ),
@@ -247,7 +247,7 @@ EFFECT = CLOCKS[CLASSIC].effect
             {"blocked_since_allowed": "2"},
             "unknown",
             60,
-            "No success of this device was seen, so its deadline is not known; it is blocked.",
+            "No success was ever seen for this device, so its deadline is not known; it is blocked.",
             UNBLOCK,
         ),
         (
@@ -353,7 +353,7 @@ DNS = "Unable to resolve server hostname/domain name"
         # A failure outranks what a firewall let through, and a later success outranks the failure.
         ({"last_allowed": ago(1), **told("failed", 2, DNS)}, "rejected", "device", None),
         ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(9))}, "rejected", "device", 81),
-        # The same though it has reached the server since: the ledger says that the complaint stands.
+        # The same though it has reached the server since: the ledger says that the complaint is open.
         ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(1))}, "rejected", "device", 89),
         ({"last_allowed": ago(1), **told("failed", 2, device_success=ago(50))}, "overdue", "device", 40),
         ({"last_allowed": ago(40), **told("failed", 2)}, "overdue", "device", 50),
@@ -454,7 +454,9 @@ def test_a_state_rests_on_the_devices_word_then_on_traffic(
 )
 def test_the_devices_own_reason_chooses_the_next_step(reason: str, step: str) -> None:
     found = assess(last_allowed=ago(1), **told("failed", 1, reason))
-    assert found.next_step.startswith("The firewall lets it through, the device refuses the server: ")
+    assert found.next_step.startswith(
+        "The firewall lets the connection through, but the device rejects the server: "
+    )
     assert step in found.next_step
     assert f"failed ({reason})" in found.reason
 
@@ -538,7 +540,7 @@ def test_without_advice_both_treatments_and_the_safer_form_are_named() -> None:
 
 def test_a_silent_device_is_reported_as_silent() -> None:
     found = assess(last_allowed=ago(50))
-    assert "a handshake that never completes" in found.reason
+    assert "handshakes that never complete" in found.reason
     assert "Find out why the device is silent" in found.next_step
 
 
@@ -625,10 +627,10 @@ def test_a_broken_clock_is_refused_with_its_line(tmp_path: Path, row: str, words
 
 CURES = {
     "the days are out of order": (
-        "renew_days and warn_days are at most expire_days, and that at most deregister_days."
+        "renew_days and warn_days must not exceed expire_days, nor expire_days deregister_days."
     ),
     "expire_days is missing": "Give it, or leave all days empty for a model without deadlines.",
-    "renew_days or warn_days is missing": "Give both where there is a number in expire_days.",
+    "renew_days or warn_days is missing": "Give both if expire_days has a number.",
     "is not a valid number of days": "Write a whole number from 1 to 36500.",
 }
 

@@ -89,7 +89,7 @@ def asa(**changes: Any) -> Event:
 
 
 def asa_swapped(**changes: Any) -> Event:
-    """cisco:asa of Splunk_TA_cisco-asa 6.0.1, 302013 outbound: the remote side stands in src_ip (T11)."""
+    """cisco:asa of Splunk_TA_cisco-asa 6.0.1, 302013 outbound: the remote side is in src_ip (T11)."""
     swapped = {
         "src_ip": TOOLS,
         "src": TOOLS,
@@ -170,7 +170,7 @@ CASES = [
     ("cim", cim(), {}, "unnamed", "tools.cisco.com", "", "allowed", DEVICE, ""),
     ("cim with url", cim(url="https://toos.cisco.com/x", action="blocked"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "blocked", DEVICE, ""),
     ("cim with url_domain", cim(url_domain="TOOLS.cisco.com"), {}, "canonical", "tools.cisco.com", "tools.cisco.com", "allowed", DEVICE, ""),
-    ("cim, dest is a name beside an address", cim(dest="toos.cisco.com", dest_ip=TOOLS), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, ""),
+    ("cim, dest is a name in addition to an address", cim(dest="toos.cisco.com", dest_ip=TOOLS), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, ""),
     ("cim, dest is an impostor's name", cim(dest="tools.cisco.com", dest_ip=OTHER), {}, "impostor", "", "tools.cisco.com", "allowed", DEVICE, ""),
     ("cim, dest repeats the source in other letters", cim(src="2001:db8::5", dest="2001:DB8:0::5", url="tools.cisco.com"), {}, "unverified", "tools.cisco.com", "tools.cisco.com", "allowed", "2001:db8::5", ""),
     ("cim, dest is a name, the URL an address", cim(dest="toos.cisco.com", dest_ip=OTHER, url=f"https://{OTHER}/"), {}, "impostor", "", "toos.cisco.com", "allowed", DEVICE, ""),

@@ -44,13 +44,13 @@ BROKEN: list[tuple[str, Optional[bytes], Optional[int], list[str]]] = [
     ("tsid_fields_local.csv", b"role,rank,field,of\nname,1,x,source\n", 2, ["of 'source'"]),
     ("cisco_licensing_endpoints.csv", b"network,service\n", 1, ["column host is missing"]),
     ("cisco_licensing_endpoints.csv", b"network,host,host\n", 1, ["host occurs twice"]),
-    (
-        "cisco_licensing_endpoints.csv",
-        b"\xef\xbb\xbf" + HEADER.encode(),
-        1,
-        ["byte order mark", "without BOM"],
-    ),
-    ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["byte order mark"]),
+    ("cisco_licensing_endpoints.csv", HEADER.encode("utf-16"), 1, ["UTF-16", "CSV UTF-8"]),
+    ("tsid_aliases.csv", b"\xfe\xff\0a", 1, ["UTF-16"]),
+    ("tsid_aliases.csv", b"\xef\xbb\xbfalias;host\r\na;b\r\n", 1, ["semicolons between", "Put commas"]),
+    ("tsid_aliases.csv", b'\r\n"alias"\t"host"\r\na\tb\r\n', 2, ["tabs between"]),
+    ("tsid_aliases.csv", b"sep=;\nalias;host\n", 1, ["semicolons between"]),
+    ("tsid_aliases.csv", b"sep=,\nalias,host\n", 1, ["column alias, host is missing"]),
+    ("tsid_aliases.csv", b"\xef\xbb\xbf", 1, ["the file is empty"]),
     (
         "tsid_aliases.csv",
         b"alias,host\ntoos.cisco.com,tools.cisco.com\nt\xf6\xf6s,tools.cisco.com\n",
@@ -86,7 +86,7 @@ BROKEN: list[tuple[str, Optional[bytes], Optional[int], list[str]]] = [
         "cisco_licensing_endpoints_local.csv",
         b"network,host\n10.0.0.1/32,not a host\n",
         2,
-        ["'not a host'", "not a valid host name"],
+        ["'not a host'", "not a valid hostname"],
     ),
     (
         "cisco_licensing_endpoints_local.csv",
@@ -265,7 +265,7 @@ def test_a_search_leaves_a_broken_local_row_out_with_one_warning(
     assert re.search(r"The (row|whole file) is left out", warning)
     for word in words:
         assert word in warning
-    # All else is as without the file: a good row beside the broken one belongs to a case of its own.
+    # All else is as without the file: a good row next to the broken row has its own test.
     if file.startswith("tsid_aliases"):
         assert lookups.aliases.keys() == before.aliases.keys()
     assert lookups.tables["endpoints"] == before.tables["endpoints"]

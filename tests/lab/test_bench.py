@@ -139,7 +139,9 @@ def test_ratios_are_the_median_of_those_within_a_round() -> None:
         (CASE, LARGE_TABLE, 1.1, 1, "yes"),
         (CASE, LARGE_TABLE, 1.3, 1, "NO"),
         (CASE._replace(share=LICENSING), IDENTITY, 1.3, 1, "yes"),
-        (CASE._replace(form=CRLF), IDENTITY, 0.1, 1, ""),
+        (CASE._replace(form=CRLF), IDENTITY, 3.1, 2, "yes"),
+        (CASE._replace(form=CRLF), IDENTITY, 2.9, 2, "NO"),
+        (CASE._replace(form=CRLF), TYPICAL, 0.1, 1, ""),
     ],
 )
 def test_a_bound_is_checked(case: Case, other: str, factor: float, memory: int, met: str) -> None:

@@ -329,6 +329,42 @@ def test_the_app_is_this_repository_by_default(tmp_path: Path, capsys: pytest.Ca
     assert event["tsid_verdict"]
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "text", "warning"),
+    [
+        (
+            "",
+            "a.csv",
+            "Destination,Link,_time\nx,y,1\n",
+            "none of the columns in it (Destination, Link, _time)",
+        ),
+        (
+            " keep=licensing",
+            "a.csv",
+            "Destination\nx\n",
+            "none of the columns in it (Destination): name them",
+        ),
+        (" keep=licensing ip=Destination", "a.csv", "Destination\nx\n", ""),
+        (" ip=Destination", "a.csv", "Destination\nx\n", ""),
+        ("", "a.csv", "dest_ip\nx\n", ""),
+        ("", "a.tsv", "dest_ip;url\nx;y\n", "none of the columns in it (dest_ip;url)"),
+        ("", "a.log", "x\n", "none of the columns in it (_raw): name them, as in tsidenrich"),
+        (" raw=true", "a.log", "x\n", ""),
+        ("", "a.csv", "dest_ip\n", "no events"),
+        ("", "a.csv", "", "no events"),
+    ],
+)
+def test_a_file_without_a_field_that_is_read_gets_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, name: str, text: str, warning: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert main(["run", f"tsidenrich{options}", str(path)]) == 0
+    said = capsys.readouterr().err
+    assert warning in said
+    assert said.startswith(f"WARN: {path}: ") == bool(warning)
+
+
 def test_without_rich_everything_but_the_table_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "lab.cli.table", raising=False)
     monkeypatch.setitem(sys.modules, "rich.table", None)

@@ -90,7 +90,7 @@ def test_every_verdict_is_shown_with_reason_and_advice(packaged_app: Path) -> No
         assert f"{verdict}, " in text
     assert "Allow toos.cisco.com in URL filtering and Security Intelligence" in text
     assert "aliased, allowed, no answer" in text
-    assert "check the route back, the address translation" in text
+    assert "check the return route, address translation" in text
     assert "canonical 20 - - - -" in text
     assert all(command in text for command, _ in demo.NEXT)
 

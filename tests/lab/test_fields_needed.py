@@ -69,7 +69,7 @@ def needed(search: str) -> set[str]:
 )  # fmt: skip
 def test_a_search_asks_for_the_fields_that_its_commands_name(search: str, fields: set[str]) -> None:
     found = needed(search)
-    # Options and numbers of a command do no harm among the names, nor names beside all fields.
+    # Options and numbers of a command do no harm among the names, nor names in addition to all fields.
     assert fields <= found and ("*" in fields or found - fields <= {"span", "1h", "0"}), found
 
 

@@ -31,7 +31,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def proofs(fleet: Fleet, lookups: Lookups) -> dict[tuple[str, int], set[tuple[str, str, str]]]:
-    """Return verdict, outcome and answer by device and day, as the command tells them."""
+    """Return verdict, outcome and answer by device and day, as the command returns them."""
     enricher = Enricher(lookups, Options(raw=True))
     found: dict[tuple[str, int], set[tuple[str, str, str]]] = {}
     for event in fleet.events:

@@ -47,7 +47,7 @@ def licensing(count: int, *shapes: str, scenario: str = "") -> list[LabelledEven
 
 
 def told(labelled: LabelledEvent) -> tuple[str, str]:
-    """What an event tells of the firewall and of the server."""
+    """What an event shows of the firewall and of the server."""
     return labelled.truth.outcome, labelled.truth.answered
 
 
@@ -159,11 +159,11 @@ def test_every_scenario_comes_with_every_outcome(shape: str) -> None:
     assert seen == {(verdict, outcome) for verdict in expected for outcome in OUTCOMES}
 
 
-# Whether an allowed and a blocked connection was answered, as far as the events of a shape can tell.
+# Whether an allowed and a blocked connection was answered, as far as the events of a shape can show it.
 ANSWERS = {
     "cisco:sfw:estreamer": ({"true", "false"}, {"true", "false"}),
     "cisco:estreamer:data": ({"true", "false"}, {"true", "false"}),
-    # These shapes have begins, whose byte counts tell nothing.
+    # These shapes have begins, whose byte counts say nothing.
     "cisco:ftd:syslog": ({"true", "false", ""}, {"true", "false", ""}),
     "cisco:ftd": ({"true", "false", ""}, {"true", "false", ""}),
     "cisco:firepower:syslog": ({"true", "false", ""}, {"true", "false", ""}),

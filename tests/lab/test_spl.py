@@ -259,6 +259,9 @@ def test_a_command_makes_the_documented_table(splunk: Splunk, commands: str, row
         ("* | where (a=1", "\\) is missing"),
         ("| makeresults earliest=1", "only count is supported"),
         ("* [| makeresults]", "return"),
+        ("| rest /services/server/info splunk_server=local", "not supported"),
+        ("| rest /services/authentication/current-context", "without splunk_server=local"),
+        ("| rest /services/authentication/current-context splunk_server=local count=0", "only splunk_server"),
         # "sort": a trailing desc; texts that begin with a number, for which the page contradicts itself.
         ("* | sort n desc", "only fields are supported"),
         ('| makeresults | eval x=split("9.1.a,10.1.a", ",") | mvexpand x | sort x', "not documented"),
@@ -271,7 +274,7 @@ def test_a_command_makes_the_documented_table(splunk: Splunk, commands: str, row
         ("| makeresults | eval x=1.5%1", "rounds"),
         ("| makeresults | eval x=1.5+0.25", "rounds"),
         ("| makeresults | eval x=3-1.5", "rounds"),
-        # "Conversion functions", tonumber: a literal that is no number fails the search.
+        # "Conversion functions", tonumber: a literal that is not a number fails the search.
         ('* | eval x=tonumber("seven")', "tonumber"),
         ('* | eval x=tonumber(" 5 ")', "tonumber"),
         # "Date and time format variables": those that are not known here.
@@ -492,6 +495,20 @@ class TestAppending:
     def test_append_to_events_is_refused(self, splunk: Splunk) -> None:
         with pytest.raises(SplError, match="append to events"):
             splunk.run("* | append [| makeresults]")
+
+
+def test_rest_tells_of_saved_searches_of_the_user_and_of_the_macro(own: Splunk) -> None:
+    """Search Reference, "rest"; REST API Reference: saved/searches, authentication/current-context."""
+    own.enabled = frozenset({"TSID ledger: last hour"})
+    saved = "| rest /servicesNS/-/tsidenrich/saved/searches splunk_server=local | search disabled=0 is_scheduled=1"
+    assert [row["title"] for row in own.run(saved)] == ["TSID ledger: last hour", "TSID: another app's"]
+    own.roles = frozenset({"power", "user"})
+    (row,) = own.run("| rest /services/authentication/current-context splunk_server=local")
+    assert row["roles"] == ["power", "user"]
+    macro = "| rest /servicesNS/nobody/tsidenrich/configs/conf-macros/tsid_events splunk_server=local"
+    assert "cisco:asa" in str(own.run(macro)[0]["definition"])
+    own.capabilities = None
+    assert own.run(saved) == own.run(macro) == []
 
 
 def test_strptime_reads_a_day(splunk: Splunk) -> None:

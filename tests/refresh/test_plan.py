@@ -187,12 +187,12 @@ class TestNewAddress:
                 "sinkhole",
                 "a DNS filter answers with this address (Cisco Umbrella block page).",
             ),
-            ("10.1.2.3", "private", "the address lies in 10.0.0.0/8: private addresses."),
-            ("198.51.100.7", "private", "the address lies in 198.51.100.0/24: a relay."),
+            ("10.1.2.3", "private", "the address is in 10.0.0.0/8: private addresses."),
+            ("198.51.100.7", "private", "the address is in 198.51.100.0/24: a relay."),
             (
                 "203.0.113.9",
                 "not_ciscos",
-                "the address lies in none of Cisco's networks (cisco_networks.csv).",
+                "the address is in none of Cisco's networks (cisco_networks.csv).",
             ),
         ],
     )
@@ -226,7 +226,7 @@ class TestNewAddress:
             silent[kind] = silent[kind]._replace(problem="SERVFAIL")
         world.answers = [*says(HOST, ONE, TWO, NEW, by=[R1]), *silent, *says(OTHER, OTHERS)]
         plan = world.plan()
-        reason = f"{R1}: {R2} did not answer, and all resolvers have to return a new address."
+        reason = f"{R1}: {R2} did not answer; a new address counts only if all resolvers return it."
         assert ("failure", "endpoints", "unanswered", f"{NEW}/32", HOST, reason) in told(plan)
         assert plan.of_kind("change") == plan.of_kind("refusal") == []
         assert {item.what for item in plan.of_kind("note")} == {"no_answer"}
@@ -460,7 +460,7 @@ class TestKnownAddress:
             assert {item[2] for item in told(world.plan())} == what
 
     def test_the_same_number_in_the_other_version_is_another_address(self, world: World) -> None:
-        # As a number, this IPv4 address lies in the IPv6 network.
+        # As a number, this IPv4 address is in the IPv6 network.
         world.write(
             "cisco_licensing_endpoints",
             f"network,host,last_seen\n::/96,{HOST},2027-01-31\n{OTHERS}/32,{OTHER},2027-01-31\n",
@@ -790,7 +790,7 @@ class TestAliases:
                 "note",
                 "too_wide",
                 "*.cisco.com",
-                "is reported so; as an alias it would stand for other servers too.",
+                "is reported so; as an alias it would match other servers too.",
             ),
             (
                 [OTHER, HOST],
@@ -825,14 +825,14 @@ class TestAliases:
         ]
         reason = f"The certificate of {ONE} is reported so, but DNS has tool.cisco.com at 203.0.113.1."
         assert told(world.plan()) == {alias_item("refusal", "elsewhere", "tool.cisco.com", reason)}
-        # The server of another licensing host is another one, too, and so is one that is new there.
+        # The server of another licensing host counts as another server, even if it is new there.
         for address in (OTHERS, NEW):
             world.named = says("tool.cisco.com", address, by=[R1])
             world.answers = [*says(HOST, ONE, TWO), *says(OTHER, OTHERS, NEW)]
             assert "elsewhere" in {item[2] for item in told(world.plan())}
 
     @pytest.mark.parametrize(
-        "problem", ["SERVFAIL", "no answer within 5 seconds", "65 addresses, more than are believed"]
+        "problem", ["SERVFAIL", "no answer within 5 seconds", "65 addresses, too many to be believed"]
     )
     @pytest.mark.parametrize("resolver", [R1, R2])
     @pytest.mark.parametrize("kind", [0, 1])
@@ -927,7 +927,7 @@ class TestAliases:
             f"other.cisco.com,{OTHER},certificate,,",
         )
         world.sights = [shows(ONE, "new.cisco.com", HOST)]
-        stays = "No certificate bears it now; it stays, so that older events still resolve. Last seen {}."
+        stays = "No certificate contains it now; it stays, so that older events still resolve. Last seen {}."
         plan = world.plan()
         assert told(plan) == {
             alias_item("note", "vanished", "old.cisco.com", stays.format("2026-01-31")),

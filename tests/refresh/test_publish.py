@@ -70,7 +70,7 @@ while line := sys.stdin.readline():
 
 
 def files(mark: str) -> dict[str, bytes]:
-    """Return refreshed tables of some hundred rows, more than a buffer holds, that bear a mark."""
+    """Return refreshed tables of some hundred rows, more than fits into a buffer, with a mark."""
     endpoints = [
         {**dict.fromkeys(ENDPOINT_COLUMNS, ""), "network": f"72.163.{i // 250}.{i % 250}/32"}
         | {"host": "tools.cisco.com", "status": "active", "source": mark}
@@ -90,7 +90,7 @@ OLD, NEW = files("old"), files("new")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return lookups with the old tables, beside a folder with the new ones."""
+    """Return lookups with the old tables, next to a folder with the new tables."""
     shutil.copytree(ROOT / "lookups", tmp_path / "lookups")
     (tmp_path / "new").mkdir()
     publish(tmp_path / "lookups", OLD)
@@ -211,7 +211,7 @@ NO_ROOM = (
 )
 NOT_REPLACED = (
     "lookups/{name} cannot be replaced: Is a directory. The lookups are as before. Close the program that has "
-    "it open, see that it is not marked as read-only, and refresh again."
+    "it open, check that it is not read-only, and refresh again."
 )
 
 
@@ -263,7 +263,7 @@ def test_an_error_names_the_tables_replaced_before_it(
 def test_a_second_refresh_at_the_same_time_is_refused(folder: Path) -> None:
     with exclusive_refresh(folder, 0), pytest.raises(PublishError) as error, exclusive_refresh(folder, 0.1):
         pass
-    assert str(error.value) == "Another refresh is at work on these lookups. Try again when it is done."
+    assert str(error.value) == "Another refresh is running on these lookups. Try again when it is done."
     # Whatever became of the other one.
     with pytest.raises(ZeroDivisionError), exclusive_refresh(folder, 0):
         raise ZeroDivisionError

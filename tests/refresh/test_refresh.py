@@ -124,7 +124,7 @@ def tables(world: World) -> dict[str, bytes]:
 def run(
     world: World, arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, dict[str, Any]]:
-    """Run the script; return its exit status and what it tells machines."""
+    """Run the script; return its exit status and its output for machines."""
     status = main(world.app, ["--json", "--ca-bundle", str(world.bundle), *arguments])
     return status, json.loads(capsys.readouterr().out)
 
@@ -242,7 +242,7 @@ CASES = {
     "a common name that is new": Case(
         ALL, at(MINE, *TOOLS, common_name="tool.cisco.com"), 1, {("change", "new", "tool.cisco.com")}
     ),
-    "a common name that is no host name": Case(
+    "a common name that is not a hostname": Case(
         ALL, at(MINE, *TOOLS, common_name="tool s.cisco.com"), 2, {("refusal", "no_host", "tool s.cisco.com")}
     ),
     "a common name in capital letters": Case(
@@ -281,7 +281,7 @@ CASES = {
         2,
         {("change", "new", "licences.cisco.com"), ("refusal", "other_host", "licences.cisco.com")},
     ),
-    "a wildcard is no alias": Case(ALL, at(MINE, "*.cisco.com", HOST), 0, set()),
+    "a wildcard is not an alias": Case(ALL, at(MINE, "*.cisco.com", HOST), 0, set()),
     "a certificate for a wildcard is one for the host": Case(
         [*ALL, MOVED], at(MOVED, "*.cisco.com"), 1, {("change", "new", f"{MOVED}/32")}
     ),
@@ -436,7 +436,7 @@ def short(world: World) -> None:
         pytest.param(
             [f"tools IN A 72.{second}.9.{last}" for second in range(160, 170) for last in range(1, 201)],
             [],
-            "2000 addresses, more than are believed",
+            "2000 addresses, too many to be believed",
             id="huge",
         ),
     ],

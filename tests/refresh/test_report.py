@@ -1,4 +1,4 @@
-"""What a refresh tells people and searches: everything found, each with its advice, in rows and in text."""
+"""What a refresh reports to people and searches: everything found, each with its advice, in rows and in text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_text_has_headings_what_matters_first_and_each_advice_once() -> None
 @pytest.mark.parametrize(
     ("plan", "status", "written", "text"),
     [
-        (Plan([], [], [], True), 0, 0, "Everything is fresh: nothing to change."),
+        (Plan([], [], [], True), 0, 0, "Everything is up to date: nothing to change."),
         (Plan([], [], [], False), 3, 3, "Nothing could be checked: "),
         (Plan([], [], ITEMS[:1], True), 1, 0, "Changes (1)"),
         (Plan([], [], ITEMS[:3], True), 2, 2, "Changes (2)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,12 +16,15 @@ import pytest
 from tools import package
 from tools.common import ROOT
 from tools.pages import code_of
-from tsid.decision.enrich import OUTPUT_FIELDS
+from tsid.decision.enrich import OUTPUT_FIELDS, Enricher, Options
 from tsid.decision.verdicts import VERDICTS
+from tsid.facts.lookups import load_lookups
 from tsid.text import conf
 
 PACKAGED = package.packaged_names()
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
 # The first folders of paths in the repository.
 FOLDERS = (
     "README",
@@ -64,9 +68,8 @@ def rows_of(lookup: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/verdicts.md"])
-def test_every_verdict_is_documented(page: str) -> None:
-    assert sorted(first_words(table(page, "verdict"))) == sorted(VERDICTS)
+def test_every_verdict_is_documented() -> None:
+    assert sorted(first_words(table("docs/verdicts.md", "verdict"))) == sorted(VERDICTS)
 
 
 def test_the_documented_order_of_verdicts_is_that_of_the_code() -> None:
@@ -87,6 +90,9 @@ def test_the_documented_input_fields_are_those_of_the_lookup() -> None:
         seen.add((row["role"], row["field"]))
         order.setdefault(row["role"].partition("_")[0], []).append((int(row["rank"]), row["field"]))
     documented = [re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "what")]
+    others = {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in table("docs/fields.md", "then")}
+    for cells, fields in zip(table("docs/fields.md", "what"), documented):
+        fields += others.get(cells[0], [])
     connection = [row["field"] for row in rows_of("tsid_fields") if row["role"].startswith("connection_")]
     roles = (
         *("address", "device", "name", "action", "port", "protocol", "message", "state", "flags"),
@@ -107,6 +113,32 @@ def test_readme_shows_the_syntax_of_the_help() -> None:
     for name, option in helps.items():
         syntax = syntax.replace(f"<{name}>", option.get("syntax", ""))
     assert f"\n    {' '.join(syntax.split())}\n" in read("README.md")
+
+
+def test_readme_has_at_most_120_lines() -> None:
+    assert len(read("README.md").splitlines()) <= 120
+
+
+def test_the_picture_in_readme_quotes_the_app() -> None:
+    enricher = Enricher(load_lookups(ROOT / "lookups"), Options())
+    event = {"dest_ip": "72.163.4.38", "url": "https://toos.cisco.com", "action": "Block"}
+    answer = enricher.enrich(event)
+    picture = next(code.text for code in code_of(read("README.md")) if code.text.startswith("before"))
+    before, _, after = picture.partition("after")
+    assert event["url"] in before
+    shown = " ".join(after.split())
+    assert answer.rewritten["url"] in shown
+    for field in ("tsid_verdict", "tsid_outcome", "tsid_advice"):
+        assert f"{field} {answer.fields[field]}" in shown
+
+
+def test_the_badges_in_readme_agree_with_the_manifest_and_the_commands() -> None:
+    manifest = json.loads(read("app.manifest"))
+    splunk = manifest["platformRequirements"]["splunk"]["Enterprise"].lstrip(">=")
+    assert f"{splunk}+" in read("docs/images/badge-splunk.svg")
+    assert manifest["info"]["license"]["name"] in read("docs/images/badge-licence.svg")
+    pythons = conf.read(ROOT / "default" / "commands.conf")["tsidenrich"]["python.required"]
+    assert " | ".join(pythons.split(", ")) in read("docs/images/badge-python.svg")
 
 
 def test_every_clock_is_documented() -> None:
@@ -171,13 +203,13 @@ def links(page: str) -> Iterator[tuple[str, str]]:
 
 
 def test_a_packaged_page_links_to_packaged_pages_or_mentions_the_repository() -> None:
-    """Pictures are an exception, which README mentions once."""
+    """Pictures and badges are an exception, which README mentions once."""
     pages = [name for name in PACKAGED if name.endswith(".md")]
     found = [(page, link, block) for page in pages for link, block in links(page)]
     outside = [
         (page, link, block)
         for page, link, block in found
-        if link not in PACKAGED and not link.startswith("docs/images/")
+        if link not in PACKAGED and not link.startswith(("docs/images/", "../../actions/"))
     ]
     assert len(found) > 80
     assert len(outside) > 10

@@ -95,7 +95,7 @@ def test_a_search_that_drops_events_gets_all_fields(here: InProcessHost, keep: s
         {"dest": "72.163.4.38"},
     ]
     result = here.run(events, f"keep={keep}")
-    # What the command reads is extracted, though nothing behind it names a field.
+    # What the command reads is extracted, though nothing after it names a field.
     assert result.getinfo["required_fields"] == ["*"]
     kept = ["canonical", "unnamed"] if keep == "licensing" else ["unnamed"]
     assert [event["tsid_verdict"] for event in result.events] == kept
@@ -385,7 +385,7 @@ def test_twice_equals_once(here: InProcessHost, arguments: str) -> None:
 
 
 def filled(event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event without its empty fields: neither Splunk nor the host tells them from absent ones."""
+    """Return an event without its empty fields: neither Splunk nor the host distinguishes them from absent fields."""
     return {name: value for name, value in event.items() if value != ""}
 
 
@@ -517,7 +517,7 @@ def test_input_that_breaks_off_ends_with_one_message(packaged_app: Path, rest: b
     assert said.status == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and sets the size of a pipe")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports and sets the size of a pipe")
 @pytest.mark.parametrize(("before", "after"), [(65536, 262144), (1048576, 1048576)])
 def test_pipes_are_widened_and_never_narrowed(packaged_app: Path, before: int, after: int) -> None:
     read_size, write_size = 1032, 1031

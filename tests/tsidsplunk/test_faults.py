@@ -54,7 +54,7 @@ def execute(body: bytes = b"", **metadata: Any) -> bytes:
 
 
 def events(first: int, count: int, padding: int = 0) -> bytes:
-    """Return a body of events that bear numbers; every tenth is licensing traffic."""
+    """Return a body of numbered events; every tenth is licensing traffic."""
     return encode_body(
         [
             {
@@ -193,7 +193,7 @@ def frame_of(metadata: bytes, body: bytes = b"", more: int = 0, more_body: int =
 
 EXECUTE = b'{"action":"execute","finished":false}'
 NO_HEADER = "expected the header of a chunk from Splunk, not"
-# Input that is no chunk, wherever it stands, and words of the message.
+# Input that is not a chunk, at any position, and words of the message.
 BROKEN: dict[str, tuple[bytes, str]] = {
     "another version": (b"chunked 2.0,2,0\n{}", NO_HEADER),
     "another protocol": (b"GET / HTTP/1.1\r\n\r\n", NO_HEADER),
@@ -209,7 +209,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "three lengths": (b"chunked 1.0,2,0,0\n{}", NO_HEADER),
     "a length of 50 digits": (b"chunked 1.0," + b"9" * 50 + b",0\n{}", NO_HEADER),
     "a length of 5,000 digits": (b"chunked 1.0," + b"9" * 5_000 + b",0\n{}", NO_HEADER),
-    "metadata of gigabytes": (b"chunked 1.0,4000000000,0\n{}", "is said to be 4000000000 bytes long"),
+    "metadata of gigabytes": (b"chunked 1.0,4000000000,0\n{}", "is announced as 4000000000 bytes"),
     "metadata of petabytes": (b"chunked 1.0,999999999999999999,0\n{}", "bytes long, more than"),
     "no metadata": (frame_of(b""), "metadata from Splunk is not JSON"),
     "no JSON": (frame_of(b"<metadata/>"), "metadata from Splunk is not JSON (Expecting value"),
@@ -411,7 +411,7 @@ class TestInputEnds:
 
 
 class TestLengthsThatAreLies:
-    """A chunk is said to be larger than all memory; the command gets no more than it has."""
+    """A chunk is announced as larger than all memory; the command gets no more than it has."""
 
     @contextmanager
     def bounded(self, app: Path, command: str) -> Iterator[Talk]:
@@ -438,7 +438,7 @@ class TestLengthsThatAreLies:
         with self.bounded(packaged_app, command) as talk:
             talk.send(b"chunked 1.0,%d,2\n" % (3 << 30))
             # The input stays open: it does not wait for what will never come.
-            talk.await_end().check_refusal(0, f"is said to be {3 << 30} bytes long")
+            talk.await_end().check_refusal(0, f"is announced as {3 << 30} bytes")
 
     def test_metadata_of_twenty_megabytes_are_read(self, packaged_app: Path) -> None:
         # A search with what its subsearches have found.

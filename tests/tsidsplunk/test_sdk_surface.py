@@ -26,7 +26,7 @@ CURE = (
 
 def test_the_version_is_the_one_that_was_looked_at() -> None:
     looked_at = {"2": "2.1.1", "3": "3.0.1"}
-    # splunklib 3 no longer tells its version; vendored libraries come with the list of what they are.
+    # splunklib 3 no longer states its version; vendored libraries come with the list of what they are.
     listed = (Path(splunklib.__file__).parents[1] / vendor.RECORD).read_text("utf-8")
     assert re.findall(r"(?m)^splunk-sdk==(\S+)", listed) == [looked_at[FLAVOUR.sdk]], (
         CURE + "the version is another"

@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.common import ROOT, ToolError
 
 HERE = Path(__file__).resolve().parent
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs")
 """The sources of the pages."""
 
 LINKED = ("LICENSE", "README/tsidrefresh.conf.spec")

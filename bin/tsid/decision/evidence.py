@@ -13,7 +13,7 @@ from tsid.facts.event_kinds import BEGIN, FINISHED, LATE, OWN_ACTION, PART, UNAN
 from tsid.facts.lookups import Lookups
 from tsid.text.sanitize import for_message
 
-#: The values of the field `tsid_answered`; empty where the event does not tell.
+#: The values of the field `tsid_answered`; empty if the event does not show it.
 ANSWERED, NOT_ANSWERED, NOT_TOLD = "true", "false", ""
 
 #: A server that sent no more bytes than this has not got beyond the handshake of TCP (the app's own choice).
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
     Attributes:
         outcome: ``allowed``, ``blocked`` or ``unknown``.
-        answered: ``true``, ``false``, or empty where the event does not tell.
+        answered: ``true``, ``false``, or empty if the event does not show it.
         conclusion: both as a clause, with what they were concluded from.
     """
 
@@ -80,7 +80,7 @@ class Weigher:
         return Evidence(outcome, answered, _conclusion(outcome, word, answered))
 
     def told_outcome(self, word: str) -> Optional[str]:
-        """Return the outcome that an action's value tells; None if it tells none."""
+        """Return the outcome that an action's value means; None if it means none."""
         outcome = self._actions.outcome([word])
         return None if outcome == UNKNOWN else outcome
 
@@ -101,11 +101,11 @@ class Weigher:
                 return UNKNOWN, f"only the add-on's {field}, and not the firewall, says that it was {outcome}"
             if outcome == BLOCKED and swapped:
                 # An ASA denies only the server's late packets in this direction, never the device's request.
-                return UNKNOWN, "only a packet of the server was dropped"
+                return UNKNOWN, "only a packet from the server was dropped"
             if outcome == BLOCKED and LATE in kinds and not _opens(reader.values("flags")):
                 return UNKNOWN, "only a late packet was dropped"
             word = f"{field}: {for_message(values[0])}"
-            return outcome, f"{word} does not settle what became of it" if outcome == UNKNOWN else word
+            return outcome, f"{word} does not show what became of it" if outcome == UNKNOWN else word
         return UNKNOWN, stranger
 
     def _answered(self, reader: EventReader, kinds: Set[str], swapped: bool) -> str:
@@ -127,7 +127,7 @@ class Weigher:
 
 
 def _conclusion(outcome: str, word: str, answered: str) -> str:
-    """Return the outcome and the answer as a clause; empty where nothing is told."""
+    """Return the outcome and the answer as a clause; empty if the event shows nothing."""
     if outcome == BLOCKED:
         return f"the firewall blocked it ({word})"
     if outcome == UNKNOWN:
@@ -135,7 +135,7 @@ def _conclusion(outcome: str, word: str, answered: str) -> str:
     reply = {
         ANSWERED: "and the server answered",
         NOT_ANSWERED: "but the server did not answer",
-        NOT_TOLD: "but whether the server answered is not told",
+        NOT_TOLD: "but the event does not show whether the server answered",
     }
     return f"the firewall let it through ({word}), {reply[answered]}"
 
@@ -153,9 +153,9 @@ def _elsewhere(reader: EventReader, ports: Collection[int], swapped: bool) -> st
 
 
 def _told(reader: EventReader, ports: Collection[int]) -> bool:
-    """Return whether an event without another port or protocol tells that it was about licensing.
+    """Return whether an event without another port or protocol shows that it was about licensing.
 
-    Without port and protocol it may be a ping or a web page, unless the reported URL tells.
+    Without port and protocol it may be a ping or a web page, unless the reported URL shows it.
     """
     if reader.values("port") or reader.values("protocol"):
         return True
@@ -168,7 +168,7 @@ def _told(reader: EventReader, ports: Collection[int]) -> bool:
 
 
 def _protocol(values: Sequence[str], ports: Sequence[str]) -> str:
-    """Return the name or the number of the protocol, ``tcp`` for TCP; empty if none is told.
+    """Return the name or the number of the protocol, ``tcp`` for TCP; empty if the event has none.
 
     Args:
         values: of the protocol's field.

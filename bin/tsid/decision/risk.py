@@ -141,7 +141,7 @@ class _Known(NamedTuple):
         is_blocked: it was blocked since the last success.
         answered: a server answered it, as a firewall saw.
         seen: when it was first seen.
-        said: its own complaint that stands; empty if there is none.
+        said: its own complaint that is still open; empty if there is none.
         said_at: when it said so.
         deadline: the deadline that it named, if nothing outdates it.
     """
@@ -265,7 +265,7 @@ class Assessor:
         left = deadline - self._now
         state = self._state(known, age, left)
         if success is None:
-            reason = "No success of this device was seen"
+            reason = "No success was ever seen for this device"
         else:
             who = ", as the device says" if known.by_device else ""
             reason = f"Last success on {_day(success)}, {math.floor((age or 0) / DAY)} days ago{who}"
@@ -296,7 +296,7 @@ class Assessor:
             text += f"; the device said on {_day(known.said_at or 0)} that it failed"
             text += self._reason_given(known)
         if not text and state not in (HEALTHY, UNKNOWN_STATE):
-            text = "; nothing was seen since, which a handshake that never completes would look like too"
+            text = "; nothing seen since, which may also be handshakes that never complete"
         return text
 
     @staticmethod
@@ -320,7 +320,7 @@ class Assessor:
         """Assess a device that was never seen to succeed, as far as anything proves."""
         seen, blocked = known.seen, known.blocked
         since = "" if seen is None else f" since it was first seen on {_day(seen)}"
-        reason = f"No success of this device was seen{since}, so its deadline is not known"
+        reason = f"No success was ever seen for this device{since}, so its deadline is not known"
         if known.is_blocked:
             reason += f"; it is blocked{f', last on {_day(blocked)}' if blocked is not None else ''}"
         state, score, evidence = UNKNOWN_STATE, _UNKNOWN_SCORE, BY_NOTHING
@@ -347,7 +347,10 @@ class Assessor:
             if not cure:
                 cure = "on the device check DNS, proxy, clock and certificates; look for TLS inspection"
             if known.answered:
-                return f"The firewall lets it through, the device refuses the server: {cure}. Then {check}."
+                return (
+                    "The firewall lets the connection through, but the device rejects the server: "
+                    f"{cure}. Then {check}."
+                )
             return f"{_capital(cure)}. Then {check}."
         if not known.is_blocked:
             return (
@@ -376,7 +379,7 @@ class Assessor:
         return known.clock.check or _CHECK
 
     def _deadline(self, row: Event) -> Optional[float]:
-        """Return the deadline that the device named; it lies in the future as a rule."""
+        """Return the deadline that the device named; usually in the future."""
         text = _text(row.get(self._fields.deadline))
         return _epoch(text, self._fields.deadline) if text else None
 
@@ -407,7 +410,7 @@ _DEREGISTERED_SCORE, _EXPIRED_SCORE, _NONCOMPLIANT_SCORE, _ENDING_SCORE = 100, 9
 # A device's own word for a licence that is no longer in order: the same as the state, as a clause, its score.
 _TOLD = {
     EXPIRED: ("its licence has expired", _EXPIRED_SCORE),
-    NONCOMPLIANT: ("it uses more than it has licences for", _NONCOMPLIANT_SCORE),
+    NONCOMPLIANT: ("it uses more licences than it has", _NONCOMPLIANT_SCORE),
     DEREGISTERED: ("it is no longer registered", _DEREGISTERED_SCORE),
 }
 _COMPLAINTS = (FAILED, *_TOLD)

@@ -28,11 +28,11 @@ REASON = {
     ),
     FOREIGN: (
         "{ip} is in {network} ({file}), an endpoint of {host}, but the firewall reported {observed}, "
-        "which is neither that host nor an alias of it{doubt}."
+        "which is not a name or alias of that host{doubt}."
     ),
     UNLISTED: (
         "The firewall reported the licensing name {observed}; {ip} is in {network} ({file}), "
-        "one of Cisco's own networks ({owner}), but no listed endpoint."
+        "one of Cisco's own networks ({owner}), but not a listed endpoint."
     ),
     RELAYED: (
         "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, "
@@ -40,11 +40,11 @@ REASON = {
     ),
     UNVERIFIED: (
         "The firewall reported the licensing name {observed}, but the event has no readable "
-        "destination address to verify it by."
+        "destination address to check it against."
     ),
     FILTERED: (
         "The firewall reported the licensing name {observed}, but {ip} is in {network} ({file}): {owner}, "
-        "to which a DNS filter sends those who ask for a name that it blocks."
+        "the address that a DNS filter returns for names that it blocks."
     ),
     IMPOSTOR: (
         "The firewall reported the licensing name {observed}, but {ip} is neither an endpoint of "
@@ -68,12 +68,12 @@ _TREATMENT = (
 ADVICE = {
     ALIASED: "Make sure that URL filtering and Security Intelligence allow {observed} too, " + _TREATMENT,
     FOREIGN: (
-        "Find out who answers with {observed}: TLS inspection on the way, or a new name in Cisco's "
-        "certificate, which then belongs in tsid_aliases_local.csv."
+        "Find out who answers as {observed}: TLS inspection on the path, or a new name in Cisco's "
+        "certificate, which you then add to tsid_aliases_local.csv."
     ),
     UNLISTED: (
-        "Confirm {ip} as an address of {host} by DNS from a resolver that filters nothing (a filter may "
-        "answer with a block page of its own), then add it to cisco_licensing_endpoints_local.csv."
+        "Confirm with an unfiltered DNS resolver that {ip} is an address of {host} (a filter may "
+        "return its own block page), then add it to cisco_licensing_endpoints_local.csv."
     ),
     RELAYED: (
         "If {ip} is your own proxy or On-Prem licence server, add it to "
@@ -84,11 +84,11 @@ ADVICE = {
         "add-on's extractions."
     ),
     FILTERED: (
-        "Exempt {host} from the DNS filter that the device uses: it keeps the device from licensing, "
-        "whatever the firewall does."
+        "Exempt {host} from the DNS filter that the device uses: the filter keeps the device from "
+        "licensing, whatever the firewall does."
     ),
     IMPOSTOR: (
-        "Do not allow this connection by its name: find out what the device talked to, and check that "
+        "Do not allow this connection by name: find out what the device connected to, and check that "
         "its DNS answers for {host} are genuine."
     ),
 }
@@ -96,17 +96,15 @@ ADVICE = {
 #: The same where the firewall blocked the connection and that changes the advice.
 ADVICE_IF_BLOCKED = {
     CANONICAL: (
-        "Allow {host} at {network}, {ports}: the firewall blocks the traffic by which the device "
-        "keeps its licence."
+        "Allow {host} at {network}, {ports}: the firewall blocks the traffic that renews the "
+        "device's licence."
     ),
     ALIASED: "Allow {observed} in URL filtering and Security Intelligence, " + _TREATMENT,
-    UNNAMED: (
-        "Allow {network}, {ports}: the firewall blocks the traffic by which the device keeps its licence."
-    ),
+    UNNAMED: ("Allow {network}, {ports}: the firewall blocks the traffic that renews the device's licence."),
 }
 
 #: The same where the firewall let the connection through and the server did not answer, at any endpoint.
 ADVICE_IF_UNANSWERED = (
-    "The firewall let the connection through, but no answer came back from {ip}: check the route back, the "
-    "address translation, and filters or proxies between this firewall and Cisco."
+    "The firewall let the connection through, but {ip} did not answer: check the return route, address "
+    "translation, and filters or proxies between this firewall and Cisco."
 )

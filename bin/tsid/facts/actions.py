@@ -43,7 +43,7 @@ class ActionTable:
     def outcome(self, values: Sequence[str]) -> Optional[str]:
         """Return the outcome of an action field's values; a block outweighs an allow.
 
-        None if no value is in the table: then another field may have one that is.
+        None if no value is in the table: another field may then have a known value.
         """
         outcomes = [outcome for outcome in map(self._classify, values) if outcome is not None]
         return max(outcomes, key=_STRENGTH.__getitem__, default=None)

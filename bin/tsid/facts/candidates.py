@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from netaddr import IPNetwork
 
 from tsid.facts.lookups import Lookups
@@ -15,10 +17,29 @@ def candidate_search(lookups: Lookups) -> str:
     none inside. It finds an IPv6 address only in its compressed form (RFC 5952), which Cisco's firewalls
     write.
     """
-    terms = {_network_term(network) for network, _ in lookups.endpoint_rows}
-    terms.update(lookups.canonical)
-    terms.update(lookups.aliases)
-    return "(" + " OR ".join(map(_quote, sorted(terms))) + ")"
+    return _any_of("", [*_addresses(lookups), *_names(lookups)])
+
+
+def traffic_search(lookups: Lookups) -> str:
+    """Return the same by the destination address in the CIM data model Network_Traffic, for `tstats`."""
+    return _any_of("All_Traffic.dest=", _addresses(lookups))
+
+
+def web_search(lookups: Lookups) -> str:
+    """Return the same by the URL in the CIM data model Web, for `tstats`."""
+    return _any_of("Web.url=", [f"*{name}*" for name in _names(lookups)])
+
+
+def _addresses(lookups: Lookups) -> list[str]:
+    return [_network_term(network) for network, _ in lookups.endpoint_rows]
+
+
+def _names(lookups: Lookups) -> list[str]:
+    return [*lookups.canonical, *lookups.aliases]
+
+
+def _any_of(prefix: str, terms: Iterable[str]) -> str:
+    return "(" + " OR ".join(prefix + _quote(term) for term in sorted(set(terms))) + ")"
 
 
 def _network_term(network: IPNetwork) -> str:

@@ -76,11 +76,11 @@ def _parse(row: Row) -> tuple[tuple[object, ...], Clock]:
             )
         return (model,), Clock(model, 0, 0, 0, None, None, effect, check)
     if renew is None or warn is None:
-        row.refuse("renew_days or warn_days is missing", "Give both where there is a number in expire_days.")
+        row.refuse("renew_days or warn_days is missing", "Give both if expire_days has a number.")
     if renew > expire or warn > expire or (deregister is not None and deregister < expire):
         row.refuse(
             "the days are out of order",
-            "renew_days and warn_days are at most expire_days, and that at most deregister_days.",
+            "renew_days and warn_days must not exceed expire_days, nor expire_days deregister_days.",
         )
     return (model,), Clock(
         model, renew, _SLACK if slack is None else slack, warn, expire, deregister, effect, check

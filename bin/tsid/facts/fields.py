@@ -109,7 +109,7 @@ def parse_field(row: Row) -> tuple[tuple[object, ...], FieldName]:
     if rank is None:
         row.refuse(
             f"rank '{row.values['rank']}' is not a valid number",
-            "Give the place in the order of discovery, 1 for the first.",
+            "Write its place in the order of discovery, 1 for the first.",
         )
     of = row.values.get("of", "")
     if of and of not in _OF:

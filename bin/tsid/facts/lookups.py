@@ -378,7 +378,7 @@ def parse_host(row: Row, column: str = "host") -> str:
     text = row.values[column]
     host = _hosts[text]
     if not host:
-        row.refuse(f"{column} '{text}' is not a valid host name", "Write a DNS name such as tools.cisco.com.")
+        row.refuse(f"{column} '{text}' is not a valid hostname", "Write a DNS name such as tools.cisco.com.")
     return host
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, NoReturn, Optional, TypeVar
@@ -26,7 +27,9 @@ COUNT_COLUMN = "rows"
 _SIMILARITY = 0.75
 _MAX_ROWS = 10_000_000
 
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# What Excel puts between cells, depending on the system's language and the file type.
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 class Row(NamedTuple):
@@ -201,7 +204,7 @@ def read_csv(
     whole: bool = False,
     broken: Optional[list[LookupTableError]] = None,
 ) -> Iterator[Row]:
-    """Yield the rows of one CSV file: UTF-8 without byte order mark, a header, rows as long as the header.
+    """Yield the rows of one CSV file: UTF-8, a header, rows as long as the header.
 
     Surrounding white space is removed from values; empty lines are skipped.
 
@@ -219,7 +222,8 @@ def read_csv(
     file = short_name(path)
     text = _decode(_read(path, file), file)
     if whole and text and not text.endswith("\n"):
-        raise _cut_off(file, text.count("\n") + 1, "the last line does not end")
+        raise _cut_off(file, text.count("\n") + 1, "the last line has no line end")
+    _check_separator(text, file)
     rows, expected = 0, 0
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -268,7 +272,7 @@ def _check_row(values: list[str], header: list[str], table: TableFormat, file: s
             file,
             line,
             f"{len(values)} values where the header has {len(header)} columns",
-            "Give every row one value a column; put a value that contains a comma in double quotes.",
+            "Give every row one value for each column; quote a value that contains a comma.",
         )
     row = Row(dict(zip(header, (value.strip() for value in values))), file, line)
     if MISLEADING.search("".join(values)):
@@ -318,13 +322,15 @@ def _read(path: Path, file: str) -> bytes:
 
 
 def _decode(data: bytes, file: str) -> str:
-    if data.startswith(_BOMS):
+    if data.startswith(_UTF16_BOMS):
         raise LookupTableError(
             file,
             1,
-            "the file starts with a byte order mark (BOM)",
-            "Save it as UTF-8 without BOM: most editors have that choice, Excel has not.",
+            "the file is UTF-16, which Excel calls Unicode text",
+            "Save it as UTF-8: in Excel as CSV UTF-8 (comma delimited).",
         )
+    # Excel's CSV UTF-8 starts with a byte order mark.
+    data = data[len(BOM_UTF8) :] if data.startswith(BOM_UTF8) else data
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -336,6 +342,21 @@ def _decode(data: bytes, file: str) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise LookupTableError(file, line, "a NUL character", "Save the file as plain UTF-8 text.")
     return text
+
+
+def _check_separator(text: str, file: str) -> None:
+    """Raise the error for cells that are not between commas."""
+    for line, header in enumerate(io.StringIO(text, newline=""), 1):
+        if header.strip():
+            found = [name for mark, name in _SEPARATORS.items() if mark in header.strip()]
+            if found and "," not in header:
+                raise LookupTableError(
+                    file,
+                    line,
+                    f"{found[0]} between the cells",
+                    "Put commas there: Excel does it if the list separator of the system is a comma.",
+                )
+            return
 
 
 def _check_header(header: list[str], table: TableFormat, file: str, line: int) -> list[str]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Callable
 
 from tsid.facts.fields import Event, Value
-from tsid.hotpath.csvbytes import decode_multivalue, quote, read_rows, unquote
+from tsid.hotpath.csvbytes import EMPTY_CELLS, decode_multivalue, quote, read_rows, unquote
 
 _MV = "__mv_"
-_EMPTY = (b"", b'""')
 
 
 def add_columns(
@@ -47,7 +46,7 @@ def _event(columns: Sequence[str], cells: Sequence[bytes]) -> dict[str, Value]:
     several: dict[str, Value] = {}
     for name, cell in zip(columns, cells):
         if name.startswith(_MV):
-            if cell not in _EMPTY:
+            if cell not in EMPTY_CELLS:
                 several[name[len(_MV) :]] = decode_multivalue(unquote(cell))
         else:
             event.setdefault(name, unquote(cell))

@@ -2,7 +2,7 @@
 
 Nearly all rows cannot be licensing traffic. One regular expression finds them (`row_pattern`), and they are
 copied as bytes with a constant suffix. The others are enriched one by one (`row_enricher`). A slower,
-tolerant reader handles bodies that differ from the CSV that splunkd writes.
+tolerant reader handles bodies that are not well-formed CSV.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class ChunkEnricher:
             if not more:
                 break
             start += more
-        plan = self._plan(header.group()[:-1]) if header else None
+        plan = self._plan(header[1]) if header else None
         if header is None or plan is None:
             self._tolerant(b"".join([start, source.take(sys.maxsize)]), pieces)
         else:
@@ -333,4 +333,4 @@ class ChunkEnricher:
             self._add(rows.enrich_exactly([cells[place] for place in kept], None), pieces)
 
 
-_HEADER = re.compile(rb"%b(?:,%b)*\n" % (CELL, CELL))
+_HEADER = re.compile(rb"(%b(?:,%b)*)\r?\n" % (CELL, CELL))

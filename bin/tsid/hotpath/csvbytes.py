@@ -21,6 +21,9 @@ QUOTED = rb'"(?:%b)*%b(?:%b){0,7}%b[^"]*%b"' % (_TO_QUOTE * 8, POSSESSIVE, _TO_Q
 #: The expression for any well-formed cell.
 CELL = rb'(?:%b|[^",\r\n]*%b)' % (QUOTED, POSSESSIVE)
 
+#: The cells of a field without a value; which one depends on whether everything is quoted.
+EMPTY_CELLS = frozenset((b"", b'""'))
+
 _QUOTES = re.compile(rb'"+')
 # The text after a quoted field, or instead of one, and the end of the field.
 _TO_COMMA = re.compile(rb"([^,\n]*)(,|\n|\Z)")

@@ -15,6 +15,7 @@ from tsid.decision.enrich import Answer, Enricher, connection_text
 from tsid.decision.evidence import MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES
 from tsid.facts.fields import BYTE_COUNTS, CONNECTION, EVIDENCE, Event, Value, values_of
 from tsid.hotpath.csvbytes import (
+    EMPTY_CELLS,
     decode,
     decode_multivalue,
     encode_multivalue,
@@ -31,7 +32,6 @@ from tsid.text.raw_events import read_raw
 from tsid.text.sanitize import MAX_NAME_LENGTH
 
 MV = "__mv_"
-_EMPTY = (b"", b'""')
 
 # After this many rows in a row that the quick way cannot split, it is given up.
 _MAX_SPLIT_FAILURES = 20
@@ -160,8 +160,8 @@ class RowEnricher:
             The result; None if this is not licensing traffic: the row stays, and its new fields are empty.
         """
         cells = self._split(row)
-        unusual = any(self._unusual(cells))
-        if unusual and any(self._own_cells(cells)):
+        unusual = not EMPTY_CELLS.issuperset(self._unusual(cells))
+        if unusual and not EMPTY_CELLS.issuperset(self._own_cells(cells)):
             return self.enrich_exactly(cells, row)
         if not suspect and not self._is_suspect(cells):
             return None
@@ -269,7 +269,7 @@ class RowEnricher:
             return True
         if not enricher.reads_raw:
             return False
-        return any(self._multivalue_raw(cells)) or any(
+        return not EMPTY_CELLS.issuperset(self._multivalue_raw(cells)) or any(
             cell and self._is_suspect_text(cell) for cell in self._raw(cells)
         )
 
@@ -352,7 +352,7 @@ def _event_of(columns: Iterable[str], cells: _Cells) -> dict[str, Value]:
         if cell:
             if not name.startswith(MV):
                 event[name] = unquote(cell)
-            elif cell not in _EMPTY:
+            elif cell not in EMPTY_CELLS:
                 event[name[len(MV) :]] = decode_multivalue(unquote(cell))
     return event
 
@@ -367,7 +367,7 @@ def _texts(cells: Sequence[bytes], places: Iterable[tuple[Optional[int], Optiona
     texts = set()
     multivalues = set()
     for place, multivalue in places:
-        if multivalue is not None and cells[multivalue] not in _EMPTY:
+        if multivalue is not None and cells[multivalue] not in EMPTY_CELLS:
             multivalues.add(cells[multivalue])
         elif place is not None:
             texts.add(cells[place])

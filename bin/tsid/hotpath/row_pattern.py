@@ -14,32 +14,51 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Optional
 
-from tsid.hotpath.csvbytes import CELL, QUOTED
+from tsid.hotpath.csvbytes import CELL, EMPTY_CELLS, QUOTED
 from tsid.hotpath.csvbytes import POSSESSIVE as _P
 
 _WITHOUT_QUOTES = rb'"[^"]*%b"' % _P
 _UNQUOTED = rb'[^",\r\n]*' + _P
 # The key of an address cell: the first three numbers of an IPv4 address, the first two of an IPv6 address in
-# its canonical form, or the whole name.
-_KEY = (
-    rb"[0-9]+%b\.[0-9]+%b\.[0-9]+%b"
+# its canonical form, or the whole name, which needs what follows it.
+_ADDRESS = (
+    rb"(?=([0-9]+%b\.[0-9]+%b\.[0-9]+%b"
     rb"|[1-9a-f][0-9a-f]*%b:[1-9a-f][0-9a-f]*%b"
-    rb'|[0-9a-z.\-]+%b(?=")' % (_P, _P, _P, _P, _P, _P)
+    rb"|[0-9a-z.\-]+%b(?=%%b)))[0-9a-z.:\-]+%b" % ((_P,) * 7)
 )
-_ADDRESS = rb'"(?=(%b))[0-9a-z.:\-]+%b"' % (_KEY, _P)
 # ``https:3`` is a scheme and a host, not a host and a port (`tsid.text.names`). Names longer than 252
 # characters may be shortened.
 _AUTHORITY = rb"(?:https?://|(?!(?:https?|wss?|ftp):))([0-9a-z.\-]{1,252})(?::[0-9]+%b)?" % _P
-_NAME = rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P)
-_NOT_AVAILABLE = rb'"[Nn]/[Aa]"'
+# What separates cells, and so ends one without quotes.
+_END = rb"[,\r\n]"
 _WORD = rb"[0-9A-Za-z]*" + _P
-_PORT = rb'(?:(?!443[,\n])[0-9]+%b|(?:"(?!443)[0-9][^"]*%b")?)' % (_P, _P)
+# No cell may match both as an address or a name and as a missing one; so where both may stand, a word has a
+# capital letter.
+_CAPITALISED = rb"(?:[0-9a-z]*%b[A-Z][0-9A-Za-z]*%b)?" % (_P, _P)
+# Not 443, maybe with text behind it, such as ``40000 / tcp``.
+_PORT = (
+    rb'(?:(?!443[^0-9])[0-9]+%b(?:[^0-9",\r\n][^",\r\n]*%b)?'
+    rb'|(?:"(?:(?!443)[0-9][^"]*%b)?")?)' % (_P, _P, _P)
+)
 _HTTPS = re.compile(rb'"?443')
 
 #: A form is expected if more than this share of the rows has it.
 _MIN_SHARE = 0.05
-_match_address = re.compile(_ADDRESS).fullmatch
+_match_address = re.compile(rb'"?%b"?' % (_ADDRESS % rb'"?\Z')).fullmatch
 _match_authority = re.compile(rb'"?' + _AUTHORITY).fullmatch
+
+# The cells with an address or a name, within quotes and without.
+_QUOTED_CELLS = {
+    "address": rb'"%b"' % (_ADDRESS % b'"'),
+    "name": rb'"%b(?:"|[/?#][^"]*%b(?:""[^"]*%b)*%b")' % (_AUTHORITY, _P, _P, _P),
+}
+_PLAIN_CELLS = {
+    "address": _ADDRESS % _END,
+    "name": rb'%b(?:[/?#][^",\r\n]*%b)?' % (_AUTHORITY, _P),
+}
+
+# A name may be ``n``, with a path.
+_NOT_AVAILABLE = {"address": rb"[Nn]/[Aa]", "name": rb"N/[Aa]"}
 
 ORDINARY, EMPTY, ADDRESS, NAME, DEVICE, PORT = "ordinary", "empty", "address", "name", "device", "port"
 OTHER, REST = -2, -1
@@ -90,7 +109,7 @@ def any_pattern(width: int) -> RowPattern:
     Args:
         width: the number of columns.
     """
-    return RowPattern(re.compile(rb"((?!))|(%b)\n|([\s\S]+)" % _any_row(width)), ())
+    return RowPattern(re.compile(rb"((?!))|(%b)\r?\n|([\s\S]+)" % _any_row(width)), ())
 
 
 def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, words: bool) -> RowPattern:
@@ -100,17 +119,16 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
         roles: the role of each column: `ORDINARY`; `EMPTY`, which is empty in an ordinary row;
             `ADDRESS`; `NAME`; `DEVICE`, an address that counts if a port is 443; or `PORT`.
         rows: the cells of the rows seen.
-        words: treat an unquoted address or name, all letters and digits, as missing.
+        words: words of letters and digits only, in place of an address or a name, may count as missing.
     """
     # A row with content in a column that must be empty does not match, whatever its other cells contain.
     empty = [place for place, role in enumerate(roles) if role == EMPTY]
-    rows = [row for row in rows if not any(row[place] for place in empty)] or rows
+    rows = [row for row in rows if EMPTY_CELLS.issuperset(row[place] for place in empty)] or rows
     columns = list(zip(*rows))
     # Where ASA events show the sides swapped, many devices use port 443: then their addresses decide.
     swapped = sum(
         any(_HTTPS.match(cell) for cell, role in zip(row, roles) if role == PORT) for row in rows
     ) > _MIN_SHARE * len(rows)
-    word = _WORD if words else b""
     parts: list[bytes] = []
     suspects: list[Suspect] = []
     firsts: list[tuple[str, int]] = []
@@ -120,23 +138,23 @@ def ordinary_pattern(roles: Sequence[str], rows: Sequence[Sequence[bytes]], *, w
             kind = ADDRESS if swapped else ORDINARY
         elif role == PORT and swapped:
             kind = ORDINARY
-        if kind == EMPTY or not any(columns[place]):
-            parts.append(b"")
+        if kind == EMPTY or EMPTY_CELLS.issuperset(columns[place]):
+            parts.append(_empty(columns[place]))
         elif kind == ORDINARY:
             parts.append(_form_of(columns[place]))
         elif kind == PORT:
             parts.append(_PORT)
         else:
-            same = _same_as(place, kind, firsts, columns)
+            cells, missing = _forms_of(kind, columns[place], words=words)
+            same = _same_as(place, kind, firsts, columns, missing)
             if same is not None:
-                parts.append(rb"(?:(?P=c%d)|%b)" % (same, word))
+                parts.append(rb"(?:(?P=c%d)|%b)" % (same, missing))
                 continue
-            body = _ADDRESS if kind == ADDRESS else _NAME
-            parts.append(rb"(?:(?P<c%d>%b)|%b|%b)" % (place, body, word, _NOT_AVAILABLE))
+            parts.append(rb"(?:(?P<c%d>%b)|%b)" % (place, cells, missing))
             firsts.append((kind, place))
             group = 2 * len(suspects) + 1
             suspects.append(Suspect(kind == ADDRESS, group, group + 1))
-    expression = rb"(%b)\n|(%b)\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
+    expression = rb"(%b)\r?\n|(%b)\r?\n|([\s\S]+)" % (b",".join(parts), _any_row(len(roles)))
     return RowPattern(re.compile(expression), suspects)
 
 
@@ -145,16 +163,46 @@ def _any_row(width: int) -> bytes:
 
 
 def _same_as(
-    place: int, kind: str, firsts: Iterable[tuple[str, int]], columns: Sequence[Sequence[bytes]]
+    place: int,
+    kind: str,
+    firsts: Iterable[tuple[str, int]],
+    columns: Sequence[Sequence[bytes]],
+    missing: bytes,
 ) -> Optional[int]:
-    """Return the earlier column whose cells this column repeats; None if there is none."""
+    """Return the earlier column whose cells this column repeats, if it has any; None if there is none."""
+    is_missing = re.compile(missing).fullmatch
     for other_kind, other in firsts:
         if other_kind == kind:
             pairs = list(zip(columns[place], columns[other]))
-            differ = sum(mine != theirs and mine.startswith(b'"') for mine, theirs in pairs)
+            differ = sum(mine != theirs and not is_missing(mine) for mine, theirs in pairs)
             if differ <= _MIN_SHARE * len(pairs):
                 return other
     return None
+
+
+def _empty(cells: Collection[bytes]) -> bytes:
+    """Return the expression for a column that is always empty."""
+    if all(cells):
+        return b'""'
+    return b'(?:"")?' if any(cells) else b""
+
+
+def _forms_of(kind: str, cells: Iterable[bytes], *, words: bool) -> tuple[bytes, bytes]:
+    """Return the expressions for the cells of a column with addresses or names, and for those without one.
+
+    Args:
+        kind: `ADDRESS` or `NAME`.
+        cells: those seen: quoted as splunkd does it, only where CSV needs it, or all of them.
+        words: see `ordinary_pattern`.
+    """
+    quoted = sum(cell.startswith(b'"') for cell in cells)
+    # splunkd leaves words without quotes, but nothing else.
+    plain = sum(not cell.startswith(b'"') and not cell.isalnum() and cell != b"" for cell in cells)
+    capitalised = _CAPITALISED if words else b""
+    if plain > quoted:
+        return _PLAIN_CELLS[kind], rb"%b|%b" % (_NOT_AVAILABLE[kind], capitalised)
+    word = _WORD if words else b""
+    return _QUOTED_CELLS[kind], rb'"(?:%b|%b)"|%b' % (_NOT_AVAILABLE[kind], capitalised, word)
 
 
 def _form_of(cells: Collection[bytes]) -> bytes:

@@ -64,7 +64,7 @@ class AliasPlan:
                 from_certificate = values["host"] == host and values["origin"] == "certificate"
                 if shown and from_certificate and alias not in shown:
                     reason = (
-                        "No certificate bears it now; it stays, so that older events still resolve. "
+                        "No certificate contains it now; it stays, so that older events still resolve. "
                         f"Last seen {values['last_seen'] or 'never'}."
                     )
                     self._add(NOTE, "vanished", alias, host, reason)
@@ -106,11 +106,11 @@ class AliasPlan:
         if alias in self._lookups.canonical:
             return NOTE, "licensing_host", "; that is a licensing host itself."
         if ascii_host(alias) != alias:
-            return REFUSAL, "no_host", "; that is not a valid host name."
+            return REFUSAL, "no_host", "; that is not a valid hostname."
         if not self._bounds.has_name(alias):
             return REFUSAL, "outside_domain", "; it is in none of Cisco's domains."
         if "*" in alias:
-            return NOTE, "too_wide", "; as an alias it would stand for other servers too."
+            return NOTE, "too_wide", "; as an alias it would match other servers too."
         found = self._aliases.get(alias)
         if found is not None and found["host"] != host:
             return REFUSAL, "other_host", f", but one of {found['host']} is too."

@@ -47,14 +47,14 @@ def objection(lookups: Lookups, address: Address) -> Optional[tuple[str, str]]:
         return "sinkhole", f"a DNS filter answers with this address ({sinkhole.owner})."
     relay = lookups.relays.longest(address)
     if relay is not None:
-        return "private", f"the address lies in {relay.network}: {relay.owner or 'a relay'}."
+        return "private", f"the address is in {relay.network}: {relay.owner or 'a relay'}."
     cisco = lookups.cisco.longest(address)
     if cisco is None:
-        return "not_ciscos", "the address lies in none of Cisco's networks (cisco_networks.csv)."
+        return "not_ciscos", "the address is in none of Cisco's networks (cisco_networks.csv)."
     if not cisco.learn:
         return (
             "other_use",
-            f"the address lies in {cisco.network}, which Cisco uses for other things ({cisco.owner}).",
+            f"the address is in {cisco.network}, which Cisco uses for other things ({cisco.owner}).",
         )
     return None
 

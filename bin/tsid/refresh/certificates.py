@@ -78,7 +78,7 @@ def reported(certificate: Certificate) -> str:
     name = parse_name(text)
     if name is None or name.is_address:
         return ""
-    # A certificate has names in ASCII, not URLs: the host before a path, port or user, or behind percent
+    # A certificate has names in ASCII, not URLs: the host before a path, port or user, or after percent
     # signs or other letters, is not what it says.
     literal = name.end - name.start == len(text) and text.isascii() and "%" not in text
     return name.key if literal else text.lower()

@@ -139,7 +139,7 @@ class EndpointPlan:
         if sinkhole and entry.refreshed and entry.endpoint.status != "retired":
             entry.values.update(status="retired", valid_from="", valid_until=_NEVER)
             entry.seen = True
-            reason = f"a DNS filter answers with this address ({sinkhole.owner}): it never was an endpoint."
+            reason = f"a DNS filter answers with this address ({sinkhole.owner}): it was never an endpoint."
             self._add(CHANGE, "withdrawn", entry.values["network"], entry.values["host"], reason)
 
     def _added(self, host: str, address: Address) -> list[dict[str, str]]:
@@ -276,7 +276,7 @@ def _disagreement(answers: Sequence[DnsAnswer], every: Sequence[DnsAnswer]) -> O
     if others:
         return "disagreement", f"the answer of {', '.join(others)} does not have this address."
     failed = ", ".join(sorted({answer.resolver for answer in missing}))
-    return "unanswered", f"{failed} did not answer, and all resolvers have to return a new address."
+    return "unanswered", f"{failed} did not answer; a new address counts only if all resolvers return it."
 
 
 def _kind_of(network: IPNetwork) -> str:

@@ -43,14 +43,14 @@ ADVICE = {
         "forged: ask another resolver."
     ),
     "other_use": (
-        "A proxy such as Umbrella's may answer instead: ask a resolver that filters nothing. If Cisco has "
+        "A proxy such as Umbrella's may answer instead: ask an unfiltered resolver. If Cisco has "
         "moved there, add the network to cisco_networks_local.csv with learn=yes."
     ),
     "private": (
         "Your DNS answers with an address of your own. If it is your proxy or On-Prem licence server, add it "
         "to cisco_licensing_endpoints_local.csv."
     ),
-    "sinkhole": "Your DNS filter blocks this host: allow it there, or ask a resolver that filters nothing.",
+    "sinkhole": "Your DNS filter blocks this host: allow it there, or ask an unfiltered resolver.",
     "disagreement": (
         "Find out which resolver is right. Answers may differ by place: the next check accepts what all "
         "agree on. An address that you trust belongs in cisco_licensing_endpoints_local.csv."
@@ -59,7 +59,7 @@ ADVICE = {
         "Look for TLS inspection on the way. If it is meant to be there, exempt this host, or give its "
         "authority in ca_bundle."
     ),
-    "not_for_host": "Another server answers there: check the DNS answer, and what is on the way.",
+    "not_for_host": "Another server answers there: check the DNS answer, and what is on the path.",
     "unseen": (
         "Allow this machine to connect to TCP port 443 of the address, set proxy, or turn tls off to believe "
         "DNS alone."
@@ -69,20 +69,20 @@ ADVICE = {
     ),
     "no_host": "If firewalls report it so, add it to tsid_aliases_local.csv.",
     "elsewhere": (
-        "The name has a server of its own, whose traffic would be taken for this host's. If that is right, "
+        "The name has its own server, whose traffic would be mistaken for this host's. If that is right, "
         "add it to tsid_aliases_local.csv."
     ),
-    "too_wide": "Nothing is to be done, unless events show it: then allow the network instead of the name.",
-    "other_host": "Find out what Cisco has changed; a row of your own in tsid_aliases_local.csv decides.",
+    "too_wide": "Do nothing unless events show the name: then allow the network instead of the name.",
+    "other_host": "Find out what Cisco has changed; your own row in tsid_aliases_local.csv takes precedence.",
     "too_many": (
         "Check that DNS is right. If Cisco has moved, set the old rows to retired in "
         "cisco_licensing_endpoints_local.csv."
     ),
     "last_one": (
-        "Check that DNS is right. If Cisco has given the host up, set the row to retired in "
+        "Check that DNS is right. If Cisco no longer uses the host, set the row to retired in "
         "cisco_licensing_endpoints_local.csv."
     ),
-    "unanswered": "Check that this machine may ask every resolver; what is new is believed when all answer.",
+    "unanswered": "Check that this machine may ask every resolver; what is new counts when all answer.",
     "no_answer": "Check that this machine may ask the resolver (UDP and TCP), or name another one.",
 }
 

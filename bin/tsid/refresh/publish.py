@@ -157,5 +157,5 @@ def _refusal(folder: Path, error: OSError, written: Sequence[str]) -> PublishErr
         )
     return PublishError(
         f"{short_name(Path(error.filename2))} cannot be replaced: {reason}. {done} "
-        "Close the program that has it open, see that it is not marked as read-only, and refresh again."
+        "Close the program that has it open, check that it is not read-only, and refresh again."
     )

@@ -110,7 +110,7 @@ def as_text(plan: Plan) -> str:
             "Nothing could be checked: no resolver has an address of any licensing host. Nothing changes."
         )
     elif not plan.items:
-        parts.append("Everything is fresh: nothing to change.")
+        parts.append("Everything is up to date: nothing to change.")
     return "\n".join(parts)
 
 

@@ -92,7 +92,7 @@ def _resolve(host: str, kind: str, of: Resolver, settings: Settings) -> DnsAnswe
             return failed(f"the answer ends with the CNAME {found.canonical_name}, without an address")
         return DnsAnswer(host, kind, of.name, (), None, "")
     if len(found.rrset) > MAX_ADDRESSES:
-        return failed(f"{len(found.rrset)} addresses, more than are believed")
+        return failed(f"{len(found.rrset)} addresses, too many to be believed")
     addresses = {parse_address(record.address) for record in found.rrset}
     known = sorted(address for address in addresses if address is not None)
     return DnsAnswer(host, kind, of.name, known, found.rrset.ttl, "")

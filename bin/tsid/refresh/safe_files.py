@@ -89,7 +89,7 @@ def exclusive_refresh(folder: Path, seconds: float) -> Iterator[None]:
             raise _cannot_lock(path, error) from None
         if not is_locked:
             _check_writable(folder)
-            raise PublishError("Another refresh is at work on these lookups. Try again when it is done.")
+            raise PublishError("Another refresh is running on these lookups. Try again when it is done.")
         try:
             yield
         finally:

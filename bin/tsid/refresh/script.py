@@ -31,7 +31,7 @@ _EPILOG = """\
 exit status:
   0  the lookups are up to date; with --write: they are now
   1  something would change
-  2  something was refused: the refresh does not believe it, and never writes it
+  2  something was refused: the refresh does not trust it, and never writes it
   3  something could not be checked
   4  a lookup, a setting or the command line cannot be used, or nothing can be written
 """

@@ -223,7 +223,7 @@ class _Reader:
             return Path(certifi.where())
         path = self._app / text
         if not path.is_file():
-            raise self._refusal(name, "There is no such file; a relative path starts at the app's folder.")
+            raise self._refusal(name, "The file does not exist; a relative path starts at the app's folder.")
         return path
 
     def resolvers(self) -> list[Resolver]:
@@ -264,7 +264,7 @@ class _Reader:
         if not of_system:
             raise self._refusal(
                 "proxy",
-                "It contains a user name, and files and searches are no place for secrets: use system, and "
+                "It contains a user name, and secrets do not belong in files and searches: use system, and "
                 "the environment variable HTTPS_PROXY.",
                 hidden=True,
             )

@@ -7,7 +7,7 @@ import { DashboardCore } from '@splunk/dashboard-core';
 import { DashboardContextProvider, GeoJsonProvider, GeoRegistry } from '@splunk/dashboard-context';
 import EnterpriseViewOnlyPreset from '@splunk/dashboard-presets/EnterpriseViewOnlyPreset';
 
-const VIEWS = { overview: 'Licensing overview', device: 'Device', health: 'TSID and lookup health' };
+const VIEWS = { setup: 'Set-up and self-check', overview: 'Licensing overview', device: 'Device', health: 'TSID and lookup health' };
 
 // The parameters of the address, and what shows the view.
 let query;
@@ -37,7 +37,7 @@ class LinkToDashboard {
 
   async handle(event) {
     const payload = event.payload ?? {};
-    const tokens = this.options.tokens.map(({ token, value }) => [token, payload[value] ?? '']);
+    const tokens = (this.options.tokens ?? []).map(({ token, value }) => [token, payload[value] ?? '']);
     window.location.assign(address(this.options.dashboard, Object.fromEntries(tokens)));
     return [];
   }
