@@ -512,7 +512,7 @@ class TestRights:
 
     def test_searches_run_by_hand_have_the_rights_of_their_user(self) -> None:
         by_hand = [found for found in saved().values() if "cron_schedule" not in found]
-        assert len(by_hand) == 5
+        assert len(by_hand) == 6
         assert all(found.get("dispatchAs") == "user" for found in by_hand)
         assert all(found["disabled"] == "1" for found in saved().values() if "cron_schedule" in found)
 

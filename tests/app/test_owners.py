@@ -13,6 +13,7 @@ from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
 from lab.spl.values import Row
+from tests.app.test_views import results
 from tsid.text import conf
 
 pytestmark = pytest.mark.spl
@@ -321,3 +322,56 @@ class TestZones:
             kept = ("device", "first_seen", "last_allowed", "label", "excluded", "model")
             assert {name: after[key].get(name) for name in kept} == {name: row.get(name) for name in kept}
         assert found.run(MERGE) == []
+
+
+class TestViews:
+    """The overview and the view of a device."""
+
+    KNOWN: tuple[Row, ...] = (
+        {"alias": "10.0.0.1", **CORE},
+        {"alias": "10.0.0.2", "device": "10.0.0.1"},
+        {"alias": 'core"1', "device": "10.0.0.1"},
+    )
+
+    def viewed(self) -> Splunk:
+        events: list[Row] = [
+            {"sourcetype": "cisco:ftd:syslog", "_raw": RAW.format(device=device)}
+            for device in ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+        ]
+        ledger_rows: list[Row] = [{**BLOCKED, "device": "10.0.0.1"}, {**BLOCKED, "device": "10.0.0.3"}]
+        return splunk(events, self.KNOWN, ledger_rows)
+
+    def test_the_overview_names_devices_and_owners(self) -> None:
+        found = results(self.viewed(), "overview")
+        assert [(row["Device"], row["Name"], row["Owner"]) for row in found["risk"].rows] == [
+            ("10.0.0.1", "core-1", "Network team"),
+            ("10.0.0.3", "not known", "not known"),
+        ]
+        assert [row["Owners"] for row in found["rules"].rows] == ["Network team, not known"]
+        assert {row["choice"] for row in found["devices"].rows} == {"core-1 (10.0.0.1)", "10.0.0.3"}
+
+    @pytest.mark.parametrize(("device", "count"), [("10.0.0.1", 2), ("10.0.0.3", 1), ("10.0.0.9", 0)])
+    def test_a_device_shows_the_traffic_of_all_its_addresses_and_no_others(
+        self, device: str, count: int
+    ) -> None:
+        found = results(self.viewed(), "device", {"device": device})
+        assert len([row for row in found["evidence"].rows if row["Time"] != "none"]) == count
+        (told,) = found["advice"].rows
+        expected = ("core-1", "Network team", "Vienna") if count == 2 else ("not known",) * 3
+        assert (told["Name"], told["Owner"], told["Site"]) == expected
+
+    def test_in_zones_a_device_shows_the_traffic_of_its_zone(self, tmp_path: Path) -> None:
+        app = copy_app(ROOT, tmp_path)
+        macros = app / "default" / "macros.conf"
+        text = macros.read_text(encoding="utf-8")
+        macros.write_text(
+            text.replace("[tsid_zone]\ndefinition = null()", "[tsid_zone]\ndefinition = index"),
+            encoding="utf-8",
+        )
+        events: list[Row] = [
+            {"sourcetype": "cisco:ftd:syslog", "_raw": RAW.format(device="10.0.0.1"), "index": index}
+            for index in ("acme", "bolt")
+        ]
+        found = splunk(events, devices=[{**BLOCKED, "device": "acme|10.0.0.1"}], app=app)
+        search = results(found, "device", {"device": "acme|10.0.0.1"})
+        assert len(search["evidence"].rows) == 1
