@@ -117,9 +117,10 @@ splunk-check: $(LIB) $(BUILD)/.made ## check what only a real Splunk shows; says
 readme: ## run the shell commands of README in a bare Debian; needs root and mmdebstrap
 	@$(PYTHON) -m tools.readme
 
-lint: $(LIB) $(LINT)/.made ## check style, and types for Linux and Windows
+lint: $(LIB) $(LINT)/.made ## check style, wording, and types for Linux and Windows
 	$(LINT)/bin/ruff check
 	$(LINT)/bin/ruff format --check
+	$(LINT)/bin/python -m tools.prose
 	$(LINT)/bin/mypy
 	$(LINT)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 bin
 

@@ -214,7 +214,7 @@ def _show_headline(console: Console, count: int, named: Sequence[Record], result
     seconds = result.timings.total
     console.print(f"| {_COMMAND} {_OPTIONS}", style="bold cyan")
     console.print(
-        f"{count} firewall events through the real command, without a Splunk, in {seconds:.1f} s. "
+        f"{count} firewall events through the real command, without Splunk, in {seconds:.1f} s. "
         f"{len(named)} are Cisco licensing traffic, or pretend to be: {tally['aliased']} under a wrong name, "
         f"{tally['blocked']} blocked, {tally['impostor']} from impostors. "
         "Every answer agrees with the truth about its event."
