@@ -64,8 +64,8 @@ $(BUILD)/.made: requirements/build.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
-demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk
-	@$(LAB)/bin/python -m lab.cli.demo
+demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk, on one screen; everything: make demo ARGS=--full
+	@$(LAB)/bin/python -m lab.cli.demo $(ARGS)
 
 refresh-demo: $(LIB) $(LAB)/.made ## show the refresh at work with servers on loopback; needs the DNS server NSD
 	@$(LAB)/bin/python -m lab.cli.refresh_demo
