@@ -64,8 +64,8 @@ $(BUILD)/.made: requirements/build.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
-demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk
-	@$(LAB)/bin/python -m lab.cli.demo
+demo: $(LIB) $(LAB)/.made ## show the app at work, without Splunk, on one screen; everything: make demo ARGS=--full
+	@$(LAB)/bin/python -m lab.cli.demo $(ARGS)
 
 refresh-demo: $(LIB) $(LAB)/.made ## show the refresh at work with servers on loopback; needs the DNS server NSD
 	@$(LAB)/bin/python -m lab.cli.refresh_demo
@@ -117,9 +117,10 @@ splunk-check: $(LIB) $(BUILD)/.made ## check what only a real Splunk shows; says
 readme: ## run the shell commands of README in a bare Debian; needs root and mmdebstrap
 	@$(PYTHON) -m tools.readme
 
-lint: $(LIB) $(LINT)/.made ## check style, and types for Linux and Windows
+lint: $(LIB) $(LINT)/.made ## check style, wording, and types for Linux and Windows
 	$(LINT)/bin/ruff check
 	$(LINT)/bin/ruff format --check
+	$(LINT)/bin/python -m tools.prose
 	$(LINT)/bin/mypy
 	$(LINT)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 bin
 

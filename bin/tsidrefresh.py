@@ -38,7 +38,7 @@ class TsidRefreshCommand(TsidCommand, GeneratingCommand):  # type: ignore[misc]
         default=REPORT,
         validate=Choice((ENDPOINTS, ALIASES, REPORT)),
     )
-    # Splunk Cloud has no place for local/tsidrefresh.conf: these count more than the files.
+    # Splunk Cloud has no place for local/tsidrefresh.conf: these override the files.
     resolvers = Option(validate=Text())
     members = Option(validate=Text())
     tls = Option(validate=Text())

@@ -50,6 +50,7 @@ LEFT_OUT = (
     "docs/developer.md",
     "docs/development.md",
     "docs/lab.md",
+    "docs/measurements.md",
     "docs/performance.md",
     "docs/reliability.md",
 )

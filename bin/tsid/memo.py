@@ -14,14 +14,14 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Text = TypeVar("Text", bound=Union[str, bytes])
 
-#: How many values a memo may contain: addresses, reported names, host names of the lookups, verdicts on pairs
+#: How many values a memo may contain: addresses, reported names, hostnames of the lookups, verdicts on pairs
 #: of address and name, and cells of each kind.
 MAX_ADDRESSES = 50_000
 MAX_NAMES = 50_000
 MAX_HOSTS = 1_000
 MAX_DECISIONS = 50_000
 MAX_CELLS = 100_000
-#: The longest text to remember, in characters or bytes: a host name and its scheme fit in.
+#: The longest text to remember, in characters or bytes: a hostname and its scheme fit in.
 MAX_TEXT_LENGTH = 300
 #: How many bytes all remembered answers for rows may take, roughly.
 MAX_ANSWER_BYTES = 96 << 20

@@ -17,7 +17,7 @@ from lab.bench.results import LICENSING, NOT_MET, ORDINARY, Case, Key, commands_
 from lab.bench.subjects import OURS, SLOW, Figures, Subject, build, run_options, unpack, version_of
 from lab.errors import LabError
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "measurements.md"
 _MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- end -->)", re.DOTALL)
 _CASES = [Case(data, ORDINARY, form) for data in KINDS for form in FORMS]
 _CASES += [Case(data, LICENSING, SPLUNKD) for data in KINDS]
@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add("--events", metavar="N", type=int, default=200_000, help="for the fast commands (default: 200,000)")
     add("--rounds", metavar="N", type=int, default=3, help="repetitions of everything (default: 3)")
     add("--quick", action="store_true", help="the same as --events 50000 --rounds 1")
-    add("--write", action="store_true", help="put the table into docs/performance.md")
+    add("--write", action="store_true", help="put the table into docs/measurements.md")
     options = parser.parse_args(argv)
     if options.quick:
         options.events, options.rounds = CHUNK_ROWS, 1

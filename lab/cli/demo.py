@@ -1,12 +1,13 @@
-"""Shows the app at work without Splunk: ``make demo``.
+"""Shows the app at work without Splunk: ``make demo``; everything it has: ``make demo ARGS=--full``.
 
 Events whose truth is known go through the real search command, in a process of its own; months of a fleet go
-through the app's searches. The demo shows the results and verifies them: it fails if the app's answers differ
-from the truth.
+through the app's searches. The demo verifies the results and shows the essence on one screen of 24 lines and
+80 columns: it fails if the app's answers differ from the truth.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -29,7 +30,7 @@ from lab import ROOT
 from lab.cli.console import Console
 from lab.cli.terminal import abandon_stdout, safe_text
 from lab.errors import LabError, UsageError
-from lab.generator import ALL_SCENARIOS, LabelledEvent, Truth, differences, generate
+from lab.generator import ALL_SCENARIOS, LabelledEvent, differences, generate
 from lab.generator.destination import ORDINARY
 from lab.generator.seed import seed_events
 from lab.host.events import cell_text
@@ -70,19 +71,8 @@ _OUTCOMES = ("allowed", "blocked", "unknown")
 # Whether the server answered, in the summary's words.
 _ANSWERS = {"true": "answered", "false": "not answered"}
 
-_NAMES = "reported → true host"
-# The columns of the events' table with their widths, on a screen of 120 columns and on a narrower one.
-_WIDE_COLUMNS = {
-    "time": 11,
-    "device": 14,
-    "outcome": 7,
-    _NAMES: 37,
-    "address": 19,
-    "verdict": 10,
-    "confidence": 10,
-}
-_NARROW_COLUMNS = {"device": 12, "outcome": 7, _NAMES: 25, "address": 18, "verdict": 10}
 _PIPED_WIDTH = 120
+_SCREEN_WIDTH = 80
 
 NEXT = (
     (
@@ -106,13 +96,18 @@ class Section(NamedTuple):
     events: list[LabelledEvent]
 
 
-def main(app: Path = ROOT) -> int:
-    """Run the demo with the app in that folder; the exit status is 0 if the command's answers are right."""
+def main(app: Path = ROOT, *, full: bool = False) -> int:
+    """Run the demo with the app in that folder; the exit status is 0 if the command's answers are right.
+
+    Args:
+        app: the app's folder.
+        full: show every event, a reason for each verdict, and a device in each state.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _PIPED_WIDTH
+        console.width = _PIPED_WIDTH if full else _SCREEN_WIDTH
     try:
         sections = [
             Section("Cisco KB 226091: the FMC's own table", list(seed_events())),
@@ -132,9 +127,14 @@ def main(app: Path = ROOT) -> int:
             print(f"  {safe_text(problem)}", file=sys.stderr)
         return 1
     try:
-        _show(console, sections, result)
-        risk.show(console)
-        _show_next(console)
+        if full:
+            _show(console, sections, result)
+            risk.show(console)
+            _show_next(console)
+        else:
+            _show_essence(console, labelled, result)
+            risk.show_worst(console)
+            console.print("Every event, reason and state: make demo ARGS=--full", style="dim")
     except BrokenPipeError:
         abandon_stdout()
     return 0
@@ -190,13 +190,44 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
 # ------------------------------------------------------------------------------------------------ output
 
 
+def _show_essence(console: Console, labelled: Sequence[LabelledEvent], result: Result) -> None:
+    """One event before and after, and how many events got which verdict."""
+    console.print(
+        f"{len(labelled)} firewall events through | {_COMMAND} {_OPTIONS}, without Splunk, "
+        f"{result.timings.total:.1f} s: all right",
+        style="bold",
+    )
+    (event, truth), answer = next(
+        (one, answer)
+        for one, answer in zip(labelled, result.events)
+        if (one.truth.verdict, one.truth.outcome) == ("aliased", "blocked") and one.event.get(one.truth.field)
+    )
+    before, after = safe_text(cell_text(event[truth.field])), _text(answer, truth.field)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(
+        "before", Text(before), Text(f"{_text(answer, 'tsid_outcome')}: nobody knows this name", "red")
+    )
+    confidence = _text(answer, "tsid_confidence")
+    grid.add_row("after", Text(after, "bold"), Text(f"{truth.verdict}, confidence {confidence}", "green"))
+    console.print(grid)
+    console.print(Padding(Text(_text(answer, "tsid_advice")), (0, 0, 0, 2)))
+    tally = Counter(str(answer["tsid_verdict"]) for answer in result.events if "tsid_verdict" in answer)
+    ordinary = len(labelled) - sum(tally.values())
+    flagged = ", ".join(f"{tally[verdict]} {verdict}" for verdict in _FLAGGED)
+    console.print(f"\n{tally['canonical']} canonical: the table in Cisco KB 226091, all under the right name")
+    console.print(f"{flagged}; {ordinary} only look like licensing: no verdict.")
+
+
 def _show(console: Console, sections: Sequence[Section], result: Result) -> None:
     named = [answer for answer in result.events if "tsid_verdict" in answer]
     _show_headline(console, len(result.events), named, result)
     answers = iter(result.events)
     for section in sections:
         console.print(f"\n{section.title}", style="bold")
-        console.print(_event_table(console, list(zip(section.events, answers))))
+        _show_events(console, list(zip(section.events, answers)))
     _show_reasons(console, named)
     console.print("\nSummary", style="bold")
     console.print(_summary(named))
@@ -214,50 +245,40 @@ def _show_headline(console: Console, count: int, named: Sequence[Record], result
     seconds = result.timings.total
     console.print(f"| {_COMMAND} {_OPTIONS}", style="bold cyan")
     console.print(
-        f"{count} firewall events through the real command, without a Splunk, in {seconds:.1f} s. "
+        f"{count} firewall events through the real command, without Splunk, in {seconds:.1f} s. "
         f"{len(named)} are Cisco licensing traffic, or pretend to be: {tally['aliased']} under a wrong name, "
         f"{tally['blocked']} blocked, {tally['impostor']} from impostors. "
         "Every answer agrees with the truth about its event."
     )
 
 
-def _event_table(console: Console, rows: Sequence[tuple[LabelledEvent, Record]]) -> Table:
-    columns = _WIDE_COLUMNS if console.width >= _PIPED_WIDTH else _NARROW_COLUMNS
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column, width in columns.items():
-        table.add_column(column, width=width, overflow="fold")
+def _show_events(console: Console, rows: Sequence[tuple[LabelledEvent, Record]]) -> None:
+    """Print two lines for each event, in which no name and no address is broken."""
+    console.print(_first_line("time", "device", "outcome", "verdict", "address"), style="dim")
     for labelled, answer in rows:
-        cells = _cells(labelled.truth, answer, columns[_NAMES])
-        table.add_row(*[cells[column] for column in columns])
-    return table
+        verdict, outcome = _text(answer, "tsid_verdict"), _text(answer, "tsid_outcome")
+        device, address = _text(answer, "tsid_device"), _text(answer, "tsid_ip")
+        if verdict:
+            names = _names(_text(answer, "tsid_observed"), _text(answer, "tsid_host"))
+            names.append(f", confidence {_text(answer, 'tsid_confidence')}", style="dim")
+        else:
+            device, address = _text(answer, "InitiatorIP"), _text(answer, "ResponderIP")
+            names = Text(_text(answer, "URL") or f"({labelled.truth.scenario.partition(': ')[2]})")
+        line = _first_line(_time(answer), device, outcome, verdict or "-", address or "(none)")
+        console.print(Text(line, style=_STYLES.get(verdict, "")), soft_wrap=True)
+        console.print(Text(" " * _INDENT).append_text(names), soft_wrap=True)
 
 
-def _cells(truth: Truth, answer: Record, name_width: int) -> dict[str, Text]:
-    """The cells of an event's row, by column."""
-    verdict, outcome = _text(answer, "tsid_verdict"), _text(answer, "tsid_outcome")
-    device, address = _text(answer, "tsid_device"), _text(answer, "tsid_ip")
-    if verdict:
-        names = _names(_text(answer, "tsid_observed"), _text(answer, "tsid_host"), name_width)
-    else:
-        device, address = _text(answer, "InitiatorIP"), _text(answer, "ResponderIP")
-        names = Text(_text(answer, "URL") or f"({truth.scenario.partition(': ')[2]})")
-    return {
-        "time": Text(_time(answer)),
-        "device": Text(device),
-        "outcome": Text(outcome, style=_STYLES.get(outcome, "")),
-        _NAMES: names,
-        "address": Text(address or "(none)"),
-        "verdict": Text(verdict or "-", style=_STYLES.get(verdict, "")),
-        "confidence": Text(_text(answer, "tsid_confidence")),
-    }
+_INDENT = 13
 
 
-def _names(observed: str, host: str, width: int) -> Text:
+def _first_line(time: str, device: str, outcome: str, verdict: str, address: str) -> str:
+    return f"{time:11}  {device:14}  {outcome:7}  {verdict:10}  {address}"
+
+
+def _names(observed: str, host: str) -> Text:
     observed = observed or "(no name)"
-    if host in ("", observed):
-        return Text(observed)
-    arrow = " → " if len(observed) + len(host) + 3 <= width else "\n→ "
-    return Text.assemble(observed, arrow, (host, "bold"))
+    return Text(observed) if host in ("", observed) else Text.assemble(observed, " → ", (host, "bold"))
 
 
 def _show_reasons(console: Console, named: Sequence[Record]) -> None:
@@ -321,4 +342,6 @@ def _text(answer: Record, field: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(prog="make demo", description="Shows the app at work without Splunk.")
+    parser.add_argument("--full", action="store_true", help="show every event, reason and state")
+    sys.exit(main(full=parser.parse_args().full))

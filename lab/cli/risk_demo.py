@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -62,6 +63,19 @@ class RiskDemo:
             told = reported[address].get("deadline")
             if told != due:
                 yield f"device {address} should lose its licence on {due}, and the report says {told}"
+
+    def show_worst(self, console: Console, count: int = 3) -> None:
+        """Print the devices that need help first: state, deadline, and the first thing to do."""
+        heading = Text(f"\n{_DAYS} days of {_DEVICES} made-up devices: ", style="bold")
+        console.print(heading.append(f"{_sum(self._rows)}. The worst:", style="not bold"))
+        for row in [row for row in self._rows if row["license_state"] in _STYLES][:count]:
+            due = f"deadline {row['deadline']}" if "deadline" in row else "no deadline known"
+            state = str(row["license_state"])
+            console.print(Text(f"{row['device']}  {state}, {due}", style=_STYLES[state]))
+            # The first thing to do; the rest of the sentence says what else may help.
+            fix = re.split("; |, or ", safe_text(str(row["license_next_step"])))[0]
+            fix = fix if fix.endswith(".") else f"{fix} …"
+            console.print(Padding(Text(fix), (0, 0, 0, 4)))
 
     def show(self, console: Console) -> None:
         """Print the devices at risk, worst first: one of each state, with reason and next step."""

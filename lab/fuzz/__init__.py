@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lab.fuzz.target import Target
 
 ABOUT = {
-    "names": "host names, URLs and addresses, and the cells in which the fast path looks for them",
+    "names": "hostnames, URLs and addresses, and the cells in which the fast path looks for them",
     "raw": "raw lines, read alone, through an event, and through the fast path",
     "chunks": "the frames and the bodies of chunks, compared with the plain SDK implementation",
     "tables": "the lookup files of all layers",

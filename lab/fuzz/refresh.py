@@ -316,7 +316,7 @@ def _check_plan(world: _World, made: Plan) -> None:
         assert values["host"] in world.lookups.canonical
         if alias in world.lookups.aliases:
             continue
-        assert ascii_host(alias) == alias, "an alias that is not a host name is planned"
+        assert ascii_host(alias) == alias, "an alias that is not a hostname is planned"
         assert alias.endswith(".cisco.com"), "an alias outside of Cisco's domains is planned"
         assert "*" not in alias, "an alias for several hosts is planned"
         assert alias not in world.lookups.canonical

@@ -155,7 +155,7 @@ def _messages(flow: Flow, client: _Side, server: _Side, remote_first: bool, dice
 
 
 def _name(flow: Flow, dice: Dice) -> Optional[Spelling]:
-    """Return the text in the place of the server's address, if any."""
+    """Return the text that replaces the server's address, if any."""
     if not flow.to.address:
         return bare(flow.to.reported, dice)._replace(after="")
     if not flow.to.verdict and not flow.to.source and dice.chance(_SHARE_OF_CONFIGURED_NAMES):

@@ -135,7 +135,7 @@ class Traffic:
             sensor=dice.pick(self._sensors),
             instance=str(dice.between(1, 8)),
             device=device or to.source or self._device(ipv6=":" in to.address),
-            # Logs write ICMP's type in the place of the client's port: 8, an echo request.
+            # Logs write ICMP's type instead of the client's port: 8, an echo request.
             port="8" if to.protocol == ICMP else str(dice.between(1024, 65535)),
             to=to,
             outcome=outcome,

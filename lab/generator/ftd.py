@@ -23,7 +23,7 @@ _CSC_ALIASES = (
     ("URL", ("url",)),
     ("SSLServerName", ("ssl_server_name",)),
     ("SSLCertificate", ("ssl_certificate", "ssl_hash")),
-    # T2: the source is a host name or absent.
+    # T2: the source is a hostname or absent.
     ("ReferencedHost", ("src_host", "src")),
     ("DNSQuery", ("dns_query",)),
     # T7: the action is not normalised.

@@ -63,7 +63,7 @@ def bare(host: str, dice: Dice) -> Spelling:
 
 
 def url_of_address(address: str, dice: Dice) -> Spelling:
-    """An address in the place of the host: the URL of an unnamed server."""
+    """An address instead of the host: the URL of an unnamed server."""
     opened, closed = ("[", "]") if ":" in address else ("", "")
     return Spelling(f"https://{opened}", address, closed + dice.pick(("", "/", ":443/")))
 

@@ -30,7 +30,7 @@ Maker = Callable[[Atlas, Dice], Destination]
 # Addresses for documentation (RFC 5737, RFC 3849), so that no owner is accused of being an impostor.
 _DOCUMENTATION_IPV4 = ("198.51.100.", "203.0.113.")
 
-# A certificate's Organisational Unit need not be a host name; TSID reports it all the same (KB 226091).
+# A certificate's Organisational Unit need not be a hostname; TSID reports it all the same (KB 226091).
 _ORGANISATIONAL_UNITS = ("Smart Licensing Operations", "Licensing, Development and Test")
 _OTHER_NAMES = (
     "proxy.example.net",

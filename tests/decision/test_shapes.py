@@ -26,7 +26,7 @@ def sfw(**changes: Any) -> Event:
 
 
 def ftd_syslog(**changes: Any) -> Event:
-    """cisco:ftd:syslog of Cisco Security Cloud 3.6.6: `dest` holds the source address, `src` is a host name or absent (T1, T2)."""
+    """cisco:ftd:syslog of Cisco Security Cloud 3.6.6: `dest` holds the source address, `src` is a hostname or absent (T1, T2)."""
     return {
         "_time": "1743500734", "sourcetype": "cisco:ftd:syslog", "message_id": "430003", "DeviceUUID": UUID, "dvc": UUID, "device_id": UUID,
         "InstanceID": "2", "FirstPacketSecond": "2025-04-01T09:45:34Z", "ConnectionID": "77", "connection_id": "77", "AC_RuleAction": "Allow",
@@ -133,7 +133,7 @@ CASES = [
     ("sfw blocked, no bytes back", sfw(ResponderBytes="0", AC_RuleAction="Block"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "blocked", DEVICE, f"{UUID}:1:1743500734:259"),
     ("sfw IPv6", sfw(ResponderIP="2001:420:1101:5::a", InitiatorIP="2001:DB8::1", url="tools.cisco.com"), {}, "canonical", "tools.cisco.com", "tools.cisco.com", "allowed", "2001:db8::1", f"{UUID}:1:1743500734:259"),
     ("ftd:syslog, dest is the source", ftd_syslog(), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),
-    ("ftd:syslog, src is a host name", ftd_syslog(src="toos.cisco.com", src_host="toos.cisco.com"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),
+    ("ftd:syslog, src is a hostname", ftd_syslog(src="toos.cisco.com", src_host="toos.cisco.com"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),
     ("ftd:syslog, raw action", ftd_syslog(AC_RuleAction="<br/>Block with reset", action="<br/>Block with reset"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "blocked", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),
     ("ftd:syslog, monitor", ftd_syslog(AC_RuleAction="Monitor", action="Monitor"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "unknown", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),
     ("ftd:syslog, SNI only", ftd_syslog(URL="", url="", SSLServerName="toos.cisco.com", ssl_server_name="toos.cisco.com"), {}, "aliased", "tools.cisco.com", "toos.cisco.com", "allowed", DEVICE, f"{UUID}:2:2025-04-01T09:45:34Z:77"),

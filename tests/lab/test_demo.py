@@ -20,9 +20,7 @@ from lab.internet.nameserver import has_nsd
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PROGRAM = (
-    "import sys; from pathlib import Path; from lab.cli import demo; sys.exit(demo.main(Path(sys.argv[1])))"
-)
+PROGRAM = "import sys; from pathlib import Path; from lab.cli import demo; sys.exit(demo.main(Path(sys.argv[1]), full=True))"
 # The demo's second half takes most of its time: where it is not the subject, it is left out.
 WITHOUT_FLEET = PROGRAM.replace(
     "sys.exit",
@@ -73,10 +71,40 @@ def test_the_output_fits_a_narrow_screen(
     packaged_app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    assert demo.main(packaged_app) == 0
+    assert demo.main(packaged_app, full=True) == 0
     text = capsys.readouterr().out
     assert "Made up: 100 days of 60 devices" in text
     assert too_long(text, 80) == []
+
+
+def test_without_full_everything_fits_one_screen_below_which_the_prompt_still_fits(
+    packaged_app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert demo.main(packaged_app) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 23
+    assert too_long(text, 80) == []
+    shown = " ".join(text.split())
+    assert "before https://toos.cisco.com blocked" in shown
+    assert "after https://tools.cisco.com aliased, confidence high Allow toos.cisco.com" in shown
+    assert "20 canonical: the table in Cisco KB 226091, all under the right name 8 aliased, 3" in shown
+    assert (
+        len(re.findall(r"10\.20\.\d+\.7 \w+, deadline 20\d\d-\d\d-\d\d (?:Change|Find|On|Register)", shown))
+        == 3
+    )
+    assert "make demo ARGS=--full" in shown
+
+
+def test_no_host_and_no_address_is_broken_on_a_narrow_screen(
+    packaged_app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert demo.main(packaged_app, full=True) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert any(line.endswith("  2402:2500:1020::f539:d27d:2ada") for line in lines)
+    assert "tools2-ss1.cisco.com → tools.cisco.com, confidence low" in lines
+    assert "https://mirror.example.org/tools.cisco.com/toos.cisco.com" in lines
 
 
 def test_every_verdict_is_shown_with_reason_and_advice(packaged_app: Path) -> None:

@@ -170,7 +170,7 @@ FULL: list[Record] = [{"ip": "1", "host": "fw1", "tag": ["a", "b"]}, {"name": "x
 NUMBERS: list[Record] = [{"n": str(n)} for n in range(5)]
 
 
-# What the command is told
+# The metadata that the command gets
 
 
 def test_getinfo_describes_the_search(make_host: MakeHost) -> None:

@@ -628,7 +628,7 @@ def test_an_alias_that_vanishes_from_the_certificates_stays(
     assert load_lookups(world.lookups).aliases["tool.cisco.com"].host == HOST
 
 
-#: In the domain, in a certificate that verifies and is for the host; and no host names.
+#: In the domain, in a certificate that verifies and is for the host; and no hostnames.
 HOSTILE_NAMES = {
     "formula": "=cmd|x.cisco.com",
     "search": 'x" | delete | search "y.cisco.com',

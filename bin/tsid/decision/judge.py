@@ -93,7 +93,7 @@ class Decision(NamedTuple):
 
         Args:
             outcome: what the firewall did, as in `tsid.facts.actions`.
-            answered: ``true`` or ``false``; empty if that is not told.
+            answered: ``true`` or ``false``; empty if the event does not show it.
         """
         text = ADVICE_IF_BLOCKED.get(self.verdict) if outcome == BLOCKED else None
         if outcome == ALLOWED and answered == "false" and self.ports:

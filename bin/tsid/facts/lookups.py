@@ -187,7 +187,7 @@ def load_lookups(
 
     Args:
         folder: the app's ``lookups`` folder.
-        instead: files to read in the place of those of some names, to try them out.
+        instead: files to read instead of those of some names, to try them out.
         lenient: pass over what is broken in a local file, with a warning, as searches do.
 
     Raises:
@@ -310,7 +310,7 @@ def _parse_alias(row: Row, hosts: frozenset[str]) -> tuple[tuple[object, ...], A
             f"host '{host}' has no endpoint",
             "Correct the host, or add its address to cisco_licensing_endpoints_local.csv.",
         )
-    # A certificate's Organisational Unit need not be a host name; then the text itself is the alias.
+    # A certificate's Organisational Unit need not be a hostname; then the text itself is the alias.
     return (name.key,), Alias(name.key, host, row)
 
 

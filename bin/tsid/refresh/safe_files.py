@@ -37,7 +37,7 @@ class PublishError(TsidError):
 
 
 def create(path: Path) -> BinaryIO:
-    """Create a file for writing, in the place of whatever an earlier refresh left there.
+    """Create a file for writing, and replace whatever an earlier refresh left there.
 
     Raises:
         OSError: the file cannot be created, or somebody else creates one of this name at the same time.
