@@ -80,7 +80,7 @@ def test_an_empty_install_is_shown_as_one(show: Show, size: tuple[int, int]) -> 
 def test_the_events_are_found_and_named(
     sample: Sample, show: Show, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    """The events lie in indexes that the macro does not name; with the definition that is shown all is found."""
+    """The events are in indexes that the macro does not name; with the definition that is shown all is found."""
     events = last_day(sample)
     app = with_macro(tmp_path, '(index=elsewhere sourcetype="cisco:asa")')
     panels = in_order(show(fresh(sample, events, app), "setup", size=size), "setup")
