@@ -1,4 +1,4 @@
-"""The base of this app's search commands: one message for whatever is wrong, and no option of the SDK.
+"""The base of this app's search commands: one message for any error, and none of the SDK's own options.
 
 Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chunk``,
 ``SearchCommand._report_unexpected_error`` and ``SearchCommand._protocol_v2_option_parser``, and uses
