@@ -56,6 +56,11 @@ define environment
 @touch $@
 endef
 
+define need_npm
+@command -v npm >/dev/null || \
+  { echo 'error: npm is missing; what to do: install Node.js 18 or later with npm (Debian 12: apt install nodejs npm)' >&2; exit 1; }
+endef
+
 # Its uv installs the other environments, in a fraction of pip's time.
 $(BUILD)/.made: requirements/build.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -100,7 +105,9 @@ test-dashboards: $(LIB) $(BROWSER)/.made $(PAGE) ## check the dashboards in a br
 	@$(BROWSER)/bin/python -m pytest -n auto --maxprocesses 4 tests/dashboards $(ARGS)
 
 $(PAGE): $(WEB)/package-lock.json $(WEB)/build.mjs $(WEB)/page.jsx
-	cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	$(need_npm)
+	@echo 'building the page of the dashboards with npm; the first time takes a minute or more'
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 docs: $(MERMAID) $(DOCS)/.made ## build the documentation into build/site; needs Node.js with npm
 	@$(DOCS)/bin/python -m tools.site
@@ -109,7 +116,8 @@ test-docs: $(MERMAID) $(DOCS)/.made ## check the documentation and its pictures;
 	@$(DOCS)/bin/python -m pytest tests/docs $(ARGS)
 
 $(MERMAID): tools/site/package-lock.json
-	cd tools/site && npm ci --no-audit --no-fund --loglevel=error
+	$(need_npm)
+	@cd tools/site && npm ci --no-audit --no-fund --loglevel=error
 
 splunk-check: $(LIB) $(BUILD)/.made ## check what only a real Splunk shows; says what to set (SPLUNK_URL, SPLUNK_TOKEN)
 	@$(BUILD)/bin/python -m tools.splunk_check

@@ -76,7 +76,7 @@ class TsidEnrichCommand(ChunkCommand, StreamingCommand):  # type: ignore[misc]
         )
         self._chunks = ChunkEnricher(enricher, Prefilter(lookups))
         # Splunk extracts only the fields that a search asks for, so the command has to name what it reads.
-        # With a list Splunk sends these columns only, which is faster. It documents nowhere how it joins an
+        # With a list Splunk sends only these columns, which is faster. It does not document how it joins an
         # answer with fewer rows than it sent, so a search that drops events gets all columns.
         self.configuration.required_fields = enricher.required_fields if self.keep == KEEP_ALL else ["*"]
         gc.freeze()

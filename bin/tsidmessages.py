@@ -1,4 +1,4 @@
-"""The search command `tsidmessages`: reads what devices say of their own licences in their syslog."""
+"""The search command `tsidmessages`: reads what devices report about their own licences in syslog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search command `tsidrefresh`: yields the lookups as a refresh would write them, or its report.
+"""The search command `tsidrefresh`: returns the lookups as a refresh would write them, or its report.
 
 The refresh as a script is ``refresh_lookups.py``.
 """

@@ -1,4 +1,4 @@
-"""The search command `tsidrisk`: derives the state of a device's licence from what is known of it."""
+"""The search command `tsidrisk`: derives the state of a device's licence from what is known about it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Callable
 
 from lab.cli import explain, generate, run
 from lab.cli.terminal import abandon_stdout, safe_text
-from lab.errors import EventError, LabError, UsageError
+from lab.errors import EventError, LabError, UsageError, did_you_mean
 
 #: The subcommands' modules; another one is added here.
 SUBCOMMANDS = (run, generate, explain)
@@ -26,10 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: the search failed; 2: it could not be run as it was asked for; 130: interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m lab", description="The app without Splunk.")
-    subparsers = parser.add_subparsers(title="subcommands", metavar="SUBCOMMAND", required=True)
+    subparsers = parser.add_subparsers(
+        title="subcommands", metavar="SUBCOMMAND", dest="subcommand", required=True
+    )
     for module in SUBCOMMANDS:
         module.add_parser(subparsers)
-    options = parser.parse_args(argv)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known = subparsers.choices[options.subcommand]._option_string_actions
+        wrong = " ".join(unknown)
+        parser.error(f"unrecognized arguments: {wrong}{did_you_mean(unknown[0].partition('=')[0], known)}")
     handler: Callable[[argparse.Namespace], int] = options.handler
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Events may contain any text, and bytes that are not valid text; neither the locale nor the

@@ -1,4 +1,4 @@
-"""The base of this app's search commands: one message for whatever is wrong, and no option of the SDK.
+"""The base of this app's search commands: one message for any error, and none of the SDK's own options.
 
 Of the private side of splunk-sdk 2.1.1 this overrides ``SearchCommand._read_chunk``,
 ``SearchCommand._report_unexpected_error`` and ``SearchCommand._protocol_v2_option_parser``, and uses
@@ -134,11 +134,17 @@ class TsidCommand:
         name, equals, value = arg.partition("=")
         return [name, value] if equals and name in self._own_options() else [arg]
 
+    def _unknown_option(self, name: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(name, self._own_options(), 1)
+        return f"unknown option {name} (did you mean {near[0]}?)" if near else f"unknown option {name}"
+
     def _check_options(self) -> None:
         problems = []
         for argument in self.fieldnames:
             name, equals, _ = argument.partition("=")
-            problems.append(f"unknown option {name}" if equals else f"unexpected argument {argument}")
+            problems.append(self._unknown_option(name) if equals else f"unexpected argument {argument}")
         if problems:
             problems[-1] += f"; the options are {', '.join(sorted(self._own_options()))}"
         for name in self._own_options():

@@ -1,4 +1,4 @@
-"""Stands in for ``splunklib.searchcommands.environment``, which executes any logging.conf that it finds.
+"""Replaces ``splunklib.searchcommands.environment``, which executes any logging.conf that it finds.
 
 The SDK's own module looks for ``logging.conf`` in the app's local and default folders when it is imported.
 `logging.config.fileConfig` evaluates what such a file contains, so whoever can write one runs code in each

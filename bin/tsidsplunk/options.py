@@ -1,4 +1,4 @@
-"""The options of this app's search commands: what a value may be, and the reason why another is refused."""
+"""The options of this app's search commands: which values are allowed, and why others are refused."""
 
 from __future__ import annotations
 

@@ -193,8 +193,8 @@ def _run(app: Path, events: Sequence[Record]) -> Result:
 def _show_essence(console: Console, labelled: Sequence[LabelledEvent], result: Result) -> None:
     """One event before and after, and how many events got which verdict."""
     console.print(
-        f"{len(labelled)} firewall events through | {_COMMAND} {_OPTIONS}, without Splunk, "
-        f"{result.timings.total:.1f} s: all right",
+        f"{len(labelled)} events through | {_COMMAND} {_OPTIONS}, without Splunk, "
+        f"{result.timings.total:.1f} s, all right",
         style="bold",
     )
     (event, truth), answer = next(

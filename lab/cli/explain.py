@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -15,6 +19,7 @@ from lab.errors import UsageError
 from tsid.decision.enrich import Enricher, Options
 from tsid.facts.errors import LookupTableError
 from tsid.facts.lookups import Lookups, load_lookups
+from tsid.text.addresses import parse_address
 
 _EXAMPLES = """\
 examples:
@@ -62,8 +67,9 @@ def explain(options: argparse.Namespace) -> int:
     """Run the subcommand and return the exit status.
 
     Raises:
-        UsageError: the app's lookups cannot be loaded.
+        UsageError: the app's lookups cannot be loaded, or the address is not an address.
     """
+    _check_address(options)
     try:
         lookups = load_lookups(options.app / "lookups", lenient=True)
     except LookupTableError as error:
@@ -73,8 +79,46 @@ def explain(options: argparse.Namespace) -> int:
     at = time.time() if options.at is None else options.at
     event = {"_time": str(at), "dest_ip": options.address, "url": options.host}
     for label, value in _lines(Enricher(lookups, Options()).enrich(event).fields, lookups):
-        print(f"{label:{_WIDTH}}{safe_text(value)}")
+        _show(label, safe_text(value))
     return 0
+
+
+def _check_address(options: argparse.Namespace) -> None:
+    """Refuse what is not an IP address; for swapped arguments say the right order.
+
+    Raises:
+        UsageError: it is not an address.
+    """
+    if parse_address(options.address):
+        return
+    if options.host and parse_address(options.host):
+        raise UsageError(
+            f"{options.host} is the address: python -m lab explain {options.host} {options.address}"
+        )
+    given = options.address
+    network = re.fullmatch(r"(.+)/\d+", given)
+    cure = (
+        f"leave out the prefix length: {network[1]}" if network else "write the address first, then the host"
+    )
+    raise UsageError(f"{given!r} is not an IP address; {cure}")
+
+
+def _show(label: str, value: str) -> None:
+    """Print a line; on a terminal wrap it below its first column, without breaking a name."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        width = max(shutil.get_terminal_size().columns, 2 * _WIDTH)
+        blank = " " * _WIDTH
+        wrapped = textwrap.wrap(
+            value,
+            width - 1,
+            initial_indent=f"{label:{_WIDTH}}",
+            subsequent_indent=blank,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(*wrapped, sep="\n")
+    else:
+        print(f"{label:{_WIDTH}}{value}")
 
 
 def _lines(answer: Mapping[str, str], lookups: Lookups) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab import ROOT
 from lab.cli.render import OUTPUTS, write_events
 from lab.cli.terminal import safe_text
-from lab.errors import Message, ProtocolError, SearchFailed, UsageError
+from lab.errors import Message, ProtocolError, SearchFailed, UsageError, did_you_mean
 from lab.host.command_line import split_command
 from lab.host.events import FORMATS, STDIN, read_events
 from lab.host.extraction import ALL, DEFAULT_FIELDS
@@ -77,13 +77,20 @@ def run(options: argparse.Namespace) -> int:
     )
     try:
         with host.start(arguments) as search:
+            read: dict[str, None] = {}
             events = _input(search, options, lambda: _fields_read(host, search, arguments))
+            events = _noting_fields(events, read)
             # Events that scroll by are progress enough, and a counter would run into them.
             scrolling = options.output != "table" and sys.stdout.isatty()
             if sys.stderr.isatty() and not scrolling:
                 events = _counted(events)
             answer = search.stream(events, options.chunk_rows)
-            write_events(islice(answer, options.limit), options.output, fields)
+            seen: dict[str, None] = {}
+            write_events(_noting_fields(islice(answer, options.limit), seen), options.output, fields)
+            for name in fields:
+                hint = did_you_mean(name, {**read, **seen}) if name not in seen and name not in read else ""
+                if hint:
+                    print(f"WARN: no event has the field {safe_text(name)}{safe_text(hint)}", file=sys.stderr)
             _show_messages(search.messages)
             if options.metrics:
                 _show_metrics(search.metrics)
@@ -95,6 +102,12 @@ def run(options: argparse.Namespace) -> int:
         _explain_missing_library(problem, options.app)
         raise
     return 0
+
+
+def _noting_fields(events: Iterable[Record], seen: dict[str, None]) -> Iterator[Record]:
+    for event in events:
+        seen.update(dict.fromkeys(event))
+        yield event
 
 
 def _input(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
+import webbrowser
 from pathlib import Path
+
+from rich.console import Console
 
 from lab import ROOT
 from lab.dashboards.sample import make_sample
@@ -18,22 +22,35 @@ PORT = 8765
 
 def main() -> int:
     """Serve until interrupted."""
-    print("Making up 100 days of a fleet …", flush=True)
+    console = Console(highlight=False)
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            sample = make_sample(copy_app(ROOT, Path(folder)))
+            print("Making up 100 days of a fleet, and running the app's searches over it …", flush=True)
+            with console.status("This takes half a minute or more …"):
+                sample = make_sample(copy_app(ROOT, Path(folder)))
+            print(f"Done in {time.monotonic() - start:.0f} s.", flush=True)
             site = Site(ROOT / "default" / "data" / "ui" / "views", Splunkd(sample.splunk), PORT)
         except (LabError, OSError) as error:
             print(f"make dashboards: {error}", file=sys.stderr)
             return 1
         with site:
-            print(f"The dashboards are at {site.address('overview')} (Ctrl-C ends)", flush=True)
+            address = site.address("overview")
+            print(f"The dashboards are at {address} (Ctrl-C ends)", flush=True)
+            if has_browser():
+                webbrowser.open(address)
             try:
                 while True:
                     time.sleep(3600)
             except KeyboardInterrupt:
                 print()
     return 0
+
+
+def has_browser() -> bool:
+    """Return whether somebody sits at a terminal of a desktop, where a browser can open."""
+    desktop = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return sys.stdout.isatty() and bool(desktop)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab import ROOT
-from lab.errors import UsageError
+from lab.errors import UsageError, did_you_mean
 from lab.generator import asa, encore, estreamer, ftd, plain
 from lab.generator.atlas import Atlas
 from lab.generator.destination import ALIASED, CANONICAL, FILTERED, IMPOSTOR, ORDINARY, RELAYED, UNLISTED
@@ -149,7 +149,9 @@ def _check(
     for kind, asked, known in (("shape", shapes, ALL_SHAPES), ("scenario", scenarios, ALL_SCENARIOS)):
         for name in asked:
             if name not in known:
-                raise UsageError(f"unknown {kind} {name!r}; known are {', '.join(known)}")
+                raise UsageError(
+                    f"unknown {kind} {name!r}; known are {', '.join(known)}{did_you_mean(name, known)}"
+                )
         if not asked:
             raise UsageError(f"name at least one {kind}: {', '.join(known)}")
     if licensing_share and not any(_weighted(_SHAPES[name], scenarios) for name in shapes):

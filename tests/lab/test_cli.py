@@ -394,3 +394,18 @@ def test_without_events_nothing_is_written(output: str) -> None:
 )
 def test_text_cannot_act_upon_the_terminal(text: str, shown: str) -> None:
     assert safe_text(text) == shown
+
+
+def test_an_option_that_is_misspelt_gets_the_nearest(lab: Lab) -> None:
+    done = lab("run", "sample", "--feilds", "ip")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --feilds" in done.stderr
+    assert "did you mean --fields?" in done.stderr
+
+
+def test_a_field_that_no_event_has_gets_the_nearest(lab: Lab) -> None:
+    path = lab.file("a.tsv", "verdict\tname\naliased\tx\n")
+    done = lab("run", "sample", path, "--output", "csv", "--fields", "verdct,name,other")
+    assert done.returncode == 0
+    assert "WARN: no event has the field verdct; did you mean verdict?\n" in done.stderr
+    assert "other" not in done.stderr

@@ -22,7 +22,6 @@ def rows(text: str) -> list[str]:
         (("72.163.4.39", "tools.cisco.com"), "unlisted", ["cisco_networks.csv"]),
         (("192.168.1.1", "toos.cisco.com"), "relayed", ["tsid_relays.csv", "tsid_aliases.csv"]),
         (("203.0.113.9", "tools.cisco.com"), "impostor", []),
-        (("nonsense", "tools.cisco.com"), "unverified", []),
     ],
 )
 def test_the_verdict_comes_with_the_rows_that_decide(
@@ -45,6 +44,31 @@ def test_a_row_shows_its_source_and_when_it_was_last_seen(capsys: pytest.Capture
 def test_other_traffic_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "192.0.2.1", "www.example.com"]) == 0
     assert capsys.readouterr().out.startswith("verdict     none: neither the address nor the name belongs to")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nonsense",), "'nonsense' is not an IP address; write the address first, then the host"),
+        (("tools.cisco.com", "203.0.113.9"), "203.0.113.9 is the address: python -m lab explain 203.0.113.9 tools.cisco.com"),
+        (("72.163.4.38/32",), "'72.163.4.38/32' is not an IP address; leave out the prefix length: 72.163.4.38"),
+    ],
+)  # fmt: skip
+def test_what_is_not_an_address_is_refused_with_the_command_that_was_meant(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments]) == 2
+    assert capsys.readouterr().err == f"lab: {message}\n"
+
+
+def test_long_lines_are_wrapped_below_their_first_column_without_breaking_a_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["explain", "72.163.4.38", "toos.cisco.com"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith(" " * 12 + "(lookups/cisco_licensing_endpoints.csv), an")
+    assert max(map(len, lines)) < 60
 
 
 def test_a_date_in_another_form_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -549,6 +549,7 @@ def answers(truth: Truth) -> dict[str, str]:
         ({"licensing_share": float("nan")}, "from 0 to 1, not nan"),
         ({"interval": -1}, "time cannot run backwards"),
         ({"shapes": ["cisco:ios"]}, "unknown shape 'cisco:ios'; known are cisco:sfw:estreamer"),
+        ({"shapes": ["cisco:fdt"]}, "did you mean cisco:ftd?"),
         ({"scenarios": ["typosquat"]}, "unknown scenario 'typosquat'; known are canonical"),
         ({"shapes": []}, "at least one shape"),
         ({"shapes": ["cisco:asa"], "scenarios": ["aliased"]}, "cisco:asa cannot express aliased"),

@@ -132,7 +132,10 @@ def failure(host: CommandHost, arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("kep=all", ["unknown option kep", "device, ip, keep, name, prefix, raw, rewrite"]),
+        (
+            "kep=all",
+            ["unknown option kep (did you mean keep?)", "device, ip, keep, name, prefix, raw, rewrite"],
+        ),
         ("tsid", ["unexpected argument tsid", "the options are"]),
         ("keep=some", ["keep=some", "all, licensing, flagged"]),
         ("raw=perhaps", ["raw=perhaps", "true or false"]),

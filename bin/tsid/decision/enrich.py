@@ -220,7 +220,7 @@ class Enricher:
         """Return the names that the firewall reported, and the field to rewrite; empty if there is none."""
         field, names = reader.names(swapped)
         if self._options.name is None and not swapped and all(name.is_address for name in names):
-            # Other names there are the site's names for the address, or of something else.
+            # Other names there are the site's own names for the address, or names of something else.
             found = [name for name in reader.names_elsewhere() if self._judge.is_licensing_name(name)]
             if found:
                 return "", found
@@ -234,7 +234,7 @@ class Enricher:
     def _rewrite(
         self, event: Event, field: str, addresses: Sequence[str], time: Optional[float]
     ) -> dict[str, Value]:
-        # An event may hold many addresses, and many values of few names.
+        # An event may contain many addresses, and many values of few names.
         endpoints = [address for address in addresses if self._judge.is_endpoint(address, time)]
         hosts: dict[str, Optional[str]] = {}
 

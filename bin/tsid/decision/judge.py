@@ -89,7 +89,7 @@ class Decision(NamedTuple):
         return "; ".join(filter(None, (self.reason[:-1], *clauses))) + "."
 
     def advice(self, outcome: str, answered: str) -> str:
-        """Return the advice on the connection; empty where nothing is to be done.
+        """Return the advice on the connection; empty if there is nothing to do.
 
         Args:
             outcome: what the firewall did, as in `tsid.facts.actions`.
@@ -309,7 +309,7 @@ class Judge:
         )
 
     def _owner(self, address: Address) -> tuple[Optional[Network], str]:
-        """Return the row that decides on a licensing name at no endpoint, if any, and the verdict."""
+        """Return the row that decides on a licensing name outside all endpoints, if any, and the verdict."""
         lookups = self._lookups
         # Block pages are few single addresses, of a site's own filter too, and may be in a relay's network. A
         # site's own relay comes before Cisco: Cisco may run its address space for that site.

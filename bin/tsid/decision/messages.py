@@ -1,4 +1,4 @@
-"""Reads what a device says of its own licence: one syslog message at a time."""
+"""Reads what a device reports about its own licence: one syslog message at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEFT = re.compile(
     r"\bin (?:(\d{1,5}) weeks?)?,? ?(?:(\d{1,5}) days?)?,? ?(?:(\d{1,5}) hours?)?,? ?(?:(\d{1,5}) min)?"
 )
 _SECONDS = (604_800, 86_400, 3_600, 60)
-# What parts the texts of the ledger from each other.
+# The separator of the ledger's texts.
 _PARTS = re.compile(r"[|]")
 _MAX_REASON = 200
 

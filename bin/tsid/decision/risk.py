@@ -1,4 +1,4 @@
-"""Turns what is known of a device into its licence's state, deadline and next step."""
+"""Turns what is known about a device into its licence's state, deadline and next step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MAX_AHEAD = DAY
 # The advice of `tsidenrich` has some 300 characters.
 _MAX_ADVICE_LENGTH = 1_000
 
-# Where the model's row says nothing.
+# If the model's row is empty.
 _CHECK = "check the licence state on the device"
 _SAFE = (
     "Permit the licensing host by name and destination network together, because a name alone can be forged; "
@@ -238,7 +238,7 @@ class Assessor:
         )
 
     def _by_its_word(self, known: _Known) -> Assessment:
-        """Assess a device that says itself that its licence is no longer valid."""
+        """Assess a device that reports that its licence is no longer valid."""
         state = known.said
         told, score = _TOLD[state]
         reason = f"The device said on {_day(known.said_at or 0)} that {told}{self._reason_given(known)}"
@@ -252,7 +252,7 @@ class Assessor:
         return Assessment(state, deadline, left, score, BY_DEVICE, f"{reason}.", " ".join(steps))
 
     def _ending(self, known: _Known) -> Assessment:
-        """Assess a device that says itself that its licence will soon expire, and not when."""
+        """Assess a device that reports that its licence will soon expire, but not when."""
         reason = f"The device said on {_day(known.said_at or 0)} that its licence will soon expire"
         step = self._step(known) if known.is_blocked else f"{_capital(self._check(known))}."
         return Assessment(EXPIRING, None, None, _ENDING_SCORE, BY_DEVICE, f"{reason}.", step)

@@ -53,7 +53,7 @@ class ActionTable:
         outcome = self._exact.get(text)
         if outcome is None:
             words = {self._word[word] for word in _WORDS.findall(text) if word in self._word}
-            # ``Would have blocked``: such a word takes the others back.
+            # ``Would have blocked``: such a word cancels the others.
             outcome = UNKNOWN if UNKNOWN in words else max(words, key=_STRENGTH.__getitem__, default=None)
         return outcome
 

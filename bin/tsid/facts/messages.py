@@ -1,4 +1,4 @@
-"""The messages in which devices speak of their own licences, and the cures for the failures they name."""
+"""The messages that devices log about their licences, and how to fix the failures that they name."""
 
 from __future__ import annotations
 

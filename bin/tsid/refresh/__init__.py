@@ -1,1 +1,1 @@
-"""The refresh: finds out where Cisco licensing is now, and what may be written about it."""
+"""The refresh: finds the current addresses and names of Cisco licensing, and decides what may be written."""

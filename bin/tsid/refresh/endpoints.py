@@ -99,7 +99,7 @@ class EndpointPlan:
         for answer in usable:
             for address in answer.addresses:
                 where.setdefault(address, []).append(answer)
-        # An answer that is not believed does not prove either that a missing address is gone.
+        # An answer that is not believed cannot prove that a missing address is gone either.
         believed = [self._check_address(host, address, where[address]) for address in sorted(where)]
         asked = {answer.kind for answer in usable if answer.host == host}
         for entry in self._entries[host]:
@@ -193,7 +193,7 @@ class EndpointPlan:
         sight = self._survey.sights.get((address, ""))
         if sight is None or sight.certificate is not None or self._survey.proves(host, address):
             return True
-        # Many sites have no IPv6: this is not worth a daily failure.
+        # Many sites have no IPv6, which is not worth a daily failure.
         kind = NOTE if sight.unreachable and address.version == 6 else FAILURE
         self._add(kind, "unseen", cidr(address), host, f"{sight.problem}.")
         return False

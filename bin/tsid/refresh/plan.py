@@ -51,7 +51,7 @@ def make_plan(
     items = Items()
     endpoints = EndpointPlan(lookups, survey, settings, today, items)
     aliases = AliasPlan(lookups, bounds, survey, settings, today, items, endpoints)
-    # To a resolver without access to the internet, all hosts seem to have vanished.
+    # A resolver without access to the internet reports all hosts as missing.
     checked = any(answer.addresses for answer in survey.answers)
     for host in endpoints.hosts:
         answers = survey.answers_for(host)

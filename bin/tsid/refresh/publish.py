@@ -89,7 +89,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> list[str]:
         for name, path in temporary.items():
             _write(path, files[name])
         load_lookups(folder, instead=temporary)
-        # What needs room comes before the first table is replaced.
+        # Whatever needs disk space happens before the first table is replaced.
         for name in files:
             _keep(folder / name)
         for name, path in temporary.items():
@@ -114,7 +114,7 @@ def _write(path: Path, data: bytes, times: Optional[tuple[int, int]] = None) -> 
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    # Where the system can, a link that has just taken the file's place is not followed.
+    # If the system supports it, a link that has just replaced the file is not followed.
     if times:
         os.utime(path, ns=times, follow_symlinks=os.utime not in os.supports_follow_symlinks)
 

@@ -100,7 +100,7 @@ def exclusive_refresh(folder: Path, seconds: float) -> Iterator[None]:
 
 def _check_and_adopt(number: int, path: Path) -> None:
     found = os.fstat(number)
-    # A second name may be that of a file which is none of this folder's.
+    # A second name may belong to a file outside this folder.
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise PublishError(f"{path} is not a plain file. Remove it, and refresh again.")
     if sys.platform == "win32" or os.geteuid() in (0, found.st_uid):

@@ -211,7 +211,7 @@ def _show_status(folder: Path, options: argparse.Namespace) -> int:
     try:
         rows += report.age_rows(load_lookups(folder), today())
     except LookupTableError as error:
-        # Which files there are is worth knowing then above all.
+        # The list of files matters most in that case.
         problem = error
     with _printing():
         if options.json:
