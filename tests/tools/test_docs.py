@@ -118,13 +118,13 @@ def test_readme_has_at_most_120_lines() -> None:
 
 def test_the_picture_in_readme_quotes_the_app() -> None:
     enricher = Enricher(load_lookups(ROOT / "lookups"), Options())
-    event = {"dest_ip": "72.163.4.38", "url": "https://toos.cisco.com", "action": "Block"}
-    answer = enricher.enrich(event)
+    url = "https://toos.cisco.com"
+    answer = enricher.enrich({"dest_ip": "72.163.4.38", "url": url, "action": "Block"})
     picture = next(code.text for code in code_of(read("README.md")) if code.text.startswith("before"))
     before, _, after = picture.partition("after")
-    assert event["url"] in before
+    assert url in before
     shown = " ".join(after.split())
-    assert answer.rewritten["url"] in shown
+    assert f"url {answer.rewritten['url']}" in shown
     for field in ("tsid_verdict", "tsid_outcome", "tsid_advice"):
         assert f"{field} {answer.fields[field]}" in shown
 
