@@ -285,7 +285,7 @@ def test_a_folder_without_permission_is_not_taken_for_another_refresh(folder: Pa
             done = subprocess.run(arguments, capture_output=True, check=False, cwd=folder, text=True)
             said.append(done.stderr.splitlines()[-1])
         folder.chmod(0o755)
-    assert "Another refresh is at work on these lookups" in said[0]
+    assert "Another refresh is running on these lookups" in said[0]
     assert "Nothing can be written to .: Permission denied" in said[1]
     assert not list(folder.glob("tsidrefresh.*[0-9].tmp"))
 
@@ -318,7 +318,7 @@ def test_what_notepad_and_excel_write_is_read(folder: Path, data: bytes) -> None
         (ALIAS.encode("utf-16-le"), 2, "Save the file as UTF-8."),
         (ALIAS.replace("ö", "o").encode("utf-16-le"), 1, "plain UTF-8 text"),
         (ALIAS.encode("cp1252"), 2, "Save the file as UTF-8."),
-        (f"{ALIAS}\r\nz.example,tools.cisco.com".encode(), 4, "one value a column"),
+        (f"{ALIAS}\r\nz.example,tools.cisco.com".encode(), 4, "one value for each column"),
     ],
     ids=["Unicode", "Unicode without BOM", "ASCII as such", "ANSI", "a short row"],
 )

@@ -789,9 +789,9 @@ def test_an_odd_file_in_the_lookups_is_listed_as_not_readable_and_others_are_not
         ("[refresh]\nmisses = 0", "whole number from 1 to 1000"),
         ("[refresh]\nmisses = " + "9" * 5_000, "whole number from 1 to 1000"),
         ("[refresh]\ntls = perhaps", "Use true or false"),
-        ("[refresh]\nca_bundle = nowhere.pem", "no such file"),
+        ("[refresh]\nca_bundle = nowhere.pem", "does not exist"),
         ("[refresh]\nproxy = https://proxy", "http://host:port"),
-        ("[refresh]\nproxy = http://me:secret@proxy", "no place for secrets"),
+        ("[refresh]\nproxy = http://me:secret@proxy", "secrets do not belong in files"),
         ("[refresh]\nmembers = a.cisco.com", "member:host"),
     ],
 )

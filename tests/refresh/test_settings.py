@@ -153,7 +153,7 @@ def test_an_invalid_proxy_of_the_environment_is_refused_by_the_variables_name(
 def test_an_invalid_proxy_is_refused_and_the_message_contains_no_secret(app: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"^command line: proxy cannot be used\. ") as caught:
         load_settings(app, {"proxy": text})
-    assert "secret" not in str(caught.value).replace("no place for secrets", "")
+    assert "secret" not in str(caught.value).replace("secrets do not belong in files", "")
 
 
 @pytest.mark.parametrize(

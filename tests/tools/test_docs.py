@@ -127,7 +127,7 @@ def test_the_picture_in_readme_quotes_the_app() -> None:
     before, _, after = picture.partition("after")
     assert url in before
     shown = " ".join(after.split())
-    assert str(answer.rewritten["url"]) in shown
+    assert f"url {answer.rewritten['url']}" in shown
     for field in ("tsid_verdict", "tsid_outcome", "tsid_advice"):
         assert f"{field} {answer.fields[field]}" in shown
 
