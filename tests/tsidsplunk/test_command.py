@@ -211,8 +211,8 @@ def test_right_options_in_any_spelling_of_splunk(here: InProcessHost, arguments:
         ),
         (
             "tsid_fields.csv",
-            b"\xef\xbb\xbfrole,rank,field\n",
-            "lookups/tsid_fields.csv, line 1: the file starts",
+            "role,rank,field\n".encode("utf-16"),
+            "lookups/tsid_fields.csv, line 1: the file is UTF-16",
         ),
         (
             "tsid_actions.csv",
