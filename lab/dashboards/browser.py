@@ -137,8 +137,11 @@ _PANELS = """() => [...document.querySelectorAll('[data-test=viz-item]')].map((i
   return {
     half,
     broken,
-    cut: all('*').filter((e) => e.children.length === 0 && e.scrollWidth > e.clientWidth + 1 &&
-      getComputedStyle(e).textOverflow === 'ellipsis').map(text),
+    cut: [
+      ...all('*').filter((e) => e.children.length === 0 && e.scrollWidth > e.clientWidth &&
+        getComputedStyle(e).textOverflow === 'ellipsis').map(text),
+      ...all('.highcharts-legend-item text').map((e) => e.textContent).filter((e) => e.includes('…')),
+    ],
     id: item.dataset.id, kind, painted, trouble, fill, rows, marks,
     box: [box.left, box.top, box.width, box.height],
     value: text(major), trend: text(item.querySelector('[data-test=trendValue], [data-test=trend-value]')),

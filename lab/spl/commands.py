@@ -487,6 +487,14 @@ def _is_within(address: str, network: str) -> bool:
         return False
 
 
+def _addinfo(engine: Engine, table: Table, arguments: str) -> Table:
+    if arguments.strip():
+        raise SplError(f"addinfo {arguments}: it has no options")
+    context = engine.context
+    info: Row = {"info_min_time": text(context.earliest), "info_max_time": text(context.latest)}
+    return Table([{**row, **info} for row in table.rows], table.with_columns(info))
+
+
 def _rest(engine: Engine, _: Table, arguments: str) -> Table:
     endpoint, *rest = arguments.strip().split(" ", 1)
     given, others = options("".join(rest).strip(), ("splunk_server",))
@@ -525,6 +533,7 @@ COMMANDS: Mapping[str, Known] = {
     "lookup": Known(_lookup),
     "outputlookup": Known(_outputlookup),
     "return": Known(_return),
+    "addinfo": Known(_addinfo),
     "inputlookup": Known(_inputlookup, generates=True),
     "makeresults": Known(_makeresults, generates=True),
     "tstats": Known(_tstats, generates=True),

@@ -21,13 +21,15 @@ from lab.spl.functions import UTC, Context, relative_time
 from lab.spl.predicate import parse_predicate
 from lab.spl.syntax import Command, bracketed, expand, outside_quotes, pipeline
 from lab.spl.table import Table
-from lab.spl.values import Row, SplError, Value, field, text, texts
+from lab.spl.values import Row, SplError, Value, field, number, text, texts
 from tsid.text import conf
 
 #: The app's commands that use the time, and their option for it: it is set to the time of the search.
 _CLOCKS = {"tsidrisk": "now"}
 
 _MODIFIER = re.compile(r"(?<!\S)(earliest|latest)=(\S+)")
+# As a subsearch returns them.
+_MODIFIERS = re.compile(r"\(((?:(?:earliest|latest)=[^\s()]+ ?)+)\)")
 
 
 class Splunk:
@@ -324,9 +326,13 @@ class Splunk:
     def _with_own_times(self, first: Command, earliest: float, latest: float) -> tuple[Command, float, float]:
         """Take the time modifiers out of a search's terms; they come before the search's own range."""
         times = {"earliest": earliest, "latest": latest}
-        for end, modifier in _MODIFIER.findall(first.arguments):
-            times[end] = self.now if modifier == "now" else relative_time(self.now, modifier, self.zone)
-        terms = Command(first.name, _MODIFIER.sub("", first.arguments).strip())
+        arguments = _MODIFIERS.sub(r" \1 ", first.arguments)
+        for end, modifier in _MODIFIER.findall(arguments):
+            moment = number(modifier)
+            if moment is None:
+                moment = self.now if modifier == "now" else relative_time(self.now, modifier, self.zone)
+            times[end] = moment
+        terms = Command(first.name, _MODIFIER.sub("", arguments).strip())
         return terms, times["earliest"], times["latest"]
 
     def _start(self, command: Command) -> Search:

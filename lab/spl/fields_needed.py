@@ -159,6 +159,7 @@ _NEEDS: Mapping[str, Callable[[str, Context, Needed], Needed]] = {
     "lookup": _lookup,
     "outputlookup": _everything,
     "return": _return,
+    "addinfo": _pass,
     # They add rows of their own.
     "append": _pass,
     "inputlookup": _pass,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -18,7 +19,7 @@ from lab.dashboards.splunkd import Site
 from lab.dashboards.views import read_view
 from lab.errors import LabError
 from lab.generator.fleet import DAY, Connection
-from lab.generator.licences import evidence_of, state_of, watched
+from lab.generator.licences import deadline_day, evidence_of, state_of, watched
 from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
@@ -112,21 +113,41 @@ def test_the_overview_agrees_with_the_generated_fleet(
     )
     today = Counter(state.replace("deregistered", "expired") for state in states(sample).values())
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
+    assert panels["v_fleet"].value == str(sum(today.values()))
     connections = recent(sample, 30)
+    before = [c for c in recent(sample, 60) if c not in connections]
     assert panels["v_attempts"].value == str(
         sum(c.outcome == "blocked" or c.verdict == "filtered" for c in connections)
     )
     assert panels["v_aliased"].value == str(sum(c.verdict == "aliased" for c in connections))
-    assert panels["v_impostors"].value == str(sum(c.verdict == "impostor" for c in connections))
+    impostors = [c for c in connections if c.verdict == "impostor"]
+    assert panels["v_impostors"].value == str(len(impostors))
+    assert panels["v_impostors"].trend == str(len(impostors) - sum(c.verdict == "impostor" for c in before))
+    rows = panels["v_impostor_rows"].rows
+    assert rows
+    assert {tuple(row[:2]) for row in rows} <= {("impostor", c.device) for c in impostors}
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d", row[-2]) for row in rows)
     for panel, kind in (("v_outcomes", "outcome"), ("v_verdicts", "verdict")):
         counts = Counter((c.day, getattr(c, kind)) for c in connections)
         assert shown(panels[panel]) == marks("overview", panel, counts), panel
     risk = panels["v_risk"]
     assert list(risk.columns) == [
-        *("Device", "Name", "State", "Evidence", "Days left", "Deadline", "Why", "What to do")
+        *("Device", "Name", "State", "Score", "Evidence", "Days left", "Deadline", "Why", "What to do")
     ]
     worst = {row[0]: row[2] for row in risk.rows}
-    assert len(worst) == 8
+    assert len(worst) == 4
+    scores = [int(row[3]) for row in risk.rows]
+    assert scores == sorted(scores, reverse=True)
+    # What the tile counts is what its table shows.
+    assert panels["v_kept"].value == str(sum(int(row[2]) for row in panels["v_rules"].rows))
+    assert panels["v_standing"].rows[0][0] == "up to date"
+    days = [
+        left
+        for device in watched(sample.fleet, sample.days).values()
+        for deadline in [deadline_day(device, sample.days)]
+        if deadline is not None and (left := deadline - sample.days) >= 0
+    ]
+    assert panels["v_next"].rows[0][1] == str(min(days))
     assert worst.items() <= states(sample).items()
     assert "healthy" not in worst.values()
 
@@ -165,7 +186,7 @@ def test_a_click_on_a_device_opens_its_view(sample: Sample, show: Show) -> None:
     view.page.wait_for_url("**/device?*")
     panels = in_order(view.wait(), "device")
     assert panels["v_state"].value == row[2]
-    assert panels["v_left"].value == row[4]
+    assert panels["v_left"].value == row[5]
 
 
 def until(view: View, is_so: Callable[[], bool]) -> None:
@@ -220,17 +241,120 @@ def test_the_device_view_takes_the_first_device_by_itself(sample: Sample, show: 
     assert (after["v_success"].value, after["v_left"].value) != (before, "")
 
 
+GREENS = {"rgb(0, 158, 115)", "rgb(107, 154, 134)"}
+
+
+def colours(view: View) -> dict[str, str]:
+    """The colours of large texts and of filled cells, by panel."""
+    found: dict[str, str] = view.page.evaluate("""() => Object.fromEntries(
+      [...document.querySelectorAll('[data-test=viz-item]')].map((item) => [item.dataset.id,
+        [...item.querySelectorAll('[data-test=majorValue], [data-test=majorValue] *, [data-test=cell]')]
+          .flatMap((e) => [getComputedStyle(e).color, getComputedStyle(e).fill,
+            getComputedStyle(e).backgroundColor]).join(';')]))""")
+    return found
+
+
+def green(view: View) -> set[str]:
+    return {name for name, found in colours(view).items() if GREENS & set(found.split(";"))}
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+def test_a_fresh_install_is_not_set_up_and_never_green(
+    sample: Sample, show: Show, size: tuple[int, int]
+) -> None:
+    """As shipped: there are events and no ledger."""
+    splunk = Splunk(ROOT, sample.fleet.events, sample.splunk.now, host=InProcessHost)
+    view = show(splunk, "overview", size=size)
+    panels = in_order(view, "overview")
+    assert [panels[name].value for name in (*SINGLES, "v_fleet", "v_kept")] == ["-"] * (len(SINGLES) + 2)
+    assert panels["v_standing"].rows[0][:4] == ["not set up", "-", "-", "-"]
+    assert panels["v_risk"].rows[0][2] == "not set up"
+    assert panels["v_rules"].rows[0][1] == "not known"
+    assert panels["v_next"].rows[0][0] == "-"
+    assert green(view) == set()
+    view.page.locator("[data-test=viz-item][data-id=v_standing] [data-test=cell]").last.click()
+    view.page.wait_for_url("**/setup*")
+    in_order(view.wait(), "setup")
+
+
+def test_a_ledger_that_is_not_kept_up_is_out_of_date(sample: Sample, show: Show) -> None:
+    view = show(sample.splunk, "overview")
+    in_order(view, "overview")
+    assert green(view) == {"v_standing", "v_healthy"}
+    # The tests of greenness see it if the events go on and the ledger does not.
+    late = sample.splunk.copy(now=sample.splunk.now + 3 * DAY)
+    view = show(late, "overview")
+    panels = in_order(view, "overview")
+    assert panels["v_standing"].rows[0][0] == "out of date"
+    assert panels["v_standing"].rows[0][3] == "84"
+    assert green(view) == set()
+    healthy = next(a for a, state in states(sample).items() if state == "healthy")
+    view = show(late, "device", device=healthy)
+    assert in_order(view, "device")["v_state"].value == "healthy, out of date"
+    assert green(view) == set()
+
+
+def test_a_healthy_fleet_of_a_stale_ledger_is_not_all_well(show: Show) -> None:
+    now = 1_765_000_000
+    splunk = Splunk(ROOT, [], now, host=InProcessHost)
+    row = {"_key": "192.0.2.1", "device": "192.0.2.1", "last_seen": str(now - 3 * DAY)}
+    row.update(last_allowed=row["last_seen"], device_success=row["last_seen"])
+    splunk.collections = {"tsid_devices": {"192.0.2.1": dict(row)}}
+    panels = in_order(show(splunk, "overview"), "overview")
+    assert panels["v_healthy"].value == "1"
+    assert panels["v_risk"].rows[0][2] == "none at risk"
+    assert "out of date" in panels["v_risk"].rows[0][7]
+
+
+def test_a_deadline_that_has_passed_is_not_the_next_one(show: Show) -> None:
+    now = 1_765_000_000
+    splunk = Splunk(ROOT, [], now, host=InProcessHost)
+    days = {"192.0.2.1": 91, "192.0.2.2": 80}
+    rows = {
+        a: {"_key": a, "device": a, "last_seen": str(now), "last_allowed": str(now - n * DAY - 60)}
+        for a, n in days.items()
+    }
+    splunk.collections = {"tsid_devices": dict(rows)}
+    panels = in_order(show(splunk, "overview"), "overview")
+    assert panels["v_next"].rows[0][1:] == ["9", "192.0.2.2", "1", "192.0.2.2"]
+    splunk.collections = {"tsid_devices": {"192.0.2.1": rows["192.0.2.1"]}}
+    panels = in_order(show(splunk, "overview"), "overview")
+    assert panels["v_next"].rows[0][:4] == ["none ahead", "-", "-", "1"]
+
+
+def test_the_device_view_without_a_device_says_so(show: Show) -> None:
+    panels = in_order(show(Splunk(ROOT, [], 1_765_000_000), "device"), "device")
+    assert panels["v_state"].value == "no device"
+    assert "No device is chosen" in panels["v_advice"].rows[0][2]
+    assert {panels[name].value for name in ("v_left", "v_deadline", "v_success", "v_days")} == {"-"}
+
+
+def test_the_search_behind_the_impostors_opens(sample: Sample, show: Show) -> None:
+    view = show(sample.splunk, "overview", **MONTH)
+    with view.page.expect_popup() as opened:
+        view.page.locator("[data-test=viz-item][data-id=v_impostor_rows] [data-test=cell]").nth(2).click()
+    opened.value.wait_for_url("**/app/tsidenrich/search?q=*")
+    query = parse_qs(urlsplit(opened.value.url).query)["q"][0]
+    opened.value.close()
+    found = sample.splunk.run(query, sample.splunk.now - 30 * DAY)
+    assert {row["tsid_device"] for row in found} == {
+        c.device for c in recent(sample, 30) if c.verdict == "impostor"
+    }
+
+
 @pytest.mark.parametrize("view", ["overview", "device", "health"])
-def test_a_view_without_events_shows_zeros_and_hints(show: Show, view: str) -> None:
+def test_a_view_without_events_shows_what_is_not_known(show: Show, view: str) -> None:
     tokens = {"device": "192.0.2.1"} if view == "device" else {}
     panels = in_order(show(Splunk(ROOT, [], 1_765_000_000), view, **tokens), view)
     if view == "overview":
-        assert [panels[name].value for name in SINGLES] == ["0"] * len(SINGLES)
-        assert "Switch it on" in panels["v_risk"].rows[0][6]
+        assert [panels[name].value for name in SINGLES] == ["-"] * len(SINGLES)
+        assert "nothing is known" in panels["v_risk"].rows[0][7]
+        assert panels["v_impostor_rows"].rows[0][0] == "not known"
     elif view == "device":
         assert panels["v_state"].value == "not in ledger"
     else:
-        assert [panels[name].value for name in ("v_aliased", "v_impostors", "v_unlisted")] == ["0"] * 3
+        assert [panels[name].value for name in ("v_aliased", "v_impostors", "v_unlisted")] == ["-"] * 3
+        assert panels["v_oldest"].value == panels["v_checked"].value == "never"
 
 
 @pytest.mark.parametrize(("devices", "days"), [(1, 20), (500, 70)])
@@ -243,7 +367,7 @@ def test_the_overview_is_right_for_one_device_and_for_five_hundred(
     assert {name: panels[name].value for name in SINGLES} == {n: str(today[s]) for n, s in SINGLES.items()}
     assert sum(today.values()) > devices * 0.8
     if devices == 1:
-        assert "all 1 are healthy" in panels["v_risk"].rows[0][6]
+        assert panels["v_risk"].rows[0][2] in ("none at risk", "all well")
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL])
@@ -336,20 +460,20 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
         "v_risk.*unknown command nosuchcommand",
     ),
     "a field that is not there": (
-        lambda d: d["visualizations"]["v_next"]["options"].update(
+        lambda d: d["visualizations"]["v_fleet"]["options"].update(
             majorValue="> primary | seriesByName('deadlin') | lastPoint()"
         ),
-        "v_next.*no value",
+        "v_fleet.*no value",
     ),
     "an unknown visualization": (
         lambda d: d["visualizations"]["v_risk"].update(type="splunk.tabel"),
         "v_risk",
     ),
     "an unknown function": (
-        lambda d: d["visualizations"]["v_next"]["options"].update(
-            majorValue="> primary | nosuch('next_deadline')"
+        lambda d: d["visualizations"]["v_fleet"]["options"].update(
+            majorValue="> primary | nosuch('devices')"
         ),
-        "v_next|nosuch",
+        "v_fleet|nosuch",
     ),
     "a panel without its search": (
         lambda d: d["visualizations"]["v_risk"]["dataSources"].update(primary="no"),
@@ -357,7 +481,7 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
     ),
     "two panels in one place": (
         lambda d: d["layout"]["structure"][1]["position"].update(d["layout"]["structure"][0]["position"]),
-        "v_expired.*v_noncompliant",
+        "v_standing.*v_next",
     ),
     "a column that is too narrow": (
         lambda d: d["visualizations"]["v_risk"]["options"]["columnFormat"]["Evidence"].update(width=40),
@@ -370,8 +494,8 @@ FAILURES: Mapping[str, tuple[Spoil, str]] = {
         "v_risk",
     ),
     "a description that is too long": (
-        lambda d: d["visualizations"]["v_next"].update(description="long " * 40),
-        "v_next.*long long",
+        lambda d: d["visualizations"]["v_fleet"].update(description="long " * 40),
+        "v_fleet.*long long",
     ),
 }
 

@@ -59,9 +59,9 @@ def test_the_views_are_valid(sample: Sample) -> None:
 
 # Mistakes in the overview, and how to make each.
 BREAKAGES: Mapping[str, Callable[[Definition], object]] = {
-    "an unknown option of a panel": lambda d: d["visualizations"]["v_next"]["options"].update(majorValu="1"),
+    "an unknown option of a panel": lambda d: d["visualizations"]["v_fleet"]["options"].update(majorValu="1"),
     "an option of the wrong type": lambda d: d["visualizations"]["v_risk"]["options"].update(count="many"),
-    "an option not in its list": lambda d: d["visualizations"]["v_next"]["options"].update(
+    "an option not in its list": lambda d: d["visualizations"]["v_fleet"]["options"].update(
         trendDisplay="per"
     ),
     "an unknown visualization": lambda d: d["visualizations"]["v_risk"].update(type="splunk.tabel"),
@@ -84,16 +84,16 @@ BREAKAGES: Mapping[str, Callable[[Definition], object]] = {
     "an input that is not shown": lambda d: d["layout"]["globalInputs"].pop(),
     "two inputs for one token": lambda d: d["inputs"]["i_device"]["options"].update(token="firewall"),
     "an unknown part": lambda d: d.update(vizualizations={}),
-    "a dynamic option that cannot be read": lambda d: d["visualizations"]["v_next"]["options"].update(
+    "a dynamic option that cannot be read": lambda d: d["visualizations"]["v_fleet"]["options"].update(
         majorValue="> primary |"
     ),
-    "an unknown function": lambda d: d["visualizations"]["v_next"]["options"].update(
+    "an unknown function": lambda d: d["visualizations"]["v_fleet"]["options"].update(
         majorValue="> primary | lastOne()"
     ),
-    "an unknown name": lambda d: d["visualizations"]["v_next"]["options"].update(
+    "an unknown name": lambda d: d["visualizations"]["v_fleet"]["options"].update(
         majorColor="> majorValue | rangeValue(colours)"
     ),
-    "a field that the search does not yield": lambda d: d["visualizations"]["v_next"]["options"].update(
+    "a field that the search does not yield": lambda d: d["visualizations"]["v_fleet"]["options"].update(
         majorValue="> primary | seriesByName('deadlin') | lastPoint()"
     ),
 }
