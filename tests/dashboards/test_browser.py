@@ -23,6 +23,7 @@ from lab.generator.licences import deadline_day, evidence_of, state_of, watched
 from lab.host.app import copy_app
 from lab.host.in_process import InProcessHost
 from lab.spl.engine import Splunk
+from lab.spl.values import Row
 from tests.dashboards.conftest import ROOT, VIEWS, Show
 
 WIDE, SMALL = (1920, 1080), (1366, 768)
@@ -310,7 +311,7 @@ def test_a_deadline_that_has_passed_is_not_the_next_one(show: Show) -> None:
     now = 1_765_000_000
     splunk = Splunk(ROOT, [], now, host=InProcessHost)
     days = {"192.0.2.1": 91, "192.0.2.2": 80}
-    rows = {
+    rows: dict[str, Row] = {
         a: {"_key": a, "device": a, "last_seen": str(now), "last_allowed": str(now - n * DAY - 60)}
         for a, n in days.items()
     }
