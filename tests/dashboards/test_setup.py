@@ -165,7 +165,7 @@ def test_what_is_on_and_what_the_ledger_holds(sample: Sample, show: Show) -> Non
     assert [row[:3] for row in panels["v_switches"].rows] == [
         ["ok", "ledger, hourly", "1 of 1"],
         ["ok", "trends of the overview", "1 of 1"],
-        ["ok", "alerts", "9 of 9"],
+        ["ok", "alerts, troubles", "11 of 11"],
         ["to do", "refresh of the lookups", "0 of 3"],
     ]
     ledger = splunk.collections["tsid_devices"]
