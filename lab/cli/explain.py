@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import sys
@@ -105,7 +104,7 @@ def _check_address(options: argparse.Namespace) -> None:
 
 def _show(label: str, value: str) -> None:
     """Print a line; on a terminal wrap it below its first column, without breaking a name."""
-    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+    if sys.stdout.isatty():
         width = max(shutil.get_terminal_size().columns, 2 * _WIDTH)
         blank = " " * _WIDTH
         wrapped = textwrap.wrap(

@@ -16,18 +16,11 @@ from tsid.text.syslog import match_after_header
 # other loggers write what a stranger has chosen, such as body or user_agent.
 _KEYS = frozenset(
     (
-        *("message", "@message", "event", "event.original", "log", "msg", "rawmsg", "raw", "_raw", "rawdata"),
-        *(
-            "raw_message",
-            "raw_event",
-            "line",
-            "short_message",
-            "full_message",
-            "syslogmessage",
-            "textpayload",
-        ),
+        "message", "@message", "event", "event.original", "log", "msg", "rawmsg", "raw", "_raw",
+        "rawdata", "raw_message", "raw_event", "line", "short_message", "full_message",
+        "syslogmessage", "textpayload",
     )
-)
+)  # fmt: skip
 # The objects that such keys may be in, and the one with a key of its own.
 _CARRIERS = frozenset(("event", "log", "result", "message", "jsonpayload"))
 _ORIGINAL, _OF_ORIGINAL = "original", ("event", "log")

@@ -33,20 +33,12 @@ _REMAINS = " ,;\r\n\0"
 # them, so only a stranger's text can contain them. A test compares them with tsid_fields.csv.
 _FOREIGN_TO_FTD = frozenset(
     (
-        *("Responder IP", "ResponderIP", "Responder_IP", "Destination IP", "Destination_IP", "ResponderPort"),
-        *(
-            "Initiator IP",
-            "InitiatorIP",
-            "Initiator_IP",
-            "Source IP",
-            "Source_IP",
-            "InitiatorPort",
-            "ClientIP",
-        ),
-        *("AC_RuleAction", "Action", "Responder Bytes", "Responder_Bytes", "Source_Port___ICMP_Type"),
-        "Destination_Port___ICMP_Code",
+        "Responder IP", "ResponderIP", "Responder_IP", "Destination IP", "Destination_IP",
+        "ResponderPort", "Initiator IP", "InitiatorIP", "Initiator_IP", "Source IP", "Source_IP",
+        "InitiatorPort", "ClientIP", "AC_RuleAction", "Action", "Responder Bytes",
+        "Responder_Bytes", "Source_Port___ICMP_Type", "Destination_Port___ICMP_Code",
     )
-)
+)  # fmt: skip
 # What only the other kind of record has: the events of a number about parts of a connection, FMC's alerts.
 _OF_NUMBERED, _OF_ALERTS = frozenset(("InlineResult", "FileAction")), frozenset(("ConnectType",))
 # A peer chooses texts that are before these, such as the user agent: the smallest of several counts.
@@ -55,76 +47,17 @@ _COUNTS = ("ResponderBytes",)
 _NAMES, _NOT_IN_NAMES = ("URL", "URI", "SSLServerName", "ReferencedHost"), re.compile(r"[\"<>]")
 _FOREIGN_TO_ENCORE = frozenset(
     (
-        *(
-            "responder_ip",
-            "dst_ip",
-            "dst",
-            "dest",
-            "dstip",
-            "cdip",
-            "serverip",
-            "id_resp_h",
-            "dest_host",
-            "dstname",
-        ),
-        *(
-            "initiator_ip",
-            "src",
-            "srcip",
-            "csip",
-            "id_orig_h",
-            "url_domain",
-            "uri",
-            "server_name",
-            "cltdomain",
-        ),
-        *(
-            "hostname",
-            "misc",
-            "vendor_action",
-            "action",
-            "disposition",
-            "inline_result",
-            "file_action",
-            "utmaction",
-            "session_end_reason",
-            "reason",
-        ),
-        *(
-            "responder_port",
-            "dst_port",
-            "dstport",
-            "dport",
-            "cdport",
-            "id_resp_p",
-            "srcport",
-            "sport",
-            "csport",
-        ),
-        *(
-            "id_orig_p",
-            "transport",
-            "protocol",
-            "proto",
-            "tcp_flag",
-            "flags",
-            "app",
-            "conn_state",
-            "log_subtype",
-        ),
-        *(
-            "subtype",
-            "message_id",
-            "signature_id",
-            "event_id",
-            "bytes",
-            "bytes_in",
-            "bytes_received",
-            "inbytes",
-        ),
-        *("rcvdbyte", "resp_bytes", "responsesize", "device_id", "deviceuuid", "session_id"),
+        "responder_ip", "dst_ip", "dst", "dest", "dstip", "cdip", "serverip", "id_resp_h",
+        "dest_host", "dstname", "initiator_ip", "src", "srcip", "csip", "id_orig_h", "url_domain",
+        "uri", "server_name", "cltdomain", "hostname", "misc", "vendor_action", "action",
+        "disposition", "inline_result", "file_action", "utmaction", "session_end_reason", "reason",
+        "responder_port", "dst_port", "dstport", "dport", "cdport", "id_resp_p", "srcport", "sport",
+        "csport", "id_orig_p", "transport", "protocol", "proto", "tcp_flag", "flags", "app",
+        "conn_state", "log_subtype", "subtype", "message_id", "signature_id", "event_id", "bytes",
+        "bytes_in", "bytes_received", "inbytes", "rcvdbyte", "resp_bytes", "responsesize",
+        "device_id", "deviceuuid", "session_id",
     )
-)
+)  # fmt: skip
 
 
 class RawFields(dict[str, str]):
