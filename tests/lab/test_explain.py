@@ -65,6 +65,7 @@ def test_long_lines_are_wrapped_below_their_first_column_without_breaking_a_name
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["explain", "72.163.4.38", "toos.cisco.com"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].startswith(" " * 12 + "(lookups/cisco_licensing_endpoints.csv), an")
