@@ -74,8 +74,9 @@ def _check_fields(text: str) -> None:
     fields = read_raw(text)
     ftd = re.search(r"430\d\d\d|SFIMS", text) is not None
     for key, value in fields.items():
-        # What is wrapped may be escaped.
-        assert value in text or "\\" in text or '""' in text, "a value is made up"
+        # What is wrapped may be escaped, and not be UTF-8.
+        changed = "\\" in text or '""' in text or "\ufffd" in value
+        assert value in text or changed, "a value is made up"
         assert (_FTD_KEY if ftd else _ENCORE_KEY).fullmatch(key) or _ENCORE_KEY.fullmatch(key)
 
 
