@@ -8,7 +8,7 @@ from typing import Optional
 
 from tsid.facts.fields import Event, Value, values_of
 from tsid.facts.messages import DEADLINE, FAILED, MessageTable
-from tsid.text.envelope import wrapped_lines
+from tsid.text.envelope import read_wrapped
 from tsid.text.sanitize import for_message
 from tsid.text.syslog import read_tag
 
@@ -49,8 +49,7 @@ class MessageReader:
         Only the tag after the header of ``_raw`` counts, and the reason is not interpreted: whoever can put
         a text into a message cannot speak for the device, nor for another one.
         """
-        text = " ".join(values_of(event.get("_raw")))
-        found = read_tag(text) or next(filter(None, map(read_tag, wrapped_lines(text))), None)
+        found = read_wrapped(" ".join(values_of(event.get("_raw"))), read_tag)
         if found is None:
             return _NOTHING
         message = self._messages.by_tag(found.tag) if found.tag else self._messages.by_alert(found.alert)

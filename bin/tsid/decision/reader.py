@@ -85,13 +85,15 @@ class EventReader:
                 same, and None for a value that means nothing.
         """
         raw = self._raw_fields()
+        if not raw:
+            return []
         found = [
             f"what the raw text has for {field} may be a stranger's, so no value counts"
-            for role in ROLES
+            for role in (ROLES if raw.contested else ())
             for field in self._fields.of(role)
             if field in raw.contested
         ]
-        for role, form in forms.items() if raw else ():
+        for role, form in forms.items():
             field, extracted = self._meaning(self.event, role, form)
             _, logged = self._meaning(raw, role, form)
             if extracted and logged and not set(map(form, extracted)) & set(map(form, logged)):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from operator import itemgetter
+from typing import Callable, Optional, TypeVar
 
 from tsid.text.syslog import match_after_header
 
@@ -45,18 +46,21 @@ _ESCAPED_OR_BARE = re.compile(r"\\([\"'/\\])|\"")
 # Stands for what may be the end of the line: no value goes on after a control character.
 _END = "\x1f"
 
+_Read = TypeVar("_Read")
+
 # A line in an object in a line, such as a container's log of a relay's output.
 _MAX_DEPTH = 4
 
 
-def wrapped_lines(text: str) -> Iterator[str]:
-    """Yield the lines that relays may have wrapped, the most likely one first.
+def read_wrapped(text: str, read: Callable[[str], Optional[_Read]]) -> Optional[_Read]:
+    """Return what a function reads in a text, else in the lines that relays may have wrapped; None: nothing.
 
     Args:
-        text: an event's ``_raw``: JSON with the line as a string, cut or not; syslog's ``message repeated 2
-            times: [ …]``; or a line within quotes or brackets. A syslog header may be in front of each.
+        text: an event's ``_raw``: a line; JSON with the line as a string, cut or not; syslog's ``message
+            repeated 2 times: [ …]``; or a line in quotes or brackets. A header may be in front of each.
+        read: reads a line; what it returns is false if the line is not one of its own.
     """
-    return _wrapped(text, _MAX_DEPTH)
+    return read(text) or next(filter(None, map(read, _wrapped(text, _MAX_DEPTH))), None)
 
 
 def _wrapped(text: str, depth: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tsid.text.envelope import wrapped_lines
+from tsid.text.envelope import read_wrapped
 from tsid.text.syslog import cut_value, end_of_record, match_after_header
 
 # ``%FTD-1-430003: Key: value, Key: value``; sensors of the 6.x line write ``%NGIPS-``, ASAs with Firepower
@@ -40,9 +40,11 @@ _FOREIGN_TO_FTD = frozenset(
     )
 )  # fmt: skip
 # What only the other kind of record has: the events of a number about parts of a connection, FMC's alerts.
-_OF_NUMBERED, _OF_ALERTS = frozenset(("InlineResult", "FileAction")), frozenset(("ConnectType",))
-# A peer chooses texts that are before these, such as the user agent: the smallest of several counts.
-_COUNTS = ("ResponderBytes",)
+_FOREIGN_TO_NUMBERED = _FOREIGN_TO_FTD | {"ConnectType"}
+_FOREIGN_TO_ALERTS = _FOREIGN_TO_FTD | {"InlineResult", "FileAction"}
+# A peer chooses texts that are before it, such as the user agent: the smallest of several counts.
+_COUNT_KEY = "ResponderBytes"
+_COUNT = re.compile(rf"\b{_COUNT_KEY}: ([^,]*)")
 # No name contains these, so a relay has put them there.
 _NAMES, _NOT_IN_NAMES = ("URL", "URI", "SSLServerName", "ReferencedHost"), re.compile(r"[\"<>]")
 _FOREIGN_TO_ENCORE = frozenset(
@@ -88,7 +90,7 @@ def read_raw(text: str) -> RawFields:
     """
     if not any(mark in text for mark in _MARKS):
         return RawFields()
-    return _read_line(text) or next(filter(None, map(_read_line, wrapped_lines(text))), RawFields())
+    return read_wrapped(text, _read_line) or RawFields()
 
 
 def _read_line(line: str) -> RawFields:
@@ -114,19 +116,16 @@ def _read_ftd(line: str, start: int, number: str) -> RawFields:
             key, value = match.group(1), [piece[match.end() :]]
             pieces.setdefault(key, value)
     fields = RawFields((key, cut_value(", ".join(parts))) for key, parts in pieces.items())
-    for key in _COUNTS:
-        # What ends the record may be a stranger's text.
-        counts = [
-            cut_value(count).rstrip(_REMAINS) for count in re.findall(rf"\b{key}: ([^,]*)", line[start:])
-        ]
-        if key in fields:
-            fields[key] = min(counts, key=_size)
-        elif counts:
-            fields.contested |= {key}
+    # What ends the record may be a stranger's text.
+    counts = [cut_value(count).rstrip(_REMAINS) for count in _COUNT.findall(line, start)]
+    if _COUNT_KEY in fields:
+        fields[_COUNT_KEY] = min(counts, key=_size)
+    elif counts:
+        fields.contested = frozenset((_COUNT_KEY,))
     for key in _NAMES:
         if key in fields:
             fields[key] = _NOT_IN_NAMES.split(fields[key], 1)[0]
-    for key in _FOREIGN_TO_FTD | (_OF_ALERTS if number else _OF_NUMBERED):
+    for key in _FOREIGN_TO_NUMBERED if number else _FOREIGN_TO_ALERTS:
         fields.pop(key, None)
     if number:
         fields["message_id"] = number
